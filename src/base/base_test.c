@@ -1,0 +1,160 @@
+/* base_test - what every room stands on. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/queue.h"
+#include "base/reader.h"
+#include "base/scope.h"
+#include "base/yaml.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static void an_err_tells_what_its_callers_were_doing(void **state)
+{
+        (void)state;
+        struct err err;
+        assert_false(fail_errno(&err, ENOSPC, "disk", "writing %s", "a.seg"));
+        assert_false(err_within(&err, "opening the journal"));
+        assert_int_equal(err.code, ERR_FULL);
+        assert_string_equal(err.message, "opening the journal: writing a.seg: No space left on device");
+        assert_int_equal(err_http_status(ERR_BUSY), 429);
+}
+
+static void an_arena_refuses_beyond_its_bound_and_can_be_used_again(void **state)
+{
+        (void)state;
+        struct arena arena;
+        arena_init(&arena, 64 * 1024);
+        assert_non_null(arena_alloc(&arena, 60 * 1024));
+        assert_null(arena_alloc(&arena, 60 * 1024));
+        arena_reset(&arena);
+        struct str text = arena_printf(&arena, "%d-%s", 7, "x");
+        assert_true(str_is(text, "7-x"));
+        arena_done(&arena);
+}
+
+static void numbers_are_read_whole_or_not_at_all(void **state)
+{
+        (void)state;
+        int64_t integer = 5;
+        double real;
+        assert_true(str_to_i64(STR("-9223372036854775808"), &integer) && integer == INT64_MIN);
+        assert_false(str_to_i64(STR("9223372036854775808"), &integer));
+        assert_false(str_to_i64(STR("12x"), &integer));
+        assert_true(str_to_double(STR("+Inf"), &real) && real > 1e308);
+        assert_false(str_to_double(STR("1.5 "), &real));
+}
+
+static void text_is_utf8_or_not(void **state)
+{
+        (void)state;
+        assert_true(str_is_utf8(STR("caf\xC3\xA9 \xF0\x9F\x98\x80 plain text")));
+        assert_false(str_is_utf8(STR("\xC0\x80")));
+        assert_false(str_is_utf8(STR("\xED\xA0\x80")));
+        assert_false(str_is_utf8(STR("abcdefgh\xE2\x82")));
+}
+
+static void a_reader_never_steps_past_the_end(void **state)
+{
+        (void)state;
+        scoped(buf_done) struct buf bytes = {0};
+        buf_varint(&bytes, 300);
+        buf_u32(&bytes, 7);
+        struct reader reader = reader_of(buf_str(&bytes));
+        assert_int_equal(reader_varint(&reader), 300);
+        assert_int_equal(reader_u32(&reader), 7);
+        assert_false(reader.failed);
+        assert_int_equal(reader_u8(&reader), 0);
+        assert_true(reader.failed);
+}
+
+static void a_map_finds_what_was_put_and_forgets_what_was_removed(void **state)
+{
+        (void)state;
+        struct map map = {0};
+        for (uint32_t i = 0; i < 5000; i++)
+                assert_true(map_put(&map, i * 17 % 1000, i)); /* five of each hash */
+        for (uint32_t i = 0; i < 5000; i += 2)
+                assert_true(map_remove(&map, i * 17 % 1000, i));
+        size_t at, found = 0;
+        for (uint64_t hash = 0; hash < 1000; hash++)
+                for (uint32_t i = map_first(&map, hash, &at); i != MAP_NONE; i = map_next(&map, hash, &at)) {
+                        assert_true(i % 2 == 1 && i * 17 % 1000 == hash);
+                        found++;
+                }
+        assert_int_equal(found, 2500);
+        map_done(&map);
+}
+
+static void a_full_queue_refuses_and_a_closed_one_gives_what_is_left(void **state)
+{
+        (void)state;
+        int things[3];
+        struct queue queue;
+        queue_init(&queue, 10);
+        assert_true(queue_try_push(&queue, &things[0], 6));
+        assert_false(queue_try_push(&queue, &things[1], 6));
+        assert_true(queue_try_push(&queue, &things[1], 4));
+        assert_int_equal(queue.refused, 1);
+        queue_close(&queue);
+        assert_false(queue_push(&queue, &things[2], 1));
+        assert_ptr_equal(queue_pop(&queue, -1), &things[0]);
+        assert_ptr_equal(queue_pop(&queue, -1), &things[1]);
+        assert_null(queue_pop(&queue, -1));
+        queue_done(&queue);
+}
+
+static void times_are_written_as_people_and_programs_read_them(void **state)
+{
+        (void)state;
+        char text[CLOCK_RFC3339_BYTES];
+        clock_rfc3339(INT64_C(1700000000123456789), 3, text);
+        assert_string_equal(text, "2023-11-14T22:13:20.123Z");
+        clock_rfc3339(-1, 9, text);
+        assert_string_equal(text, "1969-12-31T23:59:59.999999999Z");
+        assert_int_equal(clock_days_of_date(2000, 2, 29), 11016);
+}
+
+static void yaml_becomes_a_tree_and_aliases_are_refused(void **state)
+{
+        (void)state;
+        struct err err;
+        scoped_ptr(json_decref) json_t *tree = yaml_parse(STR("a: 1\nb:\n  - x: true\n    y: '1'\n"), "t.yaml", &err);
+        assert_non_null(tree);
+        assert_int_equal(json_i64(tree, "a", 0), 1);
+        assert_true(str_is(json_str(json_array_get(json_object_get(tree, "b"), 0), "y"), "1"));
+        assert_null(yaml_parse(STR("a: &x 1\nb: *x\n"), "t.yaml", &err));
+        assert_string_equal(err.message, "t.yaml, line 1, column 4: anchors are not allowed; write the value out");
+        assert_null(yaml_parse(STR("a: 1\na: 2\n"), "t.yaml", &err));
+}
+
+static void any_bytes_become_a_json_string(void **state)
+{
+        (void)state;
+        scoped(buf_done) struct buf out = {0};
+        assert_true(json_quote(&out, STR("a\"\n\x01\xFF\xC3\xA9")));
+        assert_true(str_is(buf_str(&out), "\"a\\\"\\n\\u0001\\ufffd\xC3\xA9\""));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_err_tells_what_its_callers_were_doing),
+                cmocka_unit_test(an_arena_refuses_beyond_its_bound_and_can_be_used_again),
+                cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
+                cmocka_unit_test(text_is_utf8_or_not),
+                cmocka_unit_test(a_reader_never_steps_past_the_end),
+                cmocka_unit_test(a_map_finds_what_was_put_and_forgets_what_was_removed),
+                cmocka_unit_test(a_full_queue_refuses_and_a_closed_one_gives_what_is_left),
+                cmocka_unit_test(times_are_written_as_people_and_programs_read_them),
+                cmocka_unit_test(yaml_becomes_a_tree_and_aliases_are_refused),
+                cmocka_unit_test(any_bytes_become_a_json_string),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+/*
+ * journal - the one ordered list of everything that comes in, on disk before anybody is told that it was accepted.
+ *
+ *      journal_open -> journal_replay -> journal_start -> journal_append ... -> journal_trim ... -> journal_close
+ *
+ * Segments of preallocated, checksummed entries: <directory>/journal/<first sequence, 16 hex>.seg. A thread of its own takes all
+ * that waits, writes it with one writev, calls fdatasync, and only then tells the appenders (group commit: the next
+ * sync starts when the last one ends; no timer). Entries of kind ENTRY_TICK alone do not cause a sync; they ride along
+ * with the next one, or one second later.
+ *
+ * Sequences start at 1 and have no gaps. Entry times never go back: a clock that jumps back is held at the last time
+ * and counted. A torn tail (a crash in the middle of a write) is cut at open and told; damage before valid entries is
+ * ERR_CORRUPT with file, offset and what to do.
+ *
+ * When the disk is full, read-only or failing, appends are refused with ERR_FULL or ERR_IO, the journal keeps trying
+ * every second, and goes on by itself when it can. After a failed write or fdatasync the segment is never trusted: its
+ * tail is cut back to the last committed entry and a new segment begins (fsync may drop dirty pages after an error).
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/disk.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum entry_kind {
+        ENTRY_TICK = 1,     /* 100 ms have passed; no payload */
+        ENTRY_BATCH = 2,    /* telemetry: model/batch.h */
+        ENTRY_COMMAND = 3,  /* what a person or program ordered: JSON */
+        ENTRY_CONFIG = 4,   /* a configuration that was loaded: JSON */
+};
+
+struct entry {
+        uint64_t sequence;
+        int64_t time_ns;    /* journal time: UTC, never goes back */
+        uint16_t kind;
+        struct str payload; /* borrowed for the call */
+};
+
+/* One append; embed it in your own struct. It and the payload stay the appender's, untouched until done is called. */
+struct append {
+        uint16_t kind;
+        struct str payload;
+        /* On the journal's thread, in order of sequences, after the commit (err NULL) or the failure (entry NULL). Must not block. */
+        void (*done)(struct append *append, const struct entry *entry, const struct err *err);
+        struct append *next; /* the journal's */
+};
+
+struct journal_options {
+        size_t segment_bytes;       /* 0: 64 MiB */
+        size_t queue_bytes_max;     /* appended but not yet committed; 0: 64 MiB. Beyond it ERR_BUSY */
+        size_t reserve_bytes;       /* kept preallocated for commands when the disk is full; 0: 4 MiB */
+};
+
+struct journal_stats {
+        uint64_t first_sequence, last_committed; /* what is on disk */
+        uint64_t bytes_on_disk, syncs, entries, bytes_appended, refused, clock_held, failures;
+        int64_t sync_ns_last, sync_ns_max;
+        uint64_t tail_bytes_cut;                /* by the last open */
+};
+
+struct journal;
+
+bool journal_open(struct disk *disk, const char *directory, struct clock *clock, const struct journal_options *options,
+                  struct journal **out_journal, struct err *err);
+/* Visits committed entries from the sequence on, in order; visit false ends it with its err. Before journal_start only. */
+bool journal_replay(struct journal *journal, uint64_t from_sequence,
+                    bool (*visit)(void *context, const struct entry *entry, struct err *err), void *context,
+                    struct err *err);
+bool journal_start(struct journal *journal, struct err *err);
+/* From any thread. On false (ERR_BUSY, ERR_FULL, ERR_IO, ERR_CANCELLED) done is not called. */
+bool journal_append(struct journal *journal, struct append *append, struct err *err);
+/* Entries below the sequence are no longer needed: whole segments below it are deleted. */
+bool journal_trim(struct journal *journal, uint64_t below_sequence, struct err *err);
+void journal_read_stats(struct journal *journal, struct journal_stats *out_stats);
+/* Commits what waits, stops the thread. */
+void journal_close(struct journal *journal);
+
+/* Without a thread, for tests on a virtual clock: commits what waits now, calling done. */
+void journal_commit_now(struct journal *journal);
