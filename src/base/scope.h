@@ -30,7 +30,7 @@
 
 /* Walks an inline vector { items, count }: each (sample, &batch->samples) sample->value. */
 #define each(item, vector)                                                                                             \
-        for (__typeof__(&(vector)->items[0]) item = (vector)->items, item##_end = item ? item + (vector)->count : item;    \
+        for (__typeof__(*(vector)->items) *item = (vector)->items, *item##_end = item ? item + (vector)->count : item;    \
              item < item##_end; item++)
 
 #define min_of(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
