@@ -41,6 +41,8 @@ static enum err_code code_of(int result)
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
                 return ERR_BUSY;
+        case SQLITE_ERROR:
+                return ERR_INTERNAL;
         case SQLITE_CONSTRAINT:
                 return ERR_CONFLICT;
         default:

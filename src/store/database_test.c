@@ -103,8 +103,9 @@ static void a_rolled_back_change_is_gone(void **state)
         assert_true(query_step(&query, &err));
         assert_true(query_i64(&query, 0) > 2000);
         query_done(&query);
-        assert_false(query_begin(&query, database, "SELECT nothing FROM thing", &err));
-        assert_non_null(strstr(err.message, "no such column"));
+        assert_false(query_begin(&query, database, "SELECT missing FROM thing", &err));
+        if (!strstr(err.message, "no such column"))
+                fail_msg("%s", err.message);
         database_close(database);
 }
 
