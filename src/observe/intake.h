@@ -23,6 +23,10 @@ typedef void intake_done_fn(void *context, const struct batch *batch, const stru
  * (come again: HTTP 429, TCP stops reading), ERR_INVALID, ERR_TOO_LARGE, ERR_FULL ... */
 bool intake_offer(struct intake *intake, struct batch *batch, intake_done_fn *done, void *context, struct err *err);
 
+/* As intake_offer; but when intake is full (ERR_BUSY) the batch stays the caller's, to be offered again: for sources
+ * whose bytes cannot be read twice (TCP). In every other case it is taken and *batch becomes NULL. */
+bool intake_try_offer(struct intake *intake, struct batch **batch, intake_done_fn *done, void *context, struct err *err);
+
 /* As intake_offer, and waits for the commit; for sources with a thread of their own. Waits while intake is full, unless
  * stopping. out_rejected may be NULL. */
 bool intake_offer_wait(struct intake *intake, struct batch *batch, uint64_t *out_rejected, struct err *err);
