@@ -26,6 +26,7 @@ struct batch {
         struct str bytes;           /* exact, secrets masked */
         struct telemetry telemetry; /* decoded, when is_decoded */
         bool is_decoded;
+        size_t weight;              /* bytes that observe/intake counts for it while it is in flight */
 };
 
 #define BATCH_BYTES_MAX ((size_t)64 << 20)     /* of bytes; sources refuse larger bodies, or cut into several batches */

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "model/batch.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,11 +48,25 @@ struct source_counters {
         int64_t clock_skew_ns;          /* receive time less event time, smallest of late; large and steady is a wrong clock */
         double lag_s;                   /* for files and the journal: how far behind the end, in bytes or seconds as lag_unit */
         int64_t expected_every_ns;      /* silent when nothing came for three times this; 0: not known, learned from gaps */
+        double rate_records, rate_samples; /* a second, over about the last half minute */
+        bool silent;                    /* nothing came for three times expected_every_ns */
         bool failing;                   /* cannot be read or reached now */
         char state_text[200];           /* why, in a sentence; empty when fine */
 };
 
-/* For sources, from any thread. */
+#define SOURCES_MAX 4096 /* more are counted together under "others" */
+
+/* Copies of at most max counters, in order of name; gives how many there are. */
+size_t intake_list_sources(struct intake *intake, struct source_counters *out_sources, size_t max);
+
+struct intake_stats {
+        uint64_t batches, records, samples, bytes, rejected, duplicates, busy, refused, secrets_masked;
+        uint64_t bytes_waiting;         /* offered but not yet stored in open chunks */
+        uint64_t sources_over_bound;
+};
+void intake_read_stats(struct intake *intake, struct intake_stats *out_stats);
+
+/* --- for sources, from any thread --- */
 void source_dropped(struct intake *intake, struct str source, uint64_t count);
 void source_parse_failure(struct intake *intake, struct str source, uint64_t count);
 void source_state(struct intake *intake, struct str source, const char *kind, bool failing, const char *format, ...)
@@ -59,3 +74,33 @@ void source_state(struct intake *intake, struct str source, const char *kind, bo
 void source_lag(struct intake *intake, struct str source, double lag);
 /* Newest cursor committed for a source, as it stood at the last checkpoint or replay; arena-owned copy; empty when none. */
 struct str source_cursor(struct intake *intake, struct str source, struct arena *arena);
+
+/* --- for loop/, which owns the intake --- */
+
+struct journal;
+struct redactor;
+
+struct intake_options {
+        struct journal *journal;
+        const struct clock *clock;
+        const struct redactor *redactor;
+        size_t bytes_max;               /* in flight: offered but not yet stored; 0: 128 MiB */
+        /* Takes a committed batch over, on the journal's thread, in order of sequences; must not block. */
+        void (*deliver)(void *context, struct batch *batch, uint64_t sequence, int64_t time_ns);
+        void *context;
+};
+
+bool intake_create(const struct intake_options *options, struct intake **out_intake, struct err *err);
+void intake_destroy(struct intake *intake);
+void intake_stop(struct intake *intake);                /* offers fail from now on; waiting ones give up */
+
+/* Fills batch->telemetry by the decoder of its format; for batches read back from the journal. */
+bool intake_decode(struct batch *batch, struct err *err);
+/* The batch is in the open chunks: counts it for its source, gives its weight back, destroys it. */
+void intake_stored(struct intake *intake, struct batch *batch, int64_t time_ns);
+/* Journal time passed; rates and silence are judged by it. */
+void intake_tick(struct intake *intake, int64_t time_ns);
+
+/* What must survive a restart: each source's cursor and counters, and the hashes of recent batches. */
+json_t *intake_save(struct intake *intake);
+bool intake_restore(struct intake *intake, const json_t *saved, struct err *err);

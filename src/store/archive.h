@@ -64,7 +64,6 @@ bool archive_put(struct archive *archive, struct block *block);
 bool archive_flush(struct archive *archive, struct err *err);
 /* Removes blocks and series that hold items with a sequence above this one. Before anything is put. */
 bool archive_drop_after(struct archive *archive, uint64_t sequence, struct err *err);
-/* The last item ids in partitions after opening; for numbering. */
 
 struct archive_range {
         enum block_kind kind;

@@ -1,0 +1,242 @@
+/*
+ * ingest.c - see ingest.h. The hot path behind the journal: no allocation per record. A batch's items are sorted by
+ * partition once (counting sort over small arrays of the batch's arena), then each partition takes its run.
+ */
+#include "observe/ingest.h"
+
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/thread.h"
+#include "base/clock.h"
+#include "observe/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WORKERS_MAX 64
+
+/* Items of one batch, ordered by partition: those of partition p are picks[starts[p] .. starts[p + 1]). */
+struct sorting {
+        uint32_t starts[PARTITIONS + 1];
+        uint32_t *picks;
+        uint32_t *ordinals; /* series only: the ordinal of each pick's first sample */
+};
+
+struct sorted_batch {
+        struct sorting records, series;
+};
+
+struct worker {
+        struct ingest *ingest;
+        int number;
+        struct thread thread;
+};
+
+struct ingest {
+        struct logs *logs;
+        struct series_store *series;
+        int worker_count;
+        struct worker workers[WORKERS_MAX];
+        struct lock lock;
+        struct signal begin, end;
+        uint64_t round;         /* counts up; a worker runs when it changes */
+        int running;
+        bool stopping;
+        const struct arrival *arrivals;
+        size_t arrival_count;
+        struct sorted_batch sorted[INGEST_ROUND_MAX];
+};
+
+/* --- sorting ------------------------------------------------------------------------------------------------------ */
+
+/* Fills starts and picks from the partition of each item. */
+static bool sort_items(struct sorting *sorting, struct arena *arena, const uint16_t *partition_of, size_t count)
+{
+        sorting->picks = arena_alloc(arena, (count + 1) * sizeof *sorting->picks);
+        if (!sorting->picks)
+                return false;
+        memset(sorting->starts, 0, sizeof sorting->starts);
+        for (size_t i = 0; i < count; i++)
+                sorting->starts[partition_of[i] + 1]++;
+        for (int p = 0; p < PARTITIONS; p++)
+                sorting->starts[p + 1] += sorting->starts[p];
+        uint32_t next[PARTITIONS];
+        memcpy(next, sorting->starts, sizeof next);
+        for (size_t i = 0; i < count; i++)
+                sorting->picks[next[partition_of[i]]++] = (uint32_t)i;
+        return true;
+}
+
+static bool sort_records(struct sorting *sorting, struct batch *batch)
+{
+        const struct telemetry *telemetry = &batch->telemetry;
+        uint16_t *of_stream = arena_alloc(&batch->arena, (telemetry->streams.count + 1) * sizeof *of_stream);
+        uint16_t *of_record = arena_alloc(&batch->arena, (telemetry->records.count + 1) * sizeof *of_record);
+        if (!of_stream || !of_record)
+                return false;
+        for (size_t i = 0; i < telemetry->streams.count; i++)
+                of_stream[i] = logs_partition(&telemetry->streams.items[i]);
+        for (size_t i = 0; i < telemetry->records.count; i++)
+                of_record[i] = of_stream[telemetry->records.items[i].stream];
+        return sort_items(sorting, &batch->arena, of_record, telemetry->records.count);
+}
+
+/* Samples are counted over the whole batch, after its records, so that every item's id is its own. */
+static bool sort_series(struct sorting *sorting, struct batch *batch)
+{
+        const struct telemetry *telemetry = &batch->telemetry;
+        size_t count = telemetry->series.count;
+        uint16_t *of_series = arena_alloc(&batch->arena, (count + 1) * sizeof *of_series);
+        uint32_t *first = arena_alloc(&batch->arena, (count + 1) * sizeof *first);
+        sorting->ordinals = arena_alloc(&batch->arena, (count + 1) * sizeof *sorting->ordinals);
+        if (!of_series || !first || !sorting->ordinals)
+                return false;
+        uint32_t ordinal = (uint32_t)telemetry->records.count;
+        for (size_t i = 0; i < count; i++) {
+                of_series[i] = series_partition(&telemetry->series.items[i].labels);
+                first[i] = ordinal;
+                ordinal += (uint32_t)telemetry->series.items[i].count;
+        }
+        if (!sort_items(sorting, &batch->arena, of_series, count))
+                return false;
+        for (size_t i = 0; i < count; i++)
+                sorting->ordinals[i] = first[sorting->picks[i]];
+        return true;
+}
+
+/* --- storing ------------------------------------------------------------------------------------------------------ */
+
+static void wait_for_memory(const struct err *err)
+{
+        log_err(LOG_LEVEL_ERROR, err);
+        struct timespec pause = {0, 200 * NS_PER_MS};
+        nanosleep(&pause, NULL);
+}
+
+static void store_partition(struct ingest *ingest, const struct arrival *arrival, const struct sorted_batch *sorted, uint16_t p)
+{
+        const struct batch *batch = arrival->batch;
+        const struct sorting *records = &sorted->records, *series = &sorted->series;
+        struct err err;
+        size_t count = records->starts[p + 1] - records->starts[p];
+        while (count && !logs_add(ingest->logs, p, arrival->sequence, batch->received_ns, &batch->telemetry,
+                                  records->picks + records->starts[p], count, &err))
+                wait_for_memory(&err);
+        count = series->starts[p + 1] - series->starts[p];
+        while (count && !series_add(ingest->series, p, arrival->sequence, batch->received_ns, &batch->telemetry,
+                                    series->picks + series->starts[p], series->ordinals + series->starts[p], count, &err))
+                wait_for_memory(&err);
+}
+
+static void run_round(struct ingest *ingest, int worker)
+{
+        for (size_t i = 0; i < ingest->arrival_count; i++)
+                if (ingest->arrivals[i].batch->is_decoded)
+                        for (int p = worker; p < PARTITIONS; p += ingest->worker_count)
+                                store_partition(ingest, &ingest->arrivals[i], &ingest->sorted[i], (uint16_t)p);
+}
+
+static void run_worker(void *context)
+{
+        struct worker *worker = context;
+        struct ingest *ingest = worker->ingest;
+        uint64_t seen = 0;
+        for (;;) {
+                {
+                        with_lock(&ingest->lock);
+                        while (ingest->round == seen && !ingest->stopping)
+                                signal_wait(&ingest->begin, &ingest->lock);
+                        if (ingest->stopping)
+                                return;
+                        seen = ingest->round;
+                }
+                run_round(ingest, worker->number);
+                with_lock(&ingest->lock);
+                if (--ingest->running == 0)
+                        signal_one(&ingest->end);
+        }
+}
+
+static void prepare(struct arrival *arrival, struct sorted_batch *sorted)
+{
+        struct err err;
+        if (!intake_decode(arrival->batch, &err)) {
+                err_within(&err, "entry %llu is left out", (unsigned long long)arrival->sequence);
+                log_err(LOG_LEVEL_ERROR, &err);
+                return;
+        }
+        while (!sort_records(&sorted->records, arrival->batch) || !sort_series(&sorted->series, arrival->batch)) {
+                fail_memory(&err, "ingest", arrival->batch->bytes.length);
+                wait_for_memory(&err);
+        }
+}
+
+void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                prepare(&arrivals[i], &ingest->sorted[i]);
+        ingest->arrivals = arrivals;
+        ingest->arrival_count = count;
+        if (ingest->worker_count > 1) {
+                with_lock(&ingest->lock);
+                ingest->round++;
+                ingest->running = ingest->worker_count - 1;
+                signal_all(&ingest->begin);
+        }
+        run_round(ingest, 0);
+        if (ingest->worker_count > 1) {
+                with_lock(&ingest->lock);
+                while (ingest->running)
+                        signal_wait(&ingest->end, &ingest->lock);
+        }
+}
+
+bool ingest_seal(struct ingest *ingest, int64_t idle_before_ns, struct err *err)
+{
+        for (int p = 0; p < PARTITIONS; p++)
+                if (!logs_seal(ingest->logs, (uint16_t)p, err) || !series_seal(ingest->series, (uint16_t)p, idle_before_ns, err))
+                        return false;
+        return true;
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+bool ingest_create(struct logs *logs, struct series_store *series, int workers, struct ingest **out_ingest, struct err *err)
+{
+        struct ingest *ingest = calloc(1, sizeof *ingest);
+        if (!ingest)
+                return fail_memory(err, "ingest", sizeof *ingest);
+        ingest->logs = logs;
+        ingest->series = series;
+        ingest->worker_count = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers;
+        lock_init(&ingest->lock, LOCK_PIPELINE);
+        signal_init(&ingest->begin);
+        signal_init(&ingest->end);
+        for (int i = 1; i < ingest->worker_count; i++) {
+                ingest->workers[i] = (struct worker){.ingest = ingest, .number = i};
+                if (!thread_start(&ingest->workers[i].thread, "worker", run_worker, &ingest->workers[i], err)) {
+                        ingest_destroy(ingest);
+                        return false;
+                }
+        }
+        *out_ingest = ingest;
+        return true;
+}
+
+void ingest_destroy(struct ingest *ingest)
+{
+        if (!ingest)
+                return;
+        {
+                with_lock(&ingest->lock);
+                ingest->stopping = true;
+                signal_all(&ingest->begin);
+        }
+        for (int i = 1; i < ingest->worker_count; i++)
+                thread_join(&ingest->workers[i].thread);
+        signal_done(&ingest->begin);
+        signal_done(&ingest->end);
+        lock_done(&ingest->lock);
+        free(ingest);
+}
