@@ -1,0 +1,232 @@
+/* archive_test - blocks are readable from the moment they are put, once each, and days come and go whole. */
+#include "store/archive.h"
+
+#include "base/scope.h"
+#include "base/thread.h"
+#include "model/telemetry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
+static char directory[64];
+
+static int make_directory(void **state)
+{
+        (void)state;
+        snprintf(directory, sizeof directory, "/tmp/archive-test-XXXXXX");
+        return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+        (void)state;
+        char command[128];
+        snprintf(command, sizeof command, "rm -r '%s'", directory);
+        return system(command);
+}
+
+static struct archive *open_archive(void)
+{
+        struct err err;
+        struct archive *archive;
+        if (!archive_open(disk_real(), directory, NULL, &archive, &err))
+                fail_msg("%s", err.message);
+        return archive;
+}
+
+static void put(struct archive *archive, uint16_t partition, int64_t day, uint64_t sequence, const char *body)
+{
+        struct new_series series = {.id = (uint32_t)partition << 20 | (uint32_t)sequence, .name = STR("up"), .packed_labels = STR("\x08__name__\x02up")};
+        struct block contents = {.kind = BLOCK_METRICS, .partition = partition, .day = day, .first_item = item_id(sequence, 0),
+                                 .last_item = item_id(sequence, 9), .time_min_ns = day * DAY_NS + (int64_t)sequence,
+                                 .time_max_ns = day * DAY_NS + (int64_t)sequence + 9, .items = 10, .raw_bytes = 100,
+                                 .index = STR("index"), .body = str_of(body), .series = &series, .series_count = 1};
+        struct block *block = block_create(&contents, NULL);
+        assert_non_null(block);
+        assert_true(archive_put(archive, block));
+}
+
+struct seen {
+        uint64_t first_items[4096];
+        size_t count;
+        char last_body[32];
+};
+
+static bool note(void *context, const struct block *block, struct err *err)
+{
+        (void)err;
+        struct seen *seen = context;
+        assert_true(str_is(block->index, "index"));
+        snprintf(seen->last_body, sizeof seen->last_body, "%.*s", STR_ARGS(block->body));
+        seen->first_items[seen->count++] = block->first_item;
+        return true;
+}
+
+static size_t count_blocks(struct archive *archive, int64_t start_ns, int64_t end_ns, bool newest_first, struct seen *seen)
+{
+        struct err err;
+        *seen = (struct seen){0};
+        struct archive_range range = {.kind = BLOCK_METRICS, .start_ns = start_ns, .end_ns = end_ns, .newest_first = newest_first};
+        if (!archive_visit(archive, &range, NULL, note, seen, &err))
+                fail_msg("%s", err.message);
+        return seen->count;
+}
+
+static void a_block_is_readable_at_once_and_after_a_restart(void **state)
+{
+        (void)state;
+        struct err err;
+        struct seen seen;
+        struct archive *archive = open_archive();
+        put(archive, 1, 100, 5, "five");
+        put(archive, 1, 100, 7, "seven");
+        put(archive, 2, 101, 8, "eight");
+        assert_int_equal(count_blocks(archive, INT64_MIN, INT64_MAX, true, &seen), 3);
+        assert_string_equal(seen.last_body, "five");
+        assert_int_equal(count_blocks(archive, 101 * DAY_NS, 102 * DAY_NS, false, &seen), 1);
+        assert_true(archive_flush(archive, &err));
+        archive_close(archive);
+
+        archive = open_archive();
+        assert_int_equal(count_blocks(archive, INT64_MIN, INT64_MAX, false, &seen), 3);
+        assert_string_equal(seen.last_body, "eight");
+        uint64_t open_first[PARTITIONS] = {[1] = item_id(7, 0)};
+        struct archive_range range = {.kind = BLOCK_METRICS, .start_ns = INT64_MIN, .end_ns = INT64_MAX, .open_first = open_first};
+        seen.count = 0;
+        assert_true(archive_visit(archive, &range, NULL, note, &seen, &err));
+        assert_int_equal(seen.count, 2);
+        archive_close(archive);
+}
+
+static bool count_series(void *context, int64_t day, uint32_t id, struct str packed_labels, struct err *err)
+{
+        (void)day, (void)id, (void)err;
+        assert_int_equal(packed_labels.length, 12);
+        ++*(size_t *)context;
+        return true;
+}
+
+static void what_is_newer_than_a_checkpoint_is_dropped_with_its_series(void **state)
+{
+        (void)state;
+        struct err err;
+        struct seen seen;
+        struct archive *archive = open_archive();
+        assert_true(archive_drop_after(archive, 7, &err));
+        assert_int_equal(count_blocks(archive, INT64_MIN, INT64_MAX, false, &seen), 2);
+        size_t series = 0;
+        assert_true(archive_visit_series(archive, INT64_MIN, INT64_MAX, STR("up"), count_series, &series, &err));
+        assert_int_equal(series, 2);
+        series = 0;
+        assert_true(archive_visit_series(archive, INT64_MIN, INT64_MAX, STR("down"), count_series, &series, &err));
+        assert_int_equal(series, 0);
+        struct archive_stats stats;
+        archive_read_stats(archive, &stats);
+        assert_int_equal(stats.items[BLOCK_METRICS], 20);
+        archive_close(archive);
+}
+
+static void whole_days_are_removed_by_age_and_by_size(void **state)
+{
+        (void)state;
+        struct err err;
+        struct seen seen;
+        uint64_t removed;
+        struct archive *archive = open_archive();
+        for (int64_t day = 200; day < 206; day++)
+                put(archive, 3, day, (uint64_t)day, "body");
+        assert_true(archive_retain(archive, 202, 0, &removed, &err));
+        assert_int_equal(removed, 4); /* 100, 101, 200, 201 */
+        assert_int_equal(count_blocks(archive, INT64_MIN, INT64_MAX, false, &seen), 4);
+        assert_true(archive_retain(archive, 0, 1, &removed, &err));
+        assert_int_equal(removed, 3);
+        assert_int_equal(count_blocks(archive, INT64_MIN, INT64_MAX, false, &seen), 1); /* today stays */
+        char to[96];
+        snprintf(to, sizeof to, "%s/copy", directory);
+        assert_true(archive_backup(archive, to, &err));
+        archive_close(archive);
+        char original[sizeof directory];
+        snprintf(original, sizeof original, "%s", directory);
+        snprintf(directory, sizeof directory, "%.50s/copy", original);
+        archive = open_archive();
+        assert_int_equal(count_blocks(archive, INT64_MIN, INT64_MAX, false, &seen), 1);
+        archive_close(archive);
+        snprintf(directory, sizeof directory, "%s", original);
+}
+
+static void a_damaged_day_is_told_and_the_others_serve_on(void **state)
+{
+        (void)state;
+        struct err err;
+        struct seen seen;
+        struct archive *archive = open_archive();
+        put(archive, 3, 300, 300, "body");
+        put(archive, 3, 301, 301, "body");
+        assert_true(archive_flush(archive, &err));
+        archive_close(archive);
+        char path[128];
+        snprintf(path, sizeof path, "%s/telemetry/1970-10-28.db", directory); /* day 300 */
+        FILE *file = fopen(path, "r+");
+        assert_non_null(file);
+        for (int i = 0; i < 4096; i++)
+                fputc(0x55, file);
+        fclose(file);
+        archive = open_archive();
+        struct archive_stats stats;
+        archive_read_stats(archive, &stats);
+        assert_int_equal(stats.failures, 1);
+        assert_int_equal(count_blocks(archive, 301 * DAY_NS, INT64_MAX, false, &seen), 1);
+        put(archive, 3, 300, 310, "again"); /* storing goes on in a new file; the damaged one is kept aside */
+        put(archive, 3, 301, 311, "again");
+        assert_true(archive_flush(archive, &err));
+        assert_int_equal(count_blocks(archive, 300 * DAY_NS, 301 * DAY_NS - 1, false, &seen), 1);
+        strcat(path, ".damaged");
+        assert_int_equal(access(path, R_OK), 0);
+        archive_close(archive);
+}
+
+static void read_again_and_again(void *context)
+{
+        struct archive *archive = context;
+        struct seen *seen = malloc(sizeof *seen);
+        size_t before = 0;
+        while (before < 2000) {
+                size_t count = count_blocks(archive, 400 * DAY_NS, 401 * DAY_NS, false, seen);
+                assert_true(count >= before); /* none goes missing on its way to the file */
+                for (size_t i = 1; i < count; i++)
+                        assert_true(seen->first_items[i - 1] < seen->first_items[i]); /* none comes twice */
+                before = count;
+        }
+        free(seen);
+}
+
+static void readers_see_every_block_once_while_it_moves(void **state)
+{
+        (void)state;
+        struct err err;
+        struct archive *archive = open_archive();
+        struct thread reader = {0};
+        assert_true(thread_start(&reader, "reader", read_again_and_again, archive, &err));
+        for (uint64_t i = 0; i < 2000; i++)
+                put(archive, 9, 400, 1000 + i, "body");
+        thread_join(&reader);
+        archive_close(archive);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_block_is_readable_at_once_and_after_a_restart),
+                cmocka_unit_test(what_is_newer_than_a_checkpoint_is_dropped_with_its_series),
+                cmocka_unit_test(whole_days_are_removed_by_age_and_by_size),
+                cmocka_unit_test(a_damaged_day_is_told_and_the_others_serve_on),
+                cmocka_unit_test(readers_see_every_block_once_while_it_moves),
+        };
+        return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
