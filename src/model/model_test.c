@@ -57,6 +57,24 @@ static void matchers_follow_prometheus(void **state)
         assert_true(str_is(buf_str(&text), "up{job=\"node\"}"));
 }
 
+static void a_stream_is_found_again_among_thousands(void **state)
+{
+        (void)state;
+        struct err err;
+        scoped(arena_done) struct arena arena;
+        arena_init(&arena, 0);
+        struct telemetry telemetry = {.arena = &arena};
+        for (int round = 0; round < 2; round++)
+                for (uint32_t i = 0; i < 5000; i++) {
+                        struct label *items = arena_array(&arena, 2, sizeof *items);
+                        items[0] = (struct label){STR("service"), STR("web")};
+                        items[1] = (struct label){STR("host"), arena_printf(&arena, "h%u", i)};
+                        struct labels labels = {items, 2, 2};
+                        assert_int_equal(telemetry_stream(&telemetry, &labels, &err), i);
+                }
+        assert_int_equal(telemetry.streams.count, 5000);
+}
+
 static void a_batch_comes_back_from_its_payload(void **state)
 {
         (void)state;
@@ -98,6 +116,7 @@ int main(void)
                 cmocka_unit_test(labels_become_canonical_or_say_why_not),
                 cmocka_unit_test(an_id_is_the_hash_of_the_packed_form_however_long),
                 cmocka_unit_test(matchers_follow_prometheus),
+                cmocka_unit_test(a_stream_is_found_again_among_thousands),
                 cmocka_unit_test(a_batch_comes_back_from_its_payload),
                 cmocka_unit_test(streams_are_listed_once),
         };

@@ -3,14 +3,55 @@
 
 #include "base/scope.h"
 
-uint32_t telemetry_stream(struct telemetry *telemetry, struct labels *labels, struct err *err)
+#define STREAMS_LINEAR_MAX 8
+#define STREAM_SLOTS_MIN 64
+
+static uint64_t stream_hash(const struct labels *labels)
 {
-        if (!labels_canonical(labels, err))
-                return UINT32_MAX;
-        /* The newest first: records of one sender come together. */
+        return labels_id(labels).low;
+}
+
+static void index_put(struct stream_index *index, uint64_t hash, uint32_t stream)
+{
+        size_t at = hash & (index->capacity - 1);
+        while (index->slots[at])
+                at = (at + 1) & (index->capacity - 1);
+        index->slots[at] = stream + 1;
+}
+
+/* The old slots stay in the arena: together at most as large as the new ones. */
+static bool index_grow(struct telemetry *telemetry, struct err *err)
+{
+        struct stream_index grown = {.capacity = max_of(telemetry->stream_index.capacity * 2, (size_t)STREAM_SLOTS_MIN)};
+        grown.slots = arena_array(telemetry->arena, grown.capacity, sizeof *grown.slots);
+        if (!grown.slots)
+                return fail_memory(err, "telemetry", grown.capacity * sizeof *grown.slots);
+        for (size_t i = 0; i < telemetry->streams.count; i++)
+                index_put(&grown, stream_hash(&telemetry->streams.items[i]), (uint32_t)i);
+        telemetry->stream_index = grown;
+        return true;
+}
+
+/* Newest first: records of one sender come together. */
+static uint32_t find_linear(const struct telemetry *telemetry, const struct labels *labels)
+{
         for (size_t i = telemetry->streams.count; i-- > 0;)
                 if (labels_equal(&telemetry->streams.items[i], labels))
                         return (uint32_t)i;
+        return UINT32_MAX;
+}
+
+static uint32_t find_hashed(const struct telemetry *telemetry, const struct labels *labels, uint64_t hash)
+{
+        const struct stream_index *index = &telemetry->stream_index;
+        for (size_t at = hash & (index->capacity - 1); index->slots[at]; at = (at + 1) & (index->capacity - 1))
+                if (labels_equal(&telemetry->streams.items[index->slots[at] - 1], labels))
+                        return index->slots[at] - 1;
+        return UINT32_MAX;
+}
+
+static uint32_t add_stream(struct telemetry *telemetry, const struct labels *labels, struct err *err)
+{
         struct labels *stream = arena_push(telemetry->arena, &telemetry->streams);
         if (!stream) {
                 fail_memory(err, "telemetry", sizeof *stream);
@@ -18,6 +59,23 @@ uint32_t telemetry_stream(struct telemetry *telemetry, struct labels *labels, st
         }
         *stream = *labels;
         return (uint32_t)(telemetry->streams.count - 1);
+}
+
+uint32_t telemetry_stream(struct telemetry *telemetry, struct labels *labels, struct err *err)
+{
+        if (!labels_canonical(labels, err))
+                return UINT32_MAX;
+        if (telemetry->streams.count < STREAMS_LINEAR_MAX) {
+                uint32_t found = find_linear(telemetry, labels);
+                return found != UINT32_MAX ? found : add_stream(telemetry, labels, err);
+        }
+        if (telemetry->streams.count * 2 >= telemetry->stream_index.capacity && !index_grow(telemetry, err))
+                return UINT32_MAX;
+        uint64_t hash = stream_hash(labels);
+        uint32_t stream = find_hashed(telemetry, labels, hash);
+        if (stream == UINT32_MAX && (stream = add_stream(telemetry, labels, err)) != UINT32_MAX)
+                index_put(&telemetry->stream_index, hash, stream);
+        return stream;
 }
 
 static const char *const names[] = {

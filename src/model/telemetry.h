@@ -63,6 +63,10 @@ struct telemetry {
         struct { struct metric_meta *items; size_t count, capacity; } metas;
         uint64_t rejected;          /* items that were wrong while the rest was right (partial success) */
         struct str rejected_why;    /* the first reason; for the sender and the sources page */
+        struct stream_index {       /* telemetry_stream's own: finds a stream by the hash of its labels */
+                uint32_t *slots;    /* index of a stream + 1; 0 is empty; a power of two, at most half full */
+                size_t capacity;
+        } stream_index;
 };
 
 /* The index of a stream with these labels, adding it when new. Labels become canonical and stay borrowed.
