@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#define DISK_SITE_NEW_DIRECTORY "new directory" /* the sync within make_directory */
+
 enum disk_mode { DISK_READ, DISK_WRITE, DISK_CREATE }; /* DISK_WRITE: exists; DISK_CREATE: made when missing; both read too */
 
 struct disk;
@@ -33,7 +35,8 @@ struct disk_ops {
         bool (*sync_directory)(struct disk *disk, const char *path, const char *site, struct err *err);
         bool (*rename)(struct disk *disk, const char *from, const char *to, struct err *err);
         bool (*unlink)(struct disk *disk, const char *path, struct err *err);
-        bool (*make_directory)(struct disk *disk, const char *path, struct err *err); /* parents too; fine when it exists; mode 0700 */
+        /* Parents too, each lasting when it returns; fine when it exists; mode 0700. */
+        bool (*make_directory)(struct disk *disk, const char *path, struct err *err);
         /* Calls visit(context, name) for each entry but . and .. ; in sorted order. */
         bool (*list)(struct disk *disk, const char *path, void (*visit)(void *context, const char *name), void *context, struct err *err);
         bool (*free_bytes)(struct disk *disk, const char *path, uint64_t *out_bytes, struct err *err);
