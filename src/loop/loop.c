@@ -1,0 +1,675 @@
+/*
+ * loop.c - see loop.h. The diagram on the wall:
+ *
+ *      sources -> intake -> journal --commit--> pipeline -> ingest -> open chunks -> archive
+ *      people  -> loop_command -^                  '-> verbs -> state database
+ *      clock   -> tick ---------^                  '-> checkpoint, retention
+ *
+ * The pipeline is one thread: it takes committed entries in order and lets ingest spread a round of batches over its
+ * workers. Work waits in a list whose weight the intake bounds; commands and ticks are few.
+ */
+#include "loop/loop.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/queue.h"
+#include "base/scope.h"
+#include "base/thread.h"
+#include "loop/command.h"
+#include "loop/state_table.h"
+#include "loop/verbs.h"
+#include "model/batch.h"
+#include "observe/ingest.h"
+#include "observe/intake.h"
+#include "store/database.h"
+#include "store/logs.h"
+#include "store/series.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS 100
+#define TICKS_WAITING_MAX 50
+#define SERIES_MAX ((size_t)2 << 20)
+#define CHECKPOINT_NS (3600 * NS_PER_S)
+#define CHECKPOINT_BYTES ((uint64_t)1 << 30)
+#define CHECKPOINT_RETRY_NS (10 * NS_PER_S)
+#define RETENTION_EVERY_NS (3600 * NS_PER_S)
+#define RETENTION_DAYS 30
+#define SERIES_IDLE_NS (2 * 3600 * NS_PER_S)
+
+struct command {
+        struct append append; /* first: the journal gives it back */
+        struct loop *loop;
+        struct buf payload;
+        struct lock lock;
+        struct signal answered;
+        bool is_answered, is_good;
+        json_t *result;
+        struct err err;
+};
+
+/* A committed entry on its way to the pipeline. */
+struct work {
+        enum entry_kind kind;
+        uint64_t sequence;
+        int64_t time_ns;
+        struct batch *batch;
+        struct command *command; /* NULL when replayed */
+};
+
+struct loop {
+        struct loop_options options;
+        char *directory;
+        int lock_file;
+        struct journal *journal;
+        struct archive *archive;
+        struct logs *logs;
+        struct series_store *series;
+        struct intake *intake;
+        struct ingest *ingest;
+        struct database *state;
+
+        struct queue queue;
+        struct append tick;
+        _Atomic bool tick_is_free;
+        _Atomic int ticks_waiting;
+        _Atomic bool stopping;
+        struct thread ticker, pipeline;
+        bool started;
+
+        struct lock lock; /* guards stats, settle */
+        struct signal settled;
+        struct loop_stats stats;
+        _Atomic uint64_t sequence_queued; /* newest entry handed to the pipeline */
+        _Atomic bool checkpoint_wanted;
+
+        uint64_t sequence_applied; /* the pipeline's own, like the following */
+        int64_t time_ns, checkpoint_due_ns, retention_due_ns;
+        uint64_t journal_bytes_at_checkpoint;
+};
+
+/* --- applying entries, live and replayed --------------------------------------------------------------------------- */
+
+static bool apply_verb(struct loop *loop, const char *verb, const json_t *arguments, int64_t time_ns, json_t **out_result, struct err *err)
+{
+        apply_fn *apply = verb_find(verb);
+        if (!apply)
+                return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
+        return database_execute(loop->state, "SAVEPOINT command", err) && apply(loop->state, verb, arguments, time_ns, out_result, err);
+}
+
+/* A command and its row in the audit log are one transaction, also when the command is refused. False: the state
+ * database failed; the command is not applied. */
+static bool apply_command(struct loop *loop, uint64_t sequence, int64_t time_ns, struct str payload, json_t **out_result,
+                          bool *out_accepted, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *command = json_parse(payload, err);
+        if (!command)
+                return false;
+        const char *verb = json_string_value(json_object_get(command, "verb"));
+        const json_t *arguments = json_object_get(command, "arguments");
+        scoped(buf_done) struct buf text = {0};
+        if (!json_write(arguments, &text) || !verb)
+                return fail(err, ERR_CORRUPT, "loop", "the command of entry %" PRIu64 " has no verb", sequence);
+        if (!database_begin(loop->state, err))
+                return false;
+        struct err refusal = {0};
+        *out_accepted = apply_verb(loop, verb, arguments, time_ns, out_result, &refusal);
+        if (!*out_accepted)
+                database_execute(loop->state, "ROLLBACK TO command", NULL);
+        struct audit_row row = {sequence, time_ns, json_str(command, "by"), str_of(verb), buf_str(&text),
+                                *out_accepted ? STR("done") : str_of(refusal.message)};
+        if (!state_append_audit(loop->state, &row, err) || !database_commit(loop->state, err)) {
+                database_rollback(loop->state);
+                return false;
+        }
+        if (!*out_accepted && err)
+                *err = refusal;
+        return true;
+}
+
+static void answer(struct command *command, bool good, json_t *result, const struct err *err)
+{
+        with_lock(&command->lock);
+        command->is_answered = true;
+        command->is_good = good;
+        command->result = result;
+        if (!good && err)
+                command->err = *err;
+        signal_one(&command->answered);
+}
+
+static void run_command(struct loop *loop, const struct work *work)
+{
+        json_t *result = NULL;
+        bool accepted = false;
+        struct err err = {0};
+        while (!apply_command(loop, work->sequence, work->time_ns, work->command->append.payload, &result, &accepted, &err)) {
+                if (err.code == ERR_CORRUPT || loop->stopping)
+                        break; /* the journal keeps it; it is applied at the next start */
+                log_err(LOG_LEVEL_ERROR, &err);
+                struct timespec pause = {1, 0};
+                nanosleep(&pause, NULL);
+        }
+        answer(work->command, accepted, result, &err);
+        with_lock(&loop->lock);
+        loop->stats.commands++;
+}
+
+/* --- checkpoint and retention ---------------------------------------------------------------------------------------- */
+
+static uint64_t journal_bytes(struct loop *loop)
+{
+        struct journal_stats stats;
+        journal_read_stats(loop->journal, &stats);
+        return stats.bytes_appended;
+}
+
+static bool write_checkpoint(struct loop *loop, struct err *err)
+{
+        if (!ingest_seal(loop->ingest, loop->time_ns - SERIES_IDLE_NS, err) || !archive_flush(loop->archive, err))
+                return false;
+        scoped_ptr(json_decref) json_t *saved = intake_save(loop->intake);
+        if (!database_begin(loop->state, err))
+                return false;
+        if (!state_write_checkpoint(loop->state, loop->sequence_applied, loop->time_ns, saved, err) || !database_commit(loop->state, err)) {
+                database_rollback(loop->state);
+                return false;
+        }
+        return database_checkpoint(loop->state, err) && journal_trim(loop->journal, loop->sequence_applied + 1, err);
+}
+
+static bool checkpoint(struct loop *loop, struct err *err)
+{
+        int64_t start_ns = clock_monotonic_ns(&clock_real);
+        bool good = write_checkpoint(loop, err) || err_within(err, "writing a checkpoint");
+        loop->checkpoint_due_ns = loop->time_ns + (good ? loop->options.checkpoint_ns : CHECKPOINT_RETRY_NS);
+        if (good)
+                loop->journal_bytes_at_checkpoint = journal_bytes(loop);
+        with_lock(&loop->lock);
+        loop->stats.checkpoints += good;
+        loop->stats.checkpoint_failures += !good;
+        loop->stats.checkpoint_ns_last = clock_monotonic_ns(&clock_real) - start_ns;
+        if (good)
+                loop->stats.sequence_checkpoint = loop->sequence_applied;
+        signal_all(&loop->settled);
+        return good;
+}
+
+static void retain(struct loop *loop)
+{
+        struct err err = {0};
+        uint64_t removed = 0;
+        int64_t today = loop->time_ns / (86400 * NS_PER_S);
+        loop->retention_due_ns = loop->time_ns + RETENTION_EVERY_NS;
+        if (!archive_retain(loop->archive, today - loop->options.retention_days, loop->options.retention_bytes, &removed, &err))
+                log_err(LOG_LEVEL_ERROR, &err);
+        if (removed)
+                log_info("loop", "retention removed %" PRIu64 " days of telemetry", removed);
+        with_lock(&loop->lock);
+        loop->stats.days_removed += removed;
+}
+
+static void run_tick(struct loop *loop, int64_t time_ns)
+{
+        intake_tick(loop->intake, time_ns);
+        bool large = journal_bytes(loop) - loop->journal_bytes_at_checkpoint >= loop->options.checkpoint_bytes;
+        bool due = time_ns >= loop->checkpoint_due_ns;
+        bool wanted = atomic_exchange(&loop->checkpoint_wanted, false);
+        struct err err = {0};
+        if ((due || wanted || (large && loop->checkpoint_due_ns - time_ns < loop->options.checkpoint_ns)) && !checkpoint(loop, &err))
+                log_err(LOG_LEVEL_ERROR, &err);
+        if (time_ns >= loop->retention_due_ns)
+                retain(loop);
+}
+
+/* --- the pipeline ---------------------------------------------------------------------------------------------------- */
+
+static void note_applied(struct loop *loop, uint64_t sequence, int64_t time_ns)
+{
+        loop->sequence_applied = sequence;
+        loop->time_ns = time_ns;
+        with_lock(&loop->lock);
+        loop->stats.sequence_applied = sequence;
+        loop->stats.time_ns = time_ns;
+        signal_all(&loop->settled);
+}
+
+/* Stores a run of batches in one round. */
+static void run_batches(struct loop *loop, struct work **works, size_t count)
+{
+        struct arrival arrivals[INGEST_ROUND_MAX];
+        for (size_t i = 0; i < count; i++)
+                arrivals[i] = (struct arrival){works[i]->batch, works[i]->sequence, works[i]->time_ns};
+        ingest_round(loop->ingest, arrivals, count);
+        for (size_t i = 0; i < count; i++)
+                intake_stored(loop->intake, arrivals[i].batch, arrivals[i].time_ns);
+        note_applied(loop, works[count - 1]->sequence, works[count - 1]->time_ns);
+}
+
+static void run_works(struct loop *loop, struct work **works, size_t count)
+{
+        for (size_t i = 0; i < count;) {
+                size_t run = 0;
+                while (i + run < count && works[i + run]->kind == ENTRY_BATCH)
+                        run++;
+                if (run) {
+                        run_batches(loop, works + i, run);
+                        i += run;
+                        continue;
+                }
+                struct work *work = works[i++];
+                note_applied(loop, work->sequence, work->time_ns);
+                if (work->kind == ENTRY_TICK) {
+                        atomic_fetch_sub(&loop->ticks_waiting, 1);
+                        run_tick(loop, work->time_ns);
+                } else if (work->command) {
+                        run_command(loop, work);
+                }
+        }
+        for (size_t i = 0; i < count; i++)
+                free(works[i]);
+}
+
+static void run_pipeline(void *context)
+{
+        struct loop *loop = context;
+        void *works[INGEST_ROUND_MAX];
+        size_t count;
+        while ((count = queue_pop_all(&loop->queue, works, INGEST_ROUND_MAX, -1)))
+                run_works(loop, (struct work **)works, count);
+}
+
+/* Committed entries must not be lost for want of a few bytes: memory comes back as the pipeline works. */
+static void hand_over(struct loop *loop, struct work work)
+{
+        struct timespec pause = {0, 5 * NS_PER_MS};
+        struct work *kept;
+        while (!(kept = malloc(sizeof *kept)))
+                nanosleep(&pause, NULL);
+        *kept = work;
+        while (!queue_try_push(&loop->queue, kept, 1) && !loop->queue.closed)
+                nanosleep(&pause, NULL);
+        loop->sequence_queued = work.sequence;
+}
+
+static void deliver_batch(void *context, struct batch *batch, uint64_t sequence, int64_t time_ns)
+{
+        hand_over(context, (struct work){ENTRY_BATCH, sequence, time_ns, batch, NULL});
+}
+
+/* --- ticks and commands ------------------------------------------------------------------------------------------------ */
+
+static void tick_done(struct append *append, const struct entry *entry, const struct err *err)
+{
+        (void)err;
+        struct loop *loop = (struct loop *)((char *)append - offsetof(struct loop, tick));
+        if (entry) {
+                atomic_fetch_add(&loop->ticks_waiting, 1);
+                hand_over(loop, (struct work){ENTRY_TICK, entry->sequence, entry->time_ns, NULL, NULL});
+        }
+        loop->tick_is_free = true;
+}
+
+static void append_tick(struct loop *loop)
+{
+        if (!loop->tick_is_free || loop->ticks_waiting > TICKS_WAITING_MAX)
+                return; /* the last one still waits for the disk, or the pipeline is behind: time passes all the same */
+        loop->tick_is_free = false;
+        loop->tick = (struct append){.kind = ENTRY_TICK, .payload = STR(""), .done = tick_done};
+        if (!journal_append(loop->journal, &loop->tick, NULL))
+                loop->tick_is_free = true;
+}
+
+static void run_ticker(void *context)
+{
+        struct loop *loop = context;
+        while (!loop->stopping) {
+                append_tick(loop);
+                struct timespec pause = {0, TICK_MS * NS_PER_MS};
+                nanosleep(&pause, NULL);
+        }
+}
+
+static void command_committed(struct append *append, const struct entry *entry, const struct err *err)
+{
+        struct command *command = (struct command *)append;
+        if (entry)
+                hand_over(command->loop, (struct work){ENTRY_COMMAND, entry->sequence, entry->time_ns, NULL, command});
+        else
+                answer(command, false, NULL, err);
+}
+
+static bool await(struct command *command, json_t **out_result, struct err *err)
+{
+        with_lock(&command->lock);
+        while (!command->is_answered)
+                signal_wait(&command->answered, &command->lock);
+        if (command->is_good && out_result)
+                *out_result = give(command->result);
+        if (!command->is_good && err)
+                *err = command->err;
+        json_decref(command->result);
+        return command->is_good;
+}
+
+bool loop_command(struct loop *loop, const char *verb, json_t *arguments, const char *by, json_t **out_result, struct err *err)
+{
+        struct command command = {.append = {.kind = ENTRY_COMMAND, .done = command_committed}, .loop = loop};
+        scoped_ptr(json_decref) json_t *whole = json_pack("{s:s, s:s, s:o}", "verb", verb, "by", by, "arguments", arguments ? arguments : json_object());
+        if (!whole || !json_write(whole, &command.payload)) {
+                buf_done(&command.payload);
+                return fail_memory(err, "loop", command.payload.length);
+        }
+        command.append.payload = buf_str(&command.payload);
+        lock_init(&command.lock, LOCK_CACHE);
+        signal_init(&command.answered);
+        bool good = journal_append(loop->journal, &command.append, err);
+        if (good) {
+                if (!loop->started)
+                        loop_turn(loop);
+                good = await(&command, out_result, err);
+        }
+        signal_done(&command.answered);
+        lock_done(&command.lock);
+        buf_done(&command.payload);
+        return good;
+}
+
+/* --- recovery ------------------------------------------------------------------------------------------------------------ */
+
+struct recovery {
+        struct loop *loop;
+        uint64_t last_audit;
+        uint64_t entries;
+};
+
+static bool replay_batch(struct loop *loop, const struct entry *entry)
+{
+        struct err err = {0};
+        struct batch *batch = batch_unpack(entry->payload, &err);
+        if (!batch) {
+                err_within(&err, "entry %" PRIu64 " of the journal is left out", entry->sequence);
+                log_err(LOG_LEVEL_ERROR, &err);
+                return true;
+        }
+        struct arrival arrival = {batch, entry->sequence, entry->time_ns};
+        ingest_round(loop->ingest, &arrival, 1);
+        intake_stored(loop->intake, batch, entry->time_ns);
+        return true;
+}
+
+static bool replay_entry(void *context, const struct entry *entry, struct err *err)
+{
+        struct recovery *recovery = context;
+        struct loop *loop = recovery->loop;
+        recovery->entries++;
+        loop->sequence_applied = entry->sequence;
+        loop->time_ns = entry->time_ns;
+        if (entry->kind == ENTRY_BATCH)
+                return replay_batch(loop, entry);
+        if (entry->kind != ENTRY_COMMAND || entry->sequence <= recovery->last_audit)
+                return true;
+        bool accepted;
+        json_t *result = NULL;
+        bool applied = apply_command(loop, entry->sequence, entry->time_ns, entry->payload, &result, &accepted, err);
+        json_decref(result);
+        return applied;
+}
+
+static bool recover(struct loop *loop, struct err *err)
+{
+        int64_t start_ns = clock_monotonic_ns(&clock_real);
+        uint64_t checkpoint_sequence;
+        scoped_ptr(json_decref) json_t *saved = NULL;
+        struct recovery recovery = {.loop = loop};
+        if (!state_read_checkpoint(loop->state, &checkpoint_sequence, &saved, err) ||
+            !state_last_audit(loop->state, &recovery.last_audit, err))
+                return false;
+        struct journal_options journal_options = {.next_sequence_min = max_of(checkpoint_sequence, recovery.last_audit) + 1};
+        if (!journal_open(loop->options.disk, loop->directory, loop->options.clock, &journal_options, &loop->journal, err))
+                return false;
+        struct journal_stats journal_stats;
+        journal_read_stats(loop->journal, &journal_stats);
+        if (journal_stats.first_sequence > checkpoint_sequence + 1 && checkpoint_sequence + 1 < journal_options.next_sequence_min)
+                return fail(err, ERR_CORRUPT, "loop", "the journal begins at entry %" PRIu64 ", but the last checkpoint stands for entry %" PRIu64
+                            ": a segment is missing in %s/journal; put it back, or restore a backup", journal_stats.first_sequence,
+                            checkpoint_sequence, loop->directory);
+        loop->sequence_applied = checkpoint_sequence;
+        if ((saved && !intake_restore(loop->intake, saved, err)) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
+            !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))
+                return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
+        loop->sequence_queued = loop->sequence_applied;
+        loop->stats.sequence_applied = loop->sequence_applied;
+        loop->stats.sequence_checkpoint = checkpoint_sequence;
+        loop->stats.replayed_entries = recovery.entries;
+        loop->stats.recovery_ns = clock_monotonic_ns(&clock_real) - start_ns;
+        return true;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------------- */
+
+/* One program a folder. Only on the real disk: the one of a test is its own. */
+static bool take_folder(struct loop *loop, struct err *err)
+{
+        if (loop->options.disk != disk_real())
+                return true;
+        char path[4096];
+        snprintf(path, sizeof path, "%s/lock", loop->directory);
+        loop->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (loop->lock_file < 0)
+                return fail_errno(err, errno, "loop", "opening %s", path);
+        if (flock(loop->lock_file, LOCK_EX | LOCK_NB) != 0)
+                return fail(err, ERR_CONFLICT, "loop", "another evenkeel uses %s; stop it, or give this one another folder with --data", loop->directory);
+        return true;
+}
+
+static void set_defaults(struct loop_options *options)
+{
+        options->disk = options->disk ? options->disk : disk_real();
+        options->clock = options->clock ? options->clock : &clock_real;
+        options->series_max = options->series_max ? options->series_max : SERIES_MAX;
+        options->checkpoint_ns = options->checkpoint_ns ? options->checkpoint_ns : CHECKPOINT_NS;
+        options->checkpoint_bytes = options->checkpoint_bytes ? options->checkpoint_bytes : CHECKPOINT_BYTES;
+        options->retention_days = options->retention_days ? options->retention_days : RETENTION_DAYS;
+}
+
+static bool open_rooms(struct loop *loop, struct err *err)
+{
+        char path[4096];
+        const struct loop_options *options = &loop->options;
+        snprintf(path, sizeof path, "%s/state.db", loop->directory);
+        struct intake_options intake_options = {
+                .clock = options->clock, .redactor = options->redactor, .bytes_max = options->intake_bytes_max,
+                .deliver = deliver_batch, .context = loop,
+        };
+        return disk_make_directory(options->disk, loop->directory, err) && take_folder(loop, err) &&
+               state_open(path, options->vfs, &loop->state, err) && verbs_open(loop->state, err) &&
+               archive_open(options->disk, loop->directory, options->vfs, &loop->archive, err) &&
+               logs_create(loop->archive, &loop->logs, err) &&
+               series_create(loop->archive, options->series_max, &loop->series, err) &&
+               ingest_create(loop->logs, loop->series, options->workers, &loop->ingest, err) &&
+               intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
+}
+
+bool loop_open(const struct loop_options *options, struct loop **out_loop, struct err *err)
+{
+        struct loop *loop = calloc(1, sizeof *loop);
+        if (!loop || !(loop->directory = strdup(options->directory))) {
+                free(loop);
+                return fail_memory(err, "loop", sizeof *loop);
+        }
+        loop->options = *options;
+        set_defaults(&loop->options);
+        loop->lock_file = -1;
+        loop->tick_is_free = true;
+        lock_init(&loop->lock, LOCK_APP);
+        signal_init(&loop->settled);
+        queue_init(&loop->queue, SIZE_MAX / 2); /* the intake bounds what can be in it */
+        if (!open_rooms(loop, err)) {
+                loop_close(loop);
+                return false;
+        }
+        intake_connect(loop->intake, loop->journal);
+        loop->checkpoint_due_ns = max_of(loop->time_ns, clock_now_ns(loop->options.clock)) + loop->options.checkpoint_ns;
+        *out_loop = loop;
+        return true;
+}
+
+bool loop_start(struct loop *loop, struct err *err)
+{
+        loop->started = true;
+        return journal_start(loop->journal, err) && thread_start(&loop->pipeline, "pipeline", run_pipeline, loop, err) &&
+               thread_start(&loop->ticker, "ticker", run_ticker, loop, err);
+}
+
+void loop_turn(struct loop *loop)
+{
+        void *works[INGEST_ROUND_MAX];
+        size_t count;
+        append_tick(loop);
+        journal_commit_now(loop->journal);
+        while ((count = queue_pop_all(&loop->queue, works, INGEST_ROUND_MAX, 0)))
+                run_works(loop, (struct work **)works, count);
+}
+
+void loop_stop(struct loop *loop)
+{
+        struct err err = {0};
+        intake_stop(loop->intake);
+        loop->stopping = true;
+        thread_join(&loop->ticker);
+        if (loop->started && !loop_settle(loop, 60000, &err))
+                log_err(LOG_LEVEL_WARNING, &err);
+        queue_close(&loop->queue);
+        thread_join(&loop->pipeline);
+        loop->started = false;
+        if (!checkpoint(loop, &err)) {
+                err_within(&err, "the journal is replayed at the next start instead");
+                log_err(LOG_LEVEL_WARNING, &err);
+        }
+}
+
+static void drop_work(struct loop *loop)
+{
+        for (struct work *work; (work = queue_pop(&loop->queue, 0));) {
+                if (work->batch)
+                        batch_destroy(work->batch);
+                if (work->command)
+                        answer(work->command, false, NULL, &(struct err){ERR_CANCELLED, "loop", "the program is stopping"});
+                free(work);
+        }
+}
+
+void loop_close(struct loop *loop)
+{
+        if (!loop)
+                return;
+        loop->stopping = true;
+        thread_join(&loop->ticker);
+        journal_close(loop->journal);
+        queue_close(&loop->queue);
+        thread_join(&loop->pipeline);
+        drop_work(loop);
+        ingest_destroy(loop->ingest);
+        intake_destroy(loop->intake);
+        logs_destroy(loop->logs);
+        series_destroy(loop->series);
+        archive_close(loop->archive);
+        database_close(loop->state);
+        if (loop->lock_file >= 0)
+                close(loop->lock_file);
+        queue_done(&loop->queue);
+        signal_done(&loop->settled);
+        lock_done(&loop->lock);
+        free(loop->directory);
+        free(loop);
+}
+
+/* --- asking ----------------------------------------------------------------------------------------------------------------- */
+
+struct intake *loop_intake(struct loop *loop)
+{
+        return loop->intake;
+}
+
+struct logs *loop_logs(struct loop *loop)
+{
+        return loop->logs;
+}
+
+struct series_store *loop_series(struct loop *loop)
+{
+        return loop->series;
+}
+
+struct archive *loop_archive(struct loop *loop)
+{
+        return loop->archive;
+}
+
+struct journal *loop_journal(struct loop *loop)
+{
+        return loop->journal;
+}
+
+const char *loop_directory(const struct loop *loop)
+{
+        return loop->directory;
+}
+
+bool loop_settle(struct loop *loop, int64_t wait_ms, struct err *err)
+{
+        int64_t until_ns = clock_monotonic_ns(&clock_real) + wait_ms * NS_PER_MS;
+        struct journal_stats stats;
+        journal_read_stats(loop->journal, &stats);
+        with_lock(&loop->lock);
+        while (loop->stats.sequence_applied < stats.last_committed) {
+                int64_t left_ms = (until_ns - clock_monotonic_ns(&clock_real)) / NS_PER_MS;
+                if (left_ms <= 0)
+                        return fail(err, ERR_TIMEOUT, "loop", "entry %" PRIu64 " is stored, entry %" PRIu64 " still waits",
+                                    loop->stats.sequence_applied, stats.last_committed);
+                signal_wait_ms(&loop->settled, &loop->lock, left_ms);
+        }
+        return true;
+}
+
+void loop_read_stats(struct loop *loop, struct loop_stats *out_stats)
+{
+        with_lock(&loop->lock);
+        *out_stats = loop->stats;
+}
+
+bool loop_open_state(struct loop *loop, struct database **out_reader, struct err *err)
+{
+        char path[4096];
+        snprintf(path, sizeof path, "%s/state.db", loop->directory);
+        return database_open_reader(path, loop->options.vfs, out_reader, err);
+}
+
+/* Asks the pipeline for a checkpoint and waits for it. */
+bool loop_checkpoint(struct loop *loop, int64_t wait_ms, struct err *err)
+{
+        if (!loop->started)
+                return checkpoint(loop, err);
+        int64_t until_ns = clock_monotonic_ns(&clock_real) + wait_ms * NS_PER_MS;
+        with_lock(&loop->lock);
+        uint64_t before = loop->stats.checkpoints, failed = loop->stats.checkpoint_failures;
+        loop->checkpoint_wanted = true;
+        while (loop->stats.checkpoints == before && loop->stats.checkpoint_failures == failed) {
+                int64_t left_ms = (until_ns - clock_monotonic_ns(&clock_real)) / NS_PER_MS;
+                if (left_ms <= 0)
+                        return fail(err, ERR_TIMEOUT, "loop", "no checkpoint was written in %lld s", (long long)wait_ms / 1000);
+                signal_wait_ms(&loop->settled, &loop->lock, left_ms);
+        }
+        return loop->stats.checkpoints != before || fail(err, ERR_IO, "loop", "the checkpoint failed; the log says why");
+}

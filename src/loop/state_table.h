@@ -1,0 +1,36 @@
+/*
+ * state_table - the SQL of the loop's own tables in the state database: the checkpoint and the audit log of commands.
+ *
+ * The audit log is also the memory of which commands were applied: a command and its row are one transaction. Rows are
+ * chained by hash (BLAKE2b of the row before and this one), so that a row cannot be changed or removed unseen.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+#include "store/database.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+bool state_open(const char *path, const char *vfs, struct database **out_state, struct err *err);
+
+/* sequence 0 and *out_saved NULL when there was none. */
+bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, json_t **out_saved, struct err *err);
+bool state_write_checkpoint(struct database *state, uint64_t sequence, int64_t time_ns, const json_t *saved, struct err *err);
+
+struct audit_row {
+        uint64_t sequence;
+        int64_t time_ns;
+        struct str by, verb, arguments; /* arguments: JSON text */
+        struct str outcome;             /* "done", or the error's sentence */
+};
+
+bool state_append_audit(struct database *state, const struct audit_row *row, struct err *err);
+bool state_last_audit(struct database *state, uint64_t *out_sequence, struct err *err); /* 0: none */
+/* Newest first, at most limit, with sequences below `before` (0: all). */
+bool state_visit_audit(struct database *state, uint64_t before, size_t limit,
+                       bool (*visit)(void *context, const struct audit_row *row, struct err *err), void *context,
+                       struct err *err);
+/* Recomputes the chain; ERR_CORRUPT names the first row that does not fit. */
+bool state_verify_audit(struct database *state, uint64_t *out_rows, struct err *err);
