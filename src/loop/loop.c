@@ -27,6 +27,7 @@
 #include "store/series.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -89,7 +90,6 @@ struct loop {
         struct lock lock; /* guards stats, settle */
         struct signal settled;
         struct loop_stats stats;
-        _Atomic uint64_t sequence_queued; /* newest entry handed to the pipeline */
         _Atomic bool checkpoint_wanted;
 
         uint64_t sequence_applied; /* the pipeline's own, like the following */
@@ -299,7 +299,6 @@ static void hand_over(struct loop *loop, struct work work)
         *kept = work;
         while (!queue_try_push(&loop->queue, kept, 1) && !loop->queue.closed)
                 nanosleep(&pause, NULL);
-        loop->sequence_queued = work.sequence;
 }
 
 static void deliver_batch(void *context, struct batch *batch, uint64_t sequence, int64_t time_ns)
@@ -448,7 +447,6 @@ static bool recover(struct loop *loop, struct err *err)
         if ((saved && !intake_restore(loop->intake, saved, err)) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
             !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))
                 return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
-        loop->sequence_queued = loop->sequence_applied;
         loop->stats.sequence_applied = loop->sequence_applied;
         loop->stats.sequence_checkpoint = checkpoint_sequence;
         loop->stats.replayed_entries = recovery.entries;
@@ -493,7 +491,7 @@ static bool open_rooms(struct loop *loop, struct err *err)
                 .deliver = deliver_batch, .context = loop,
         };
         return disk_make_directory(options->disk, loop->directory, err) && take_folder(loop, err) &&
-               state_open(path, options->vfs, &loop->state, err) && verbs_open(loop->state, err) &&
+               state_open(path, options->vfs, &loop->state, err) &&
                archive_open(options->disk, loop->directory, options->vfs, &loop->archive, err) &&
                logs_create(loop->archive, &loop->logs, err) &&
                series_create(loop->archive, options->series_max, &loop->series, err) &&

@@ -70,6 +70,8 @@ struct journal *loop_journal(struct loop *loop);
 const char *loop_directory(const struct loop *loop);
 /* Waits until everything committed so far can be read; at most wait_ms. */
 bool loop_settle(struct loop *loop, int64_t wait_ms, struct err *err);
+/* Asks for a checkpoint now and waits for it; at most wait_ms. */
+bool loop_checkpoint(struct loop *loop, int64_t wait_ms, struct err *err);
 void loop_read_stats(struct loop *loop, struct loop_stats *out_stats);
 
 /* A reader of the state database; the caller's to database_close. */

@@ -4,16 +4,19 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "register/account.h"
 
 #include <sodium.h>
 
 #define CHAIN_BYTES 32
 
+/* All of the state database, in the order in which it grew: a new step goes to the end. */
 static const char *const migrations[] = {
         "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL, time_ns INTEGER NOT NULL,"
         " saved TEXT NOT NULL);"
         "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, by TEXT NOT NULL, verb TEXT NOT NULL,"
         " arguments TEXT NOT NULL, outcome TEXT NOT NULL, chain BLOB NOT NULL);",
+        account_schema,
         NULL,
 };
 

@@ -13,5 +13,3 @@ typedef bool apply_fn(struct database *state, const char *verb, const json_t *ar
                       json_t **out_result, struct err *err);
 
 apply_fn *verb_find(const char *verb); /* NULL: not known */
-/* Brings the tables of the rooms that have verbs up to date. */
-bool verbs_open(struct database *state, struct err *err);

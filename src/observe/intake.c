@@ -36,6 +36,7 @@ struct recent {
 
 struct intake {
         struct intake_options options;
+        struct journal *journal;
         struct source_registry *registry;
         struct lock lock; /* guards all below but the atomics */
         struct recent ring[RECENT_MAX];
@@ -73,6 +74,11 @@ bool intake_create(const struct intake_options *options, struct intake **out_int
         lock_init(&intake->lock, LOCK_INTAKE);
         *out_intake = intake;
         return true;
+}
+
+void intake_connect(struct intake *intake, struct journal *journal)
+{
+        intake->journal = journal;
 }
 
 void intake_destroy(struct intake *intake)
@@ -340,7 +346,7 @@ static bool append_batch(struct intake *intake, struct passage *passage, struct 
         if (!passage->payload.length && (!buf_reserve(&passage->payload, batch->bytes.length + 512) || !batch_pack(batch, &passage->payload)))
                 return fail_memory(err, "intake", batch->bytes.length);
         passage->append.payload = buf_str(&passage->payload);
-        return journal_append(intake->options.journal, &passage->append, err);
+        return journal_append(intake->journal, &passage->append, err);
 }
 
 static bool offer(struct intake *intake, struct batch **batch_place, intake_done_fn *done, void *context, struct err *err)

@@ -81,7 +81,6 @@ struct journal;
 struct redactor;
 
 struct intake_options {
-        struct journal *journal;
         const struct clock *clock;
         const struct redactor *redactor;
         size_t bytes_max;               /* in flight: offered but not yet stored; 0: 128 MiB */
@@ -91,6 +90,8 @@ struct intake_options {
 };
 
 bool intake_create(const struct intake_options *options, struct intake **out_intake, struct err *err);
+/* The journal is opened after the intake was made, since recovery needs the intake. Before the first offer. */
+void intake_connect(struct intake *intake, struct journal *journal);
 void intake_destroy(struct intake *intake);
 void intake_stop(struct intake *intake);                /* offers fail from now on; waiting ones give up */
 
