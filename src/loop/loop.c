@@ -425,6 +425,22 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         return applied;
 }
 
+static void note_file(void *context, const char *name)
+{
+        (void)name;
+        *(bool *)context = true;
+}
+
+/* A restored folder has a checkpoint and no journal yet: the journal begins after the checkpoint. */
+static bool begins_after_restore(struct loop *loop, const json_t *saved)
+{
+        char path[4096];
+        bool has_journal = false;
+        snprintf(path, sizeof path, "%s/journal", loop->directory);
+        return json_flag(saved, "restored", false) &&
+               (!disk_list(loop->options.disk, path, note_file, &has_journal, NULL) || !has_journal);
+}
+
 static bool recover(struct loop *loop, struct err *err)
 {
         int64_t start_ns = clock_monotonic_ns(&clock_real);
@@ -434,15 +450,12 @@ static bool recover(struct loop *loop, struct err *err)
         if (!state_read_checkpoint(loop->state, &checkpoint_sequence, &saved, err) ||
             !state_last_audit(loop->state, &recovery.last_audit, err))
                 return false;
-        struct journal_options journal_options = {.next_sequence_min = max_of(checkpoint_sequence, recovery.last_audit) + 1};
+        struct journal_options journal_options = {
+                .skip_damage = loop->options.skip_damage || begins_after_restore(loop, saved),
+                .sequence_min = max_of(checkpoint_sequence, recovery.last_audit) + 1,
+        };
         if (!journal_open(loop->options.disk, loop->directory, loop->options.clock, &journal_options, &loop->journal, err))
                 return false;
-        struct journal_stats journal_stats;
-        journal_read_stats(loop->journal, &journal_stats);
-        if (journal_stats.first_sequence > checkpoint_sequence + 1 && checkpoint_sequence + 1 < journal_options.next_sequence_min)
-                return fail(err, ERR_CORRUPT, "loop", "the journal begins at entry %" PRIu64 ", but the last checkpoint stands for entry %" PRIu64
-                            ": a segment is missing in %s/journal; put it back, or restore a backup", journal_stats.first_sequence,
-                            checkpoint_sequence, loop->directory);
         loop->sequence_applied = checkpoint_sequence;
         if ((saved && !intake_restore(loop->intake, saved, err)) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
             !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))

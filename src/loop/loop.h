@@ -43,6 +43,7 @@ struct loop_options {
         uint64_t checkpoint_bytes;      /* of journal since the last; 0: 1 GiB */
         int64_t retention_days;         /* 0: 30 */
         uint64_t retention_bytes;       /* of telemetry on disk; 0: no bound */
+        bool skip_damage;               /* go on past damaged journal entries: the operator's word for it */
 };
 
 struct loop_stats {
