@@ -63,6 +63,7 @@ bool series_select(struct series_store *store, const struct series_select *selec
                    struct series_set *out_set, struct err *err);
 
 struct series_stats {
-        uint64_t series, series_created, series_refused, samples, out_of_order, duplicates, open_bytes, resident_bytes, blocks_sealed;
+        uint64_t series, series_created, series_refused, samples, out_of_order, duplicates, open_bytes, resident_bytes, blocks_sealed,
+                 blocks_damaged; /* met by selects, which skipped them */
 };
 void series_read_stats(struct series_store *store, struct series_stats *out_stats);
