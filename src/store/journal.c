@@ -453,17 +453,13 @@ static bool segment_begin(struct journal *journal, uint64_t room, struct err *er
                 return true;
         }
         journal->retry_ns = clock_monotonic_ns(journal->clock) + RETRY_NS;
-        if (why.code == ERR_FULL && journal->has_reserve && !(journal->active && journal->on_reserve) &&
-            SEGMENT_HEAD_BYTES + room <= journal->options.reserve_bytes &&
-            segment_make(journal, "reserve", journal->options.reserve_bytes, NULL)) {
-                health_set(journal, JOURNAL_RESERVE, &why);
-                return true;
-        }
-        bool usable = journal->active && journal->on_reserve && room == 0;
+        if (why.code == ERR_FULL && journal->has_reserve && !(journal->active && journal->on_reserve))
+                segment_make(journal, "reserve", journal->options.reserve_bytes, NULL);
+        bool usable = journal->active && journal->on_reserve;
         health_set(journal, usable ? JOURNAL_RESERVE : JOURNAL_FAILING, &why);
         if (err)
                 *err = why;
-        return false;
+        return usable && journal->active_bytes - journal->active_end >= room;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- committing */

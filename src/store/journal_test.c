@@ -3,6 +3,7 @@
 
 #include "base/scope.h"
 #include "base/thread.h"
+#include "store/disk_forgetful.h"
 #include "store/segment.h"
 
 #include <fcntl.h>
@@ -434,6 +435,142 @@ static void a_full_queue_is_busy(void **state)
         assert_int_equal(two.sequence, 2);
 }
 
+/* ------------------------------------------------------------------------------------ on a disk that can be told to fail */
+
+static struct journal *opened_on(struct disk *disk, struct clock *clock)
+{
+        struct journal *journal;
+        struct err err = {0};
+        if (!journal_open(disk, "/data", clock,
+                          &(struct journal_options){.segment_bytes = 16384, .reserve_bytes = 4096}, &journal, &err))
+                fail_msg("%s", err.message);
+        return journal;
+}
+
+static struct told offered(struct journal *journal, uint16_t kind, struct str payload)
+{
+        struct told told = telling(kind, payload);
+        if (!journal_append(journal, &told.append, &told.err))
+                told.done = true;
+        journal_commit_now(journal);
+        assert_true(told.done);
+        return told;
+}
+
+static void a_full_disk_refuses_batches_and_takes_commands_until_there_is_room(void **state)
+{
+        (void)state;
+        struct clock clock;
+        clock_init_virtual(&clock, 0);
+        struct disk *disk = disk_forgetful_create();
+        struct journal *journal = opened_on(disk, &clock);
+        char bytes[9000] = "b";
+        struct str batch = {bytes, sizeof bytes};
+        assert_int_equal(offered(journal, ENTRY_BATCH, batch).sequence, 1);
+        disk_set_bytes_max(disk, 1); /* full from now on */
+        struct told told = offered(journal, ENTRY_BATCH, batch);
+        assert_int_equal(told.err.code, ERR_FULL);
+        assert_non_null(strstr(told.err.message, "free some space"));
+        assert_int_equal(offered(journal, ENTRY_BATCH, STR("small")).err.code, ERR_FULL);
+        assert_int_equal(offered(journal, ENTRY_TICK, STR("")).err.code, ERR_FULL);
+        assert_int_equal(offered(journal, ENTRY_COMMAND, STR("free some space")).sequence, 2);
+        assert_int_equal(offered(journal, ENTRY_CONFIG, STR("keep less")).sequence, 3);
+        assert_int_equal(offered(journal, ENTRY_COMMAND, (struct str){bytes, 5000}).err.code, ERR_FULL);
+        assert_int_equal(offered(journal, ENTRY_COMMAND, STR("the reserve has room")).sequence, 4);
+        struct journal_stats stats;
+        journal_read_stats(journal, &stats);
+        assert_int_equal(stats.health, JOURNAL_RESERVE);
+        disk_set_bytes_max(disk, 0);
+        clock_advance(&clock, 2 * NS_PER_S);
+        journal_commit_now(journal);
+        assert_int_equal(offered(journal, ENTRY_BATCH, STR("back")).sequence, 5);
+        disk_set_bytes_max(disk, 1); /* again, with a new reserve */
+        assert_int_equal(offered(journal, ENTRY_BATCH, (struct str){bytes, 9000}).sequence, 6);
+        assert_int_equal(offered(journal, ENTRY_BATCH, (struct str){bytes, 9000}).err.code, ERR_FULL);
+        assert_int_equal(offered(journal, ENTRY_COMMAND, STR("again")).sequence, 7);
+        journal_close(journal);
+        disk_crash(disk, 1);
+        journal = opened_on(disk, &clock);
+        assert_int_equal(replayed(journal, 0).count, 7);
+        journal_close(journal);
+        disk_forgetful_destroy(disk);
+}
+
+static void a_read_only_disk_refuses_and_goes_on_when_writable(void **state)
+{
+        (void)state;
+        struct clock clock;
+        clock_init_virtual(&clock, 0);
+        struct disk *disk = disk_forgetful_create();
+        struct journal *journal = opened_on(disk, &clock);
+        assert_int_equal(offered(journal, ENTRY_BATCH, STR("a")).sequence, 1);
+        disk_set_read_only(disk, true);
+        struct told told = offered(journal, ENTRY_BATCH, STR("b"));
+        assert_int_equal(told.err.code, ERR_IO);
+        assert_non_null(strstr(told.err.message, "mount it writable"));
+        assert_int_equal(offered(journal, ENTRY_COMMAND, STR("b")).err.code, ERR_IO);
+        disk_set_read_only(disk, false);
+        assert_int_equal(offered(journal, ENTRY_BATCH, STR("b")).err.code, ERR_IO); /* not yet tried again */
+        clock_advance(&clock, 2 * NS_PER_S);
+        journal_commit_now(journal);
+        assert_int_equal(offered(journal, ENTRY_BATCH, STR("c")).sequence, 2);
+        journal_close(journal);
+        disk_forgetful_destroy(disk);
+}
+
+/* Each operation of a short life fails once; what was told as committed must be there, once, after a power cut. */
+static void any_one_failure_loses_nothing_that_was_told_as_committed(void **state)
+{
+        (void)state;
+        for (uint64_t nth = 1; nth < 60; nth++) {
+                struct clock clock;
+                clock_init_virtual(&clock, 0);
+                struct disk *disk = disk_forgetful_create();
+                struct journal *journal = opened_on(disk, &clock);
+                uint64_t committed = 0;
+                char bytes[5000] = "b";
+                disk_fail_nth(disk, nth);
+                for (int i = 0; i < 12; i++) {
+                        struct told told = offered(journal, ENTRY_BATCH, (struct str){bytes, sizeof bytes});
+                        if (told.sequence)
+                                assert_int_equal(told.sequence, ++committed);
+                        else
+                                assert_int_equal(told.err.code, ERR_IO);
+                        clock_advance(&clock, NS_PER_S);
+                }
+                assert_true(committed >= 10);
+                disk_crash(disk, nth);
+                journal_close(journal);
+                journal = opened_on(disk, &clock);
+                assert_int_equal(replayed(journal, 0).count, committed);
+                journal_close(journal);
+                disk_forgetful_destroy(disk);
+        }
+}
+
+static void a_failing_journal_goes_on_by_itself_within_two_seconds(void **state)
+{
+        (void)state;
+        struct disk *disk = disk_forgetful_create();
+        struct journal *journal = opened_on(disk, &clock_real);
+        disk_set_read_only(disk, true);
+        assert_true(journal_start(journal, NULL));
+        struct told told = telling(ENTRY_BATCH, STR("b"));
+        struct err err = {0};
+        assert_false(journal_append(journal, &told.append, &err));
+        assert_int_equal(err.code, ERR_IO);
+        disk_set_read_only(disk, false);
+        bool taken = false;
+        for (int i = 0; i < 200 && !taken; i++) {
+                nanosleep(&(struct timespec){0, 10 * NS_PER_MS}, NULL);
+                taken = journal_append(journal, &told.append, NULL);
+        }
+        assert_true(taken);
+        journal_close(journal);
+        assert_int_equal(told.sequence, 1);
+        disk_forgetful_destroy(disk);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -451,6 +588,10 @@ int main(void)
                 TEST(many_appenders_share_syncs_and_are_told_in_order),
                 TEST(ticks_alone_wait_up_to_a_second),
                 TEST(a_full_queue_is_busy),
+                cmocka_unit_test(a_full_disk_refuses_batches_and_takes_commands_until_there_is_room),
+                cmocka_unit_test(a_read_only_disk_refuses_and_goes_on_when_writable),
+                cmocka_unit_test(any_one_failure_loses_nothing_that_was_told_as_committed),
+                cmocka_unit_test(a_failing_journal_goes_on_by_itself_within_two_seconds),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
