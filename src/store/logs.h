@@ -2,7 +2,7 @@
  * logs - log records in the store: open chunks in memory, sealed blocks in the archive, one way to read both.
  *
  * A record lives in the partition of its domain (hash of its stream's `service` label). Its partition's open chunk is
- * sealed into a block at LOG_BLOCK_RECORDS_MAX records or LOG_BLOCK_BYTES_MAX bytes, at a day's end, and at
+ * sealed into a block at LOG_BLOCK_RECORDS_MAX records or LOG_BLOCK_BYTES_MAX bytes (log_block.h), at a day's end, and at
  * a checkpoint. The exact bytes of every line are kept.
  *
  * Adding: only the thread that owns the partition. Reading: any thread.
@@ -64,6 +64,7 @@ struct log_select {
 
 struct log_select_stats {
         uint64_t blocks_seen, blocks_opened, rows_scanned, bytes_scanned;
+        uint64_t blocks_damaged;        /* left out: what matched in them is missing from the answer */
 };
 
 /* Visits matching rows in order of time (ties by id). Row contents are valid for the call only. visit false ends it. */
