@@ -2,8 +2,8 @@
  * series.c - see series.h. The owner of a partition drives adds and seals; selects are in series_select.c.
  *
  * The trade: a sample costs a hash of its labels, a comparison and a few bytes appended to a cache line, and nothing else;
- * there are no postings in memory, a select looks at every series' name hash instead. What an add touches is known
- * early, so it is fetched early: looking up a window of series goes in steps, each of which asks for the lines of the next.
+ * there are no postings in memory, a select looks at every series' name hash instead. Most of an add's time would be
+ * waiting for memory, so picks go through stages, each of which asks for the lines that the next one reads.
  *
  * A block is put while the partition's lock is held, so that a reader finds samples either open or put, never neither.
  */
@@ -20,8 +20,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define WINDOW 16          /* series looked up together */
-#define WINDOW_LABELS 640  /* bytes of packed labels that need no allocation */
+#define STAGES 7
+#define STAGE_DISTANCE 4
+#define WINDOW 16       /* picks between packing and comparing: a power of two above 3 * STAGE_DISTANCE */
+#define PACKED_ROOM 640 /* bytes of labels that need no allocation */
 #define REFUSED UINT32_MAX
 
 bool series_create(struct archive *archive, size_t series_max, struct series_store **out_store, struct err *err)
@@ -410,7 +412,8 @@ bool series_seal(struct series_store *store, uint16_t partition_number, int64_t 
 struct looked_up {
         struct str packed;
         uint64_t hash;
-        char *room; /* when the labels did not fit */
+        char *large;            /* when the labels did not fit the room */
+        char room[PACKED_ROOM];
 };
 
 struct adding {
@@ -419,7 +422,26 @@ struct adding {
         const struct telemetry *telemetry;
         const uint32_t *picks;
         uint32_t seen_s;
+        struct looked_up window[WINDOW];
 };
+
+static void adding_begin(struct adding *adding, struct series_store *store, struct series_partition *partition,
+                         const struct telemetry *telemetry, const uint32_t *picks, int64_t received_ns)
+{
+        adding->store = store;
+        adding->partition = partition;
+        adding->telemetry = telemetry;
+        adding->picks = picks;
+        adding->seen_s = (uint32_t)(received_ns / NS_PER_S);
+        for (size_t i = 0; i < WINDOW; i++)
+                adding->window[i].large = NULL;
+}
+
+static void forget_large(struct looked_up *looked_up)
+{
+        free(looked_up->large);
+        looked_up->large = NULL;
+}
 
 /* Copies short texts without calling memcpy: most names and values are a few bytes long. */
 static inline char *put_text(char *at, struct str text)
@@ -445,12 +467,13 @@ static inline char *put_text(char *at, struct str text)
         return at + length;
 }
 
-static bool pack(const struct labels *labels, char *room, struct looked_up *out)
+static bool pack(const struct labels *labels, struct looked_up *out)
 {
         size_t bytes = 0;
         each (label, labels)
                 bytes += label->name.length + label->value.length + 6;
-        if (bytes > WINDOW_LABELS && !(room = out->room = malloc(bytes)))
+        char *room = out->room;
+        if (bytes > sizeof out->room && !(room = out->large = malloc(bytes)))
                 return false;
         char *at = room;
         each (label, labels) {
@@ -482,46 +505,81 @@ static bool enter(const struct adding *adding, const struct looked_up *wanted, u
         return true;
 }
 
-static void prefetch_slot(const struct map *map, uint64_t hash)
+static const struct labels *labels_of(const struct adding *adding, size_t i)
 {
-        if (map->capacity) {
-                size_t slot = hash & (map->capacity - 1);
-                __builtin_prefetch(&map->hashes[slot]);
-                __builtin_prefetch(&map->values[slot]);
+        return &adding->telemetry->series.items[adding->picks[i]].labels;
+}
+
+static void fetch_bytes(const void *bytes, size_t count)
+{
+        for (size_t at = 0; at < count; at += 64)
+                __builtin_prefetch((const char *)bytes + at);
+}
+
+/* One stage of the way from a pick to its entry. A stage reads what the stage before it asked for. */
+static bool enter_stage(struct adding *adding, int stage, size_t i)
+{
+        struct series_partition *partition = adding->partition;
+        struct looked_up *wanted = &adding->window[i % WINDOW];
+        const struct map *map = &partition->map;
+        const struct labels *labels = labels_of(adding, i);
+        size_t slot = 0;
+        uint32_t entry;
+        switch (stage) {
+        case 0:
+                __builtin_prefetch(labels);
+                return true;
+        case 1:
+                fetch_bytes(labels->items, labels->count * sizeof *labels->items);
+                return true;
+        case 2: /* texts of a series mostly lie one after another */
+                if (labels->count)
+                        fetch_bytes(labels->items[0].name.bytes, 192);
+                return true;
+        case 3:
+                if (!pack(labels, wanted))
+                        return false;
+                if (map->capacity) {
+                        __builtin_prefetch(&map->hashes[wanted->hash & (map->capacity - 1)]);
+                        __builtin_prefetch(&map->values[wanted->hash & (map->capacity - 1)]);
+                }
+                return true;
+        case 4:
+                if ((entry = map_first(map, wanted->hash, &slot)) != MAP_NONE)
+                        __builtin_prefetch(&partition->entries[entry]);
+                return true;
+        case 5:
+                if ((entry = map_first(map, wanted->hash, &slot)) != MAP_NONE) {
+                        const struct series_entry *found = &partition->entries[entry];
+                        fetch_bytes(found->packed, found->packed_length);
+                        if (found->chunk.count)
+                                __builtin_prefetch(series_chunk_tail(&found->chunk, &partition->pieces), 1);
+                }
+                return true;
+        default:
+                return enter(adding, wanted, &partition->picked[i]);
         }
 }
 
-static bool enter_window(const struct adding *adding, size_t first, size_t count, struct err *err)
+/* The picks go through the stages one behind another, STAGE_DISTANCE apart, so that memory has time to answer. */
+static bool enter_all(struct adding *adding, size_t pick_count, struct err *err)
 {
-        struct series_partition *partition = adding->partition;
-        struct looked_up window[WINDOW] = {0};
-        char room[WINDOW][WINDOW_LABELS];
         bool good = true;
-        for (size_t i = 0; i < count && good; i++) {
-                good = pack(&adding->telemetry->series.items[adding->picks[first + i]].labels, room[i], &window[i]);
-                prefetch_slot(&partition->map, window[i].hash);
-        }
-        for (size_t i = 0; i < count && good; i++) {
-                size_t slot = 0;
-                uint32_t entry = map_first(&partition->map, window[i].hash, &slot);
-                if (entry != MAP_NONE)
-                        __builtin_prefetch(&partition->entries[entry]);
-        }
-        for (size_t i = 0; i < count && good; i++) {
-                size_t slot = 0;
-                uint32_t entry = map_first(&partition->map, window[i].hash, &slot);
-                for (size_t line = 0; entry != MAP_NONE && line < window[i].packed.length; line += 64)
-                        __builtin_prefetch(partition->entries[entry].packed + line);
-        }
-        for (size_t i = 0; i < count && good; i++)
-                good = enter(adding, &window[i], &partition->picked[first + i]);
-        for (size_t i = 0; i < count; i++)
-                free(window[i].room);
+        for (size_t step = 0; good && step < pick_count + (STAGES - 1) * STAGE_DISTANCE; step++)
+                for (int stage = STAGES - 1; good && stage >= 0; stage--) {
+                        size_t behind = (size_t)stage * STAGE_DISTANCE;
+                        if (step >= behind && step - behind < pick_count)
+                                good = enter_stage(adding, stage, step - behind);
+                        if (good && stage == STAGES - 1 && step >= behind && step - behind < pick_count)
+                                forget_large(&adding->window[(step - behind) % WINDOW]);
+                }
+        for (size_t i = 0; i < WINDOW; i++)
+                forget_large(&adding->window[i]);
         return good || fail_memory(err, "series", sizeof(struct series_entry));
 }
 
 /* Finds or makes the entries of all picks and reserves what their samples can need; nothing after it can fail. */
-static bool prepare(const struct adding *adding, size_t pick_count, struct err *err)
+static bool prepare(struct adding *adding, size_t pick_count, struct err *err)
 {
         struct series_partition *partition = adding->partition;
         if (pick_count > partition->picked_capacity) {
@@ -531,9 +589,8 @@ static bool prepare(const struct adding *adding, size_t pick_count, struct err *
                         return fail_memory(err, "series", pick_count * sizeof *partition->picked);
                 partition->picked_capacity = pick_count;
         }
-        for (size_t first = 0; first < pick_count; first += WINDOW)
-                if (!enter_window(adding, first, min_of((size_t)WINDOW, pick_count - first), err))
-                        return false;
+        if (!enter_all(adding, pick_count, err))
+                return false;
         size_t pieces = 0;
         for (size_t i = 0; i < pick_count; i++)
                 pieces += series_chunk_pieces_max(adding->telemetry->series.items[adding->picks[i]].count);
@@ -592,7 +649,8 @@ bool series_add(struct series_store *store, uint16_t partition_number, uint64_t 
                 struct err *err)
 {
         struct series_partition *partition = &store->partitions[partition_number];
-        struct adding adding = {store, partition, telemetry, picks, (uint32_t)(received_ns / NS_PER_S)};
+        struct adding adding; /* not cleared whole: it is 10 KB */
+        adding_begin(&adding, store, partition, telemetry, picks, received_ns);
         if (!learn_day(store, received_ns, err))
                 return false;
         with_lock(&partition->lock);
