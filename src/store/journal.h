@@ -84,7 +84,8 @@ struct journal;
 bool journal_open(struct disk *disk, const char *directory, struct clock *clock, const struct journal_options *options,
                   struct journal **out_journal, struct err *err);
 /* Visits committed entries from the sequence on, in order; visit false ends it with its err. Before journal_start only.
- * from_sequence must be within the journal or its next (ERR_CORRUPT: the entries between are lost); 0 is from the first. */
+ * from_sequence must be within the journal or its next (ERR_CORRUPT: the entries between are lost); 0 is from the first, which
+ * is for a journal that was never trimmed: what was trimmed may come back after a crash, with gaps. */
 bool journal_replay(struct journal *journal, uint64_t from_sequence,
                     bool (*visit)(void *context, const struct entry *entry, struct err *err), void *context,
                     struct err *err);
