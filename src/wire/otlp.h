@@ -15,3 +15,7 @@
 
 decode_fn otlp_logs_decode;
 decode_fn otlp_metrics_decode;
+
+/* The same for a request that does not lie in batch->bytes; it must live as long as the batch. */
+bool otlp_logs_read(struct batch *batch, struct str request, struct err *err);
+bool otlp_metrics_read(struct batch *batch, struct str request, struct err *err);
