@@ -243,17 +243,36 @@ bool accounts_by_password(struct accounts *accounts, struct str name, struct str
         return password_matches(is_known ? hash : NULL, password);
 }
 
+/* Nanoseconds as text: a JavaScript number cannot hold them. 0 is null. */
+static json_t *time_json(int64_t time_ns)
+{
+        char text[24];
+        snprintf(text, sizeof text, "%ld", (long)time_ns);
+        return time_ns ? json_string(text) : json_null();
+}
+
+static int64_t last_sign_in(const struct copy *copy, struct str user)
+{
+        int64_t newest_ns = 0;
+        each (session, &copy->sessions)
+                if (str_equal(session->row.user, user))
+                        newest_ns = max_of(newest_ns, session->row.created_ns);
+        return newest_ns;
+}
+
 json_t *accounts_users(struct accounts *accounts)
 {
         json_t *list = json_array();
         with_lock(&accounts->lock);
-        each (user, &accounts->copy->users)
-                json_array_append_new(list, json_pack("{s:s%, s:s%, s:b, s:b, s:I, s:I}", "name", user->row.name.bytes,
-                                                      user->row.name.length, "role", user->row.role.bytes,
-                                                      user->row.role.length, "disabled", user->row.disabled, "must_change",
-                                                      user->row.must_change, "created_ns",
-                                                      (json_int_t)user->row.created_ns, "changed_ns",
-                                                      (json_int_t)user->row.changed_ns));
+        each (user, &accounts->copy->users) {
+                const struct user_row *row = &user->row;
+                json_array_append_new(list, json_pack("{s:s%, s:s%, s:b, s:b, s:o, s:o, s:o}", "name", row->name.bytes,
+                                                      row->name.length, "role", row->role.bytes, row->role.length,
+                                                      "disabled", row->disabled, "must_change_password", row->must_change,
+                                                      "created_ns", time_json(row->created_ns), "changed_ns",
+                                                      time_json(row->changed_ns), "last_sign_in_ns",
+                                                      time_json(last_sign_in(accounts->copy, row->name))));
+        }
         return list;
 }
 
@@ -261,14 +280,15 @@ json_t *accounts_tokens(struct accounts *accounts)
 {
         json_t *list = json_array();
         with_lock(&accounts->lock);
-        each (token, &accounts->copy->tokens)
-                json_array_append_new(
-                        list, json_pack("{s:s%, s:s%, s:o, s:s%, s:I, s:I, s:I, s:I}", "id", token->row.id.bytes,
-                                        token->row.id.length, "name", token->row.name.bytes, token->row.name.length,
-                                        "scopes", scopes_json((unsigned)token->row.scopes), "created_by",
-                                        token->row.created_by.bytes, token->row.created_by.length, "created_ns",
-                                        (json_int_t)token->row.created_ns, "expires_ns", (json_int_t)token->row.expires_ns,
-                                        "revoked_ns", (json_int_t)token->row.revoked_ns, "used_ns",
-                                        (json_int_t)token->used_ns));
+        each (token, &accounts->copy->tokens) {
+                const struct token_row *row = &token->row;
+                json_array_append_new(list, json_pack("{s:s%, s:s%, s:o, s:s%, s:o, s:o, s:o, s:o}", "id", row->id.bytes,
+                                                      row->id.length, "name", row->name.bytes, row->name.length, "scopes",
+                                                      scopes_json((unsigned)row->scopes), "user", row->created_by.bytes,
+                                                      row->created_by.length, "created_ns", time_json(row->created_ns),
+                                                      "expires_ns", time_json(row->expires_ns), "revoked_ns",
+                                                      time_json(row->revoked_ns), "last_used_ns",
+                                                      time_json(token->used_ns)));
+        }
         return list;
 }

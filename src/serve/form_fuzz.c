@@ -1,7 +1,8 @@
-/* form_fuzz - any query, cookie, Authorization header and list is taken apart or refused, and never read past its end. */
+/* form_fuzz - any query, cookie, Authorization header, list and time is taken apart or refused, and never read past its end. */
 #include "serve/form.h"
 
 #include "base/scope.h"
+#include "serve/when.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,5 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         percent_decode(text, &arena, &name, &err);
         cookie_value(text, "evenkeel_session");
         header_lists(text, "gzip");
+        int64_t time_ns;
+        when_any(text, 0, &time_ns);
+        if (when_length(text, &time_ns) && time_ns < 0)
+                abort();
         return 0;
 }

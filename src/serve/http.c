@@ -138,11 +138,16 @@ static enum MHD_Result receive(struct request_wire *wire, const char *bytes, siz
 
 /* ---- running ---- */
 
-static void run(struct request *request)
+/* False: it was held, another thread answers it, and may have done so already: it must not be touched. */
+static bool run(struct request *request)
 {
         struct err err = {0};
-        if (!request->run(request, &err))
+        bool stays_held = false;
+        request->wire->stays_held = &stays_held;
+        bool good = request->run(request, &err);
+        if (!stays_held && !good)
                 request_answer_err(request, &err);
+        return !stays_held;
 }
 
 static void work(void *context)
@@ -152,17 +157,24 @@ static void work(void *context)
                 struct request *request = queue_pop(&server->jobs, -1);
                 if (!request)
                         return;
-                run(request);
+                if (!run(request))
+                        continue;
                 compress_answer(request);
                 request_resume(request);
         }
 }
 
-void request_hold(struct request *request)
+static void suspend(struct request *request)
 {
         request->server->stats.held++;
-        request->wire->is_held = true;
         MHD_suspend_connection(request->wire->connection);
+}
+
+void request_hold(struct request *request)
+{
+        *request->wire->stays_held = true;
+        if (!request->on_worker) /* else it is suspended since it was given to the worker */
+                suspend(request);
 }
 
 void request_resume(struct request *request)
@@ -176,7 +188,7 @@ static void give_to_worker(struct request *request)
 {
         struct http_server *server = request->server;
         struct err err;
-        request_hold(request);
+        suspend(request);
         if (server->stats.answers_held_bytes <= 2 * server->options.answer_bytes_max &&
             queue_try_push(&server->jobs, request, 1))
                 return;
@@ -198,8 +210,7 @@ static enum MHD_Result body_complete(struct request_wire *wire)
                 give_to_worker(request);
                 return MHD_YES;
         }
-        run(request);
-        return wire->is_held ? MHD_YES : send_answer(wire);
+        return run(request) ? send_answer(wire) : MHD_YES;
 }
 
 static enum MHD_Result on_access(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -263,6 +274,7 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
         struct request *request = &wire->request;
         request->server = server;
         request->wire = wire;
+        request->house = server->hooks.context;
         request->begun_ns = monotonic_ns();
         request->answer.body.bytes_max = server->options.answer_bytes_max;
         wire->connection = connection;
@@ -468,15 +480,15 @@ bool http_start(const struct http_options *options, const struct http_hooks *hoo
         lock_init(&server->lock, LOCK_SERVE);
         queue_init(&server->jobs, WORKER_QUEUE_MAX);
         raise_descriptors(server->options.connections_max + 1000);
+        *out_server = server; /* before the first request can look for it */
         bool good = start_threads(server, err);
         for (size_t i = 0; good && i < options->listener_count; i++)
                 good = start_daemon(server, &options->listeners[i], err);
         if (!good) {
                 http_stop(server);
-                return false;
+                *out_server = NULL;
         }
-        *out_server = server;
-        return true;
+        return good;
 }
 
 const _Atomic bool *http_stopping(const struct http_server *server)

@@ -54,6 +54,7 @@ struct answer {
 
 struct request {
         struct http_server *server;
+        void *house;                    /* hooks.context */
         struct arena arena;             /* everything of this request; bounded */
         enum http_method method;
         struct str raw_path, raw_query; /* as sent */
@@ -70,9 +71,9 @@ struct request {
         void *route;                    /* the hooks' own */
         struct str captured[2];         /* parts of the path, decoded */
         void *asker;                    /* who asks; arena-owned by the hooks */
+        const void *held_for;           /* the handler's own, while it is held */
 
         struct request_wire *wire;      /* http.c's own */
-        struct request *next;           /* http.c's own */
 };
 
 struct str request_header(struct request *request, const char *name); /* bytes NULL when missing */
@@ -87,8 +88,8 @@ void request_answer_stream(struct request *request, const char *content_type, vo
 /* A header of the answer; texts are copied into the request's arena. */
 bool request_add_header(struct request *request, const char *name, const char *value);
 
-/* On the thread that runs the request: no answer yet. Any thread may then fill in the answer and resume, once; after
- * resuming the request is not yours. */
+/* From request->run: no answer yet; run then returns true. Any thread may then fill in the answer and resume, once;
+ * after resuming the request is not yours. */
 void request_hold(struct request *request);
 void request_resume(struct request *request);
 

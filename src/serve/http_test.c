@@ -63,8 +63,8 @@ static bool open_stream(struct request *request, struct err *err)
 static bool begin(void *context, struct request *request, struct err *err)
 {
         (void)context;
-        request->run = str_is(request->raw_path, "/hold") ? hold : str_is(request->raw_path, "/stream") ? open_stream : echo;
-        request->on_worker = str_is(request->raw_path, "/worker");
+        request->run = str_starts_with(request->raw_path, STR("/hold")) ? hold : str_is(request->raw_path, "/stream") ? open_stream : echo;
+        request->on_worker = str_is(request->raw_path, "/worker") || str_is(request->raw_path, "/hold-on-worker");
         request->body_max = 100000;
         if (str_is(request->raw_path, "/secret"))
                 return fail(err, ERR_UNAUTHENTICATED, "test", "sign in first");
@@ -203,12 +203,15 @@ static void resume_later(void *context)
 static void a_held_request_is_answered_by_another_thread(void **state)
 {
         (void)state;
-        struct thread thread = {0};
-        struct err err;
-        assert_true(thread_start(&thread, "resume", resume_later, NULL, &err));
-        scoped(buf_done) struct buf body = {0};
-        assert_int_equal(fetch("/hold", "x", 1, false, &body), 204);
-        thread_join(&thread);
+        static const char *const paths[] = {"/hold", "/hold-on-worker"};
+        for (int i = 0; i < 2; i++) {
+                struct thread thread = {0};
+                struct err err;
+                assert_true(thread_start(&thread, "resume", resume_later, NULL, &err));
+                scoped(buf_done) struct buf body = {0};
+                assert_int_equal(fetch(paths[i], "x", 1, false, &body), 204);
+                thread_join(&thread);
+        }
 }
 
 static void a_stream_sends_what_is_written_costs_nothing_while_idle_and_tells_its_end(void **state)

@@ -35,7 +35,7 @@ struct request_wire {
         struct MHD_Connection *connection;
         struct connection *peer;
         enum request_state state;
-        bool is_held; /* since run; only this connection's thread sets and reads it, and calls again after the resume */
+        bool *stays_held; /* lives on the stack of who runs it: the request may be gone when run returns */
         uint64_t received, held_bytes, answer_bytes;
         struct lock lock; /* guards stream_bytes, is_asleep, is_ended */
         struct buf stream_bytes;

@@ -1,0 +1,57 @@
+/*
+ * serve - the program's HTTP face: ingest, queries, accounts, the console.
+ *
+ *      serve_start -> (serve_first_admin) -> serve_stop
+ *
+ * Reading goes straight to logs, series and archive; telemetry goes to intake; what people order goes to the journal by
+ * `command`. serve_stop must come before any of these ends: it waits for the requests that they hold.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "register/credential.h"
+#include "serve/http.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct archive;
+struct intake;
+struct journal;
+struct logs;
+struct loop;
+struct loop_stats;
+struct redactor;
+struct series_store;
+
+struct serve_context {
+        const struct clock *clock;
+        struct intake *intake;
+        struct logs *logs;
+        struct series_store *series;
+        struct archive *archive;
+        struct journal *journal;
+        struct loop *loop;
+        /* loop_command of loop/command.h; a test has its own. */
+        bool (*command)(struct loop *loop, const char *verb, json_t *arguments, const char *by, json_t **out_result,
+                        struct err *err);
+        /* loop_read_stats; NULL in tests without a loop. */
+        void (*loop_stats)(struct loop *loop, struct loop_stats *out_stats);
+        const struct redactor *redactor;
+        bool (*backup)(struct loop *loop, const char *directory, struct err *err); /* loop_backup; NULL: refused */
+        const json_t *webhooks;         /* mappings by name, as the webhook decoder wants them; may be NULL */
+        const char *data_directory;     /* cli.token is written there */
+        const char *state_path, *vfs;   /* the state database, of which readers are opened; it exists */
+        const char *version;
+};
+
+struct server;
+
+/* options.listeners[..].port is written back. Beyond loopback a listener must have a certificate. */
+bool serve_start(const struct serve_context *context, const struct http_options *options, struct server **out_server,
+                 struct err *err);
+/* When there is no user yet: makes "admin" and gives the password to print, once. Else *out_is_new is false. */
+bool serve_first_admin(struct server *server, bool *out_is_new, char out_password[static PASSWORD_ONCE_BYTES],
+                       struct err *err);
+void serve_stop(struct server *server); /* NULL is fine */

@@ -1,0 +1,7 @@
+/* status - what the program says about itself: as JSON for people, as Prometheus text for monitoring. */
+#pragma once
+
+#include "serve/server.h"
+
+json_t *sources_json(struct server *server); /* {"sources":[..]}; NULL: no memory */
+json_t *status_json(struct server *server);
