@@ -21,7 +21,7 @@ struct http_server {
         struct http_stats stats;
         struct lock lock; /* guards connections */
         struct connection connections;
-        struct MHD_Daemon *daemons[4];
+        struct MHD_Daemon *daemons[8];
         size_t daemon_count;
         struct queue jobs;
         struct thread workers[16], reaper;

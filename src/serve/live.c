@@ -30,8 +30,8 @@ struct live_stream {
         bool is_tail;
         struct arena arena;       /* of the query */
         struct log_select select; /* of tails */
-        uint64_t last_id, newest_id; /* told up to here; newest of this round */
-        size_t rows;                 /* of this round */
+        uint64_t last_id;         /* told up to here */
+        size_t rows;              /* of this round */
         struct buf events;        /* of this round; the thread's */
 };
 
@@ -105,9 +105,7 @@ bool live_open(struct request *request, struct err *err)
 static uint64_t first_missing(struct server *server)
 {
         struct loop_stats stats;
-        if (!server->context.loop_stats)
-                return UINT64_MAX;
-        server->context.loop_stats(server->context.loop, &stats);
+        loop_read_stats(server->context.loop, &stats);
         return item_id(stats.sequence_applied + 1, 0);
 }
 
@@ -122,7 +120,7 @@ bool logs_tail(struct request *request, struct err *err)
         stream->references = 1;
         struct str kept = arena_str(&stream->arena, query.length ? query : STR("{}"));
         uint64_t missing = first_missing(server_of(request));
-        stream->last_id = missing == UINT64_MAX ? 0 : missing - 1;
+        stream->last_id = missing - 1;
         if (kept.bytes && logql_parse(kept, &stream->arena, &stream->select, err))
                 return open_or_free(request, stream, err);
         unref(stream);
@@ -136,7 +134,6 @@ static bool add_event(void *context, const struct log_row *row)
         struct live_stream *stream = context;
         if (++stream->rows > TAIL_ROWS_MAX || stream->events.length > STREAM_BYTES_MAX / 2)
                 return false;
-        stream->newest_id = max_of(stream->newest_id, row->id);
         buf_text(&stream->events, "event: row\ndata: ");
         log_row_write(&stream->events, row);
         buf_text(&stream->events, "\n\n");
@@ -150,7 +147,7 @@ static void look_for_rows(struct server *server, struct live_stream *stream)
         uint64_t missing = first_missing(server);
         stream->rows = 0;
         stream->select.after_id = stream->last_id;
-        stream->select.before_id = missing == UINT64_MAX ? 0 : missing;
+        stream->select.before_id = missing;
         stream->select.start_ns = now_ns - TAIL_BACK_NS;
         stream->select.end_ns = now_ns + TAIL_BACK_NS;
         stream->select.limit = TAIL_ROWS_MAX + 1;
@@ -159,7 +156,7 @@ static void look_for_rows(struct server *server, struct live_stream *stream)
         if (missing == stream->last_id + 1)
                 return;
         bool good = logs_select(server->context.logs, &stream->select, add_event, stream, NULL, &err);
-        stream->last_id = missing == UINT64_MAX ? max_of(stream->last_id, stream->newest_id) : missing - 1;
+        stream->last_id = missing - 1;
         if (good && stream->rows > TAIL_ROWS_MAX)
                 buf_text(&stream->events, "event: skipped\ndata: {}\n\n");
         if (good)

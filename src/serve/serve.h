@@ -21,7 +21,6 @@ struct intake;
 struct journal;
 struct logs;
 struct loop;
-struct loop_stats;
 struct redactor;
 struct series_store;
 
@@ -36,10 +35,9 @@ struct serve_context {
         /* loop_command of loop/command.h; a test has its own. */
         bool (*command)(struct loop *loop, const char *verb, json_t *arguments, const char *by, json_t **out_result,
                         struct err *err);
-        /* loop_read_stats; NULL in tests without a loop. */
-        void (*loop_stats)(struct loop *loop, struct loop_stats *out_stats);
         const struct redactor *redactor;
-        bool (*backup)(struct loop *loop, const char *directory, struct err *err); /* loop_backup; NULL: refused */
+        bool (*backup)(void *context, const char *directory, struct err *err); /* NULL: refused */
+        void *backup_context;
         const json_t *webhooks;         /* mappings by name, as the webhook decoder wants them; may be NULL */
         const char *data_directory;     /* cli.token is written there */
         const char *state_path, *vfs;   /* the state database, of which readers are opened; it exists */

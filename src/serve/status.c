@@ -83,8 +83,8 @@ static void read_counters(struct server *server, struct counters *out)
                 logs_read_stats(context->logs, &out->logs);
         if (context->series)
                 series_read_stats(context->series, &out->series);
-        if (context->loop_stats)
-                context->loop_stats(context->loop, &out->loop);
+        if (context->loop)
+                loop_read_stats(context->loop, &out->loop);
         out->uptime_s = (double)(clock_now_ns(context->clock) - server->started_ns) / NS_PER_S;
 }
 
@@ -357,7 +357,7 @@ bool backup_make(struct request *request, struct err *err)
                 return fail(err, ERR_INVALID, "serve", "give {\"directory\": an absolute path on the server's machine}");
         if (!server->context.backup)
                 return fail(err, ERR_REFUSED, "serve", "this program was started without a backup");
-        if (!server->context.backup(server->context.loop, directory, err))
+        if (!server->context.backup(server->context.backup_context, directory, err))
                 return false;
         scoped_ptr(json_decref) json_t *answer = json_pack("{s:s, s:s}", "status", "success", "directory", directory);
         return request_answer_json(request, 200, answer, err);
