@@ -15,7 +15,7 @@
 
 struct scrape {
         struct batch *batch;
-        bool honor_labels, honor_timestamps, openmetrics;
+        bool honor_labels, honor_timestamps, openmetrics, stale;
         struct label *labels, *labels_end; /* free part of the newest piece */
         size_t line_number;
         bool ended; /* "# EOF" was seen */
@@ -260,6 +260,8 @@ static bool take_sample(struct scrape *scrape, struct cursor *at, struct err *er
         }
         if (!scrape->honor_timestamps)
                 sample.time_ns = 0;
+        if (scrape->stale)
+                memcpy(&sample.value, &(uint64_t){STALE_NAN_BITS}, sizeof sample.value);
         if (!add_target_labels(scrape, &labels, at, err))
                 return false;
         scrape->labels += labels.count;
@@ -351,6 +353,7 @@ static bool scrape_init(struct scrape *scrape, struct batch *batch, struct err *
                 .honor_labels = json_flag(settings, "honor_labels", false),
                 .honor_timestamps = json_flag(settings, "honor_timestamps", true),
                 .openmetrics = json_flag(settings, "openmetrics", eof),
+                .stale = json_flag(settings, "stale", false),
         };
         if (scrape->openmetrics && !eof)
                 return fail(err, ERR_INVALID, "exposition", "the OpenMetrics text does not end with # EOF: it was cut short");

@@ -49,6 +49,19 @@ static void openmetrics_has_seconds_units_and_exemplars(void **state)
         assert_str(batch->telemetry.metas.items[0].unit, "seconds");
 }
 
+static void a_stale_batch_ends_its_series(void **state)
+{
+        (void)state;
+        scoped_ptr(batch_destroy) struct batch *batch =
+                try_decode(exposition_decode, STR("a{b=\"c\"} 0\nd 0\n"), STR("{\"stale\":true}"));
+        assert_int_equal(batch->telemetry.series.count, 2);
+        for (size_t i = 0; i < 2; i++) {
+                uint64_t bits;
+                memcpy(&bits, &batch->telemetry.series.items[i].samples[0].value, sizeof bits);
+                assert_true(bits == STALE_NAN_BITS);
+        }
+}
+
 static void scraped_labels_win_when_they_are_honored(void **state)
 {
         (void)state;
@@ -110,6 +123,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_scrape_becomes_series),
                 cmocka_unit_test(openmetrics_has_seconds_units_and_exemplars),
+                cmocka_unit_test(a_stale_batch_ends_its_series),
                 cmocka_unit_test(scraped_labels_win_when_they_are_honored),
                 cmocka_unit_test(one_bad_line_fails_the_scrape_and_is_named),
                 cmocka_unit_test(what_is_written_reads_back),
