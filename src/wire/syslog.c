@@ -12,7 +12,8 @@
 
 #define NAME_BYTES_MAX 255 /* of a host or tag; longer: it is no header */
 #define CACHE_MIN 16
-#define CACHE_MAX 4096
+#define CACHE_MAX 8192
+#define CACHE_PROBES 8     /* then the entry there is given up */
 
 struct header {
         int64_t time_ns;
@@ -27,7 +28,7 @@ struct cached_stream {
 
 struct decoding {
         struct batch *batch;
-        struct cached_stream *cache; /* direct-mapped */
+        struct cached_stream *cache; /* by the hash of host and service */
         size_t cache_mask;
         int64_t utc_offset_s;
         struct reader inner;         /* newlines that end no message, each from the last */
@@ -198,9 +199,13 @@ static uint32_t new_stream(struct decoding *decoding, const struct header *heade
 static inline uint32_t find_stream(struct decoding *decoding, const struct header *header, const char *end, struct err *err)
 {
         uint64_t hash = word_hash(header->host, end) ^ (word_hash(header->service, end) >> 7);
-        struct cached_stream *cached = &decoding->cache[(hash ^ hash >> 32) & decoding->cache_mask];
-        if (cached->stream && str_equal(cached->host, header->host) && str_equal(cached->service, header->service))
-                return cached->stream - 1;
+        size_t at = (hash ^ hash >> 32) & decoding->cache_mask;
+        struct cached_stream *cached = &decoding->cache[at];
+        for (size_t probe = 0; cached->stream && probe < CACHE_PROBES; probe++) {
+                if (str_equal(cached->host, header->host) && str_equal(cached->service, header->service))
+                        return cached->stream - 1;
+                cached = &decoding->cache[(at + probe + 1) & decoding->cache_mask];
+        }
         uint32_t stream = new_stream(decoding, header, err);
         if (stream != UINT32_MAX)
                 *cached = (struct cached_stream){header->host, header->service, stream + 1};
