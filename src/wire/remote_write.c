@@ -307,6 +307,21 @@ static bool read_meta(struct decoding *decoding, struct str message, struct str 
         return true;
 }
 
+/* Room for as many series as there would be if all were as long as the first. */
+static void expect_series(struct batch *batch, struct str plain)
+{
+        struct reader reader = reader_of(plain);
+        struct protobuf_field first;
+        if (!protobuf_next(&reader, &first))
+                return;
+        size_t series = plain.length / max_of(first.bytes.length, (size_t)64) + 1;
+        struct series_points *items = arena_alloc(&batch->arena, series * sizeof *items);
+        if (!items)
+                return; /* the list grows by itself, or says that memory ran out */
+        batch->telemetry.series.items = items;
+        batch->telemetry.series.capacity = series;
+}
+
 /* WriteRequest { timeseries = 1, metadata = 3 }. */
 bool remote_write_decode(struct batch *batch, struct err *err)
 {
@@ -314,6 +329,7 @@ bool remote_write_decode(struct batch *batch, struct err *err)
         if (!uncompress(batch, &plain, err))
                 return false;
         struct decoding decoding = {.batch = batch};
+        expect_series(batch, plain);
         struct reader reader = reader_of(plain);
         struct protobuf_field field;
         while (protobuf_next(&reader, &field)) {

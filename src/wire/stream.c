@@ -47,6 +47,15 @@ uint32_t stream_of(struct batch *batch, const struct label *labels, size_t count
         return telemetry_stream(&batch->telemetry, &made, err);
 }
 
+void stream_expect(struct batch *batch, size_t records)
+{
+        struct log_record *items = batch->telemetry.records.count ? NULL : arena_alloc(&batch->arena, records * sizeof *items);
+        if (!items)
+                return;
+        batch->telemetry.records.items = items;
+        batch->telemetry.records.capacity = records;
+}
+
 struct log_record *stream_record(struct batch *batch, uint32_t stream, struct str line, struct err *err)
 {
         struct log_record *record = arena_push(&batch->arena, &batch->telemetry.records);

@@ -13,6 +13,7 @@
 #define NAME_BYTES_MAX 255 /* of a host or tag; longer: it is no header */
 #define CACHE_MIN 16
 #define CACHE_MAX 8192
+#define LINE_BYTES_EXPECTED 80
 #define CACHE_PROBES 8     /* then the entry there is given up */
 
 struct header {
@@ -344,6 +345,7 @@ bool syslog_decode(struct batch *batch, struct err *err)
         struct decoding decoding = {0};
         if (!decoding_init(&decoding, batch, err))
                 return false;
+        stream_expect(batch, batch->bytes.length / LINE_BYTES_EXPECTED + 1);
         const char *p = batch->bytes.bytes, *end = p + batch->bytes.length;
         while (p < end) {
                 const char *newline = message_end(&decoding, p, end);
