@@ -140,9 +140,11 @@ static void stop_on(bool good, const struct err *err)
         exit(1);
 }
 
-static double add_all(struct corpus *corpus, struct series_store *store, struct batch_parts *batch, int64_t *io_received_ns)
+static double add_all(struct corpus *corpus, struct series_store *store, struct batch_parts *batch, int64_t *io_received_ns,
+                      double *out_identify_s)
 {
         struct err err = {0};
+        scoped(arena_done) struct arena arena = {0};
         double spent = 0;
         uint64_t sequence = 0;
         for (size_t n = 0; n < corpus->samples; n++) {
@@ -151,11 +153,15 @@ static double add_all(struct corpus *corpus, struct series_store *store, struct 
                         fill_batch(corpus, batch, first, min_of((size_t)BATCH_SAMPLES, corpus->series - first), time_ns);
                         sequence++;
                         *io_received_ns += NS_PER_MS;
+                        arena_reset(&arena);
                         double start = processor_s(CLOCK_THREAD_CPUTIME_ID);
+                        stop_on(series_identify(&batch->telemetry, &arena, &err), &err);
+                        double identified = processor_s(CLOCK_THREAD_CPUTIME_ID);
+                        *out_identify_s += identified - start;
                         for (unsigned p = 0; p < PARTITIONS; p++)
                                 stop_on(series_add(store, (uint16_t)p, sequence, *io_received_ns, &batch->telemetry, batch->picks[p],
                                                    batch->ordinals[p], batch->counts[p], &err), &err);
-                        spent += processor_s(CLOCK_THREAD_CPUTIME_ID) - start;
+                        spent += processor_s(CLOCK_THREAD_CPUTIME_ID) - identified;
                 }
         }
         return spent;
@@ -203,10 +209,11 @@ static void run(size_t series, size_t samples, const char *directory)
         make_corpus(&corpus);
         stop_on(archive_open(disk_real(), directory, NULL, &archive, &err) && series_create(archive, 4 * series, &store, &err), &err);
         size_t before = resident_bytes();
-        double add_s = add_all(&corpus, store, batch, &received_ns), total = (double)series * (double)samples;
+        double identify_s = 0, add_s = add_all(&corpus, store, batch, &received_ns, &identify_s), total = (double)series * (double)samples;
         size_t after = resident_bytes();
         series_read_stats(store, &stats);
         printf("%zu series of %zu samples\n", series, samples);
+        printf("  identify                           %8.1f ns a sample\n", identify_s / total * 1e9);
         printf("  add                                %8.1f ns a sample, %.2f M samples a processor-second\n", add_s / total * 1e9, total / add_s / 1e6);
         printf("  memory                             %8.0f bytes a series resident, %.0f counted; %.2f bytes a sample open\n",
                (double)(after - before) / (double)series, (double)stats.resident_bytes / (double)series, (double)stats.open_bytes / total);

@@ -53,6 +53,8 @@ struct series_points {
         struct labels labels;   /* canonical, __name__ included */
         const struct sample *samples;
         size_t count;
+        struct str packed;      /* the labels packed, and their id: once series_identify has been asked */
+        struct hash128 id;
 };
 
 struct telemetry {

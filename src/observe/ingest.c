@@ -90,11 +90,11 @@ static bool sort_series(struct sorting *sorting, struct batch *batch)
         uint16_t *of_series = arena_alloc(&batch->arena, (count + 1) * sizeof *of_series);
         uint32_t *first = arena_alloc(&batch->arena, (count + 1) * sizeof *first);
         sorting->ordinals = arena_alloc(&batch->arena, (count + 1) * sizeof *sorting->ordinals);
-        if (!of_series || !first || !sorting->ordinals)
+        if (!of_series || !first || !sorting->ordinals || !series_identify(&batch->telemetry, &batch->arena, NULL))
                 return false;
         uint32_t ordinal = (uint32_t)telemetry->records.count;
         for (size_t i = 0; i < count; i++) {
-                of_series[i] = series_partition(&telemetry->series.items[i].labels);
+                of_series[i] = (uint16_t)(telemetry->series.items[i].id.low % PARTITIONS);
                 first[i] = ordinal;
                 ordinal += (uint32_t)telemetry->series.items[i].count;
         }

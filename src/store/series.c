@@ -21,10 +21,12 @@
 #include <stdlib.h>
 
 #define STAGES 7
-#define STAGE_DISTANCE 4
-#define WINDOW 16       /* picks between packing and comparing: a power of two above 3 * STAGE_DISTANCE */
-#define PACKED_ROOM 640 /* bytes of labels that need no allocation */
+#define STAGE_DISTANCE 6
+#define WINDOW 32      /* picks between packing and comparing: a power of two above 3 * STAGE_DISTANCE */
+#define PACKED_ROOM 320 /* bytes of labels that need no allocation */
 #define REFUSED UINT32_MAX
+#define DAYS_AHEAD 2    /* a clock set back, or batches that overtake each other at midnight, may find a later day begun */
+#define IDENTIFY_ROOM ((size_t)64 << 10)
 
 bool series_create(struct archive *archive, size_t series_max, struct series_store **out_store, struct err *err)
 {
@@ -191,10 +193,13 @@ static bool learn_day(struct series_store *store, int64_t received_ns, struct er
                 return true;
         struct learning learning = {0};
         arena_init(&learning.arena, 0);
-        bool good = archive_day_series(store->archive, day_of(received_ns), learn_one, &learning, err);
+        int64_t day = day_of(received_ns) + DAYS_AHEAD;
+        bool good = archive_day_series(store->archive, day, learn_one, &learning, err);
+        while (good && !learning.series.count && day > day_of(received_ns))
+                good = archive_day_series(store->archive, --day, learn_one, &learning, err);
         for (size_t i = 0; good && i < PARTITIONS; i++) {
                 with_lock(&store->partitions[i].lock);
-                store->partitions[i].ids_day = day_of(received_ns);
+                store->partitions[i].ids_day = day;
         }
         for (size_t i = 0; good && i < learning.series.count; i++)
                 enter_learned(store, &learning.series.items[i], (uint32_t)(received_ns / NS_PER_S));
@@ -422,6 +427,8 @@ struct adding {
         const struct telemetry *telemetry;
         const uint32_t *picks;
         uint32_t seen_s;
+        uint32_t guess_base;    /* the entry of pick i is guessed to be guess_base + i */
+        bool guessing;          /* the last guess was right */
         struct looked_up window[WINDOW];
 };
 
@@ -467,47 +474,90 @@ static inline char *put_text(char *at, struct str text)
         return at + length;
 }
 
-static bool pack(const struct labels *labels, struct looked_up *out)
+/* At most this many bytes. */
+static size_t packed_bytes_max(const struct labels *labels)
 {
         size_t bytes = 0;
         each (label, labels)
                 bytes += label->name.length + label->value.length + 6;
-        char *room = out->room;
-        if (bytes > sizeof out->room && !(room = out->large = malloc(bytes)))
-                return false;
+        return bytes;
+}
+
+static struct str pack(const struct labels *labels, char *room)
+{
         char *at = room;
         each (label, labels) {
                 at = put_text(at, label->name);
                 at = put_text(at, label->value);
         }
-        out->packed = (struct str){room, (size_t)(at - room)};
+        return (struct str){room, (size_t)(at - room)};
+}
+
+bool series_identify(struct telemetry *telemetry, struct arena *arena, struct err *err)
+{
+        char *room = NULL;
+        size_t left = 0;
+        each (points, &telemetry->series) {
+                size_t bytes = packed_bytes_max(&points->labels);
+                if (bytes > left) {
+                        left = max_of(bytes, IDENTIFY_ROOM);
+                        if (!(room = arena_alloc(arena, left)))
+                                return fail_memory(err, "series", left);
+                }
+                points->packed = pack(&points->labels, room);
+                points->id = labels_id_packed(points->packed);
+                room += points->packed.length;
+                left -= points->packed.length;
+        }
+        return true;
+}
+
+static bool identify_here(const struct series_points *points, struct looked_up *out)
+{
+        size_t bytes = packed_bytes_max(&points->labels);
+        char *room = out->room;
+        if (bytes > sizeof out->room && !(room = out->large = malloc(bytes)))
+                return false;
+        out->packed = pack(&points->labels, room);
         out->hash = labels_id_packed(out->packed).high;
         return true;
 }
 
+/* Senders repeat their series in the same order, in which the entries were made too: so the entry behind the last one is
+ * compared first, and found without the map, its memory being next in line. */
+static uint32_t guess_entry(const struct adding *adding, size_t i)
+{
+        uint32_t guess = adding->guess_base + (uint32_t)i, count = adding->partition->entry_count;
+        return guess < count ? guess : guess - count; /* once around; what is still too large is no guess */
+}
+
 /* The entry of a series, made when it is new; REFUSED when there are too many. */
-static bool enter(const struct adding *adding, const struct looked_up *wanted, uint32_t *out_entry)
+static bool enter(struct adding *adding, const struct looked_up *wanted, size_t i)
 {
         struct series_partition *partition = adding->partition;
-        uint32_t entry = find_entry(partition, wanted->hash, wanted->packed);
+        uint32_t entry = guess_entry(adding, i);
+        adding->guessing = entry < partition->entry_count && str_equal(entry_packed(&partition->entries[entry]), wanted->packed);
+        if (!adding->guessing)
+                entry = find_entry(partition, wanted->hash, wanted->packed);
         if (entry == MAP_NONE) {
                 if (partition->entry_count >= adding->store->partition_series_max ||
                     partition->entry_count + partition->next_id >= SERIES_IDS_MAX) {
                         partition->stats.series_refused++;
-                        entry = REFUSED;
-                } else {
-                        if (!add_entry(partition, wanted->hash, wanted->packed, adding->seen_s, &entry))
-                                return false;
-                        partition->stats.series_created++;
+                        partition->picked[i] = REFUSED;
+                        return true;
                 }
+                if (!add_entry(partition, wanted->hash, wanted->packed, adding->seen_s, &entry))
+                        return false;
+                partition->stats.series_created++;
         }
-        *out_entry = entry;
+        adding->guess_base = entry - (uint32_t)i;
+        partition->picked[i] = entry;
         return true;
 }
 
-static const struct labels *labels_of(const struct adding *adding, size_t i)
+static const struct series_points *points_of(const struct adding *adding, size_t i)
 {
-        return &adding->telemetry->series.items[adding->picks[i]].labels;
+        return &adding->telemetry->series.items[adding->picks[i]];
 }
 
 static void fetch_bytes(const void *bytes, size_t count)
@@ -516,40 +566,63 @@ static void fetch_bytes(const void *bytes, size_t count)
                 __builtin_prefetch((const char *)bytes + at);
 }
 
+static void fetch_slot(const struct map *map, uint64_t hash)
+{
+        if (map->capacity) {
+                __builtin_prefetch(&map->hashes[hash & (map->capacity - 1)]);
+                __builtin_prefetch(&map->values[hash & (map->capacity - 1)]);
+        }
+}
+
+static uint32_t likely_entry(const struct adding *adding, const struct looked_up *wanted, size_t i)
+{
+        size_t slot = 0;
+        uint32_t entry = adding->guessing ? guess_entry(adding, i) : map_first(&adding->partition->map, wanted->hash, &slot);
+        return entry < adding->partition->entry_count ? entry : MAP_NONE;
+}
+
+static void fetch_labels(const struct series_points *points)
+{
+        if (points->packed.bytes)
+                fetch_bytes(points->packed.bytes, points->packed.length);
+        else
+                fetch_bytes(points->labels.items, points->labels.count * sizeof *points->labels.items);
+}
+
 /* One stage of the way from a pick to its entry. A stage reads what the stage before it asked for. */
 static bool enter_stage(struct adding *adding, int stage, size_t i)
 {
         struct series_partition *partition = adding->partition;
         struct looked_up *wanted = &adding->window[i % WINDOW];
-        const struct map *map = &partition->map;
-        const struct labels *labels = labels_of(adding, i);
-        size_t slot = 0;
+        const struct series_points *points = points_of(adding, i);
         uint32_t entry;
         switch (stage) {
         case 0:
-                __builtin_prefetch(labels);
+                fetch_bytes(points, sizeof *points);
                 return true;
         case 1:
-                fetch_bytes(labels->items, labels->count * sizeof *labels->items);
+                fetch_labels(points);
                 return true;
         case 2: /* texts of a series mostly lie one after another */
-                if (labels->count)
-                        fetch_bytes(labels->items[0].name.bytes, 192);
+                if (!points->packed.bytes && points->labels.count)
+                        fetch_bytes(points->labels.items[0].name.bytes, 192);
                 return true;
         case 3:
-                if (!pack(labels, wanted))
+                if (points->packed.bytes) {
+                        wanted->packed = points->packed;
+                        wanted->hash = points->id.high;
+                } else if (!identify_here(points, wanted)) {
                         return false;
-                if (map->capacity) {
-                        __builtin_prefetch(&map->hashes[wanted->hash & (map->capacity - 1)]);
-                        __builtin_prefetch(&map->values[wanted->hash & (map->capacity - 1)]);
                 }
+                if (!adding->guessing)
+                        fetch_slot(&partition->map, wanted->hash);
                 return true;
         case 4:
-                if ((entry = map_first(map, wanted->hash, &slot)) != MAP_NONE)
-                        __builtin_prefetch(&partition->entries[entry]);
+                if ((entry = likely_entry(adding, wanted, i)) != MAP_NONE)
+                        __builtin_prefetch(&partition->entries[entry], 1);
                 return true;
         case 5:
-                if ((entry = map_first(map, wanted->hash, &slot)) != MAP_NONE) {
+                if ((entry = likely_entry(adding, wanted, i)) != MAP_NONE) {
                         const struct series_entry *found = &partition->entries[entry];
                         fetch_bytes(found->packed, found->packed_length);
                         if (found->chunk.count)
@@ -557,7 +630,7 @@ static bool enter_stage(struct adding *adding, int stage, size_t i)
                 }
                 return true;
         default:
-                return enter(adding, wanted, &partition->picked[i]);
+                return enter(adding, wanted, i);
         }
 }
 
@@ -575,6 +648,7 @@ static bool enter_all(struct adding *adding, size_t pick_count, struct err *err)
                 }
         for (size_t i = 0; i < WINDOW; i++)
                 forget_large(&adding->window[i]);
+        adding->partition->expected_entry = adding->guess_base + (uint32_t)pick_count;
         return good || fail_memory(err, "series", sizeof(struct series_entry));
 }
 
@@ -654,6 +728,8 @@ bool series_add(struct series_store *store, uint16_t partition_number, uint64_t 
         if (!learn_day(store, received_ns, err))
                 return false;
         with_lock(&partition->lock);
+        adding.guess_base = partition->expected_entry;
+        adding.guessing = true;
         if (!begin_time(store, partition, received_ns, err) || !prepare(&adding, pick_count, err))
                 return err_within(err, "adding samples of %zu series", pick_count);
         for (size_t i = 0; i < pick_count; i++) {

@@ -26,6 +26,9 @@ void series_destroy(struct series_store *store);
 
 /* The partition of a series. */
 uint16_t series_partition(const struct labels *labels);
+/* Packs and hashes the labels of each series of the batch, in the batch's arena, so that it is done once and while they
+ * are warm; series_add does it itself for series that come without. The partition is then id.low % PARTITIONS. */
+bool series_identify(struct telemetry *telemetry, struct arena *arena, struct err *err);
 
 /* Takes in series[picks[..]] of the batch; all belong to the partition. first_ordinal[i] is the ordinal of series i's first
  * sample in the batch (samples are counted over the whole batch). Nothing is added on ERR_MEMORY. */

@@ -81,13 +81,16 @@ static int tear_down(void **state)
 }
 
 /* Adds a batch as the pipeline does: each partition gets its part. */
-static bool add(struct room *room, int64_t received_ns, const struct telemetry *telemetry)
+static bool add(struct room *room, int64_t received_ns, struct telemetry *telemetry)
 {
         struct err err = {0};
+        scoped(arena_done) struct arena arena = {0};
         size_t count = telemetry->series.count;
         uint32_t *picks = calloc(count, sizeof *picks), *ordinals = calloc(count, sizeof *ordinals);
         bool good = true;
         room->sequence++;
+        if (room->sequence % 2)
+                assert_true(series_identify(telemetry, &arena, &err));
         for (unsigned p = 0; p < PARTITIONS && good; p++) {
                 size_t picked = 0;
                 uint32_t ordinal = 0;
