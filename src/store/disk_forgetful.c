@@ -72,7 +72,7 @@ struct forgetful {
         } sites;
         struct node *nodes;
         char *forgotten_site;
-        uint64_t bytes_max, operations, fail_at, stop_at;
+        uint64_t bytes_max, operations, fail_at, fail_count, stop_at;
         unsigned generation; /* files opened before the last crash belong to an older one */
         bool read_only, stopped;
 };
@@ -317,7 +317,7 @@ static bool may_change(struct forgetful *disk, const char *path, struct err *err
                 disk->stopped = true;
         if (disk->stopped)
                 return fail(err, ERR_IO, "disk", "changing %s: the machine has stopped", path);
-        if (disk->fail_at && disk->operations == disk->fail_at)
+        if (disk->fail_at && disk->operations >= disk->fail_at && disk->operations - disk->fail_at < disk->fail_count)
                 return fail_errno(err, EIO, "disk", "changing %s", path);
         if (disk->read_only)
                 return fail_errno(err, EROFS, "disk", "changing %s (mount it writable, it goes on by itself)", path);
@@ -732,11 +732,12 @@ void disk_set_read_only(struct disk *base, bool read_only)
         disk->read_only = read_only;
 }
 
-void disk_fail_nth(struct disk *base, uint64_t nth)
+void disk_fail_nth(struct disk *base, uint64_t nth, uint64_t count)
 {
         struct forgetful *disk = forgetful_of(base);
         with_lock(&disk->lock);
         disk->fail_at = nth ? disk->operations + nth : 0;
+        disk->fail_count = count;
 }
 
 void disk_stop_nth(struct disk *base, uint64_t nth)

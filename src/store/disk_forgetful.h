@@ -28,7 +28,8 @@ void disk_kill(struct disk *disk);
 
 void disk_set_bytes_max(struct disk *disk, uint64_t bytes_max);  /* full beyond it; 0: no bound */
 void disk_set_read_only(struct disk *disk, bool read_only);
-void disk_fail_nth(struct disk *disk, uint64_t nth);    /* the nth change or sync from now (1: the next) fails once; 0: none */
+/* The nth change or sync from now (1: the next) and those after it, so many in all, fail; 0: none. */
+void disk_fail_nth(struct disk *disk, uint64_t nth, uint64_t count);
 void disk_stop_nth(struct disk *disk, uint64_t nth);    /* it and all after it fail, until disk_crash or disk_kill; 0: none */
 bool disk_stopped(struct disk *disk);
 uint64_t disk_operations(struct disk *disk);            /* changes and syncs so far */

@@ -32,6 +32,7 @@
 #define RESERVE_BYTES ((size_t)4 << 20)
 #define RETRY_NS NS_PER_S
 #define TICK_WAIT_NS NS_PER_S
+#define REWRITE_BYTES ((size_t)256 << 10)
 
 #define GROUP_ENTRIES_MAX 2048
 #define STAGED_PAYLOAD_MAX 512 /* larger ones are written from where they are */
@@ -181,8 +182,28 @@ static bool pass_damage(struct journal *journal, struct segment_reader *reader, 
         return true;
 }
 
-/* Makes what was found last: it may be in the kernel's memory only, when just the process was killed. */
-static bool settle_tail(struct journal *journal, const char *path, uint64_t end, struct err *err)
+/* Writes the bytes from start to end again, as they are. */
+static bool rewrite(struct disk_file *file, uint64_t start, uint64_t end, struct err *err)
+{
+        scoped(buf_done) struct buf buf = {0};
+        if (!buf_reserve(&buf, REWRITE_BYTES))
+                return fail_memory(err, "journal", REWRITE_BYTES);
+        while (start < end) {
+                size_t count;
+                if (!disk_read(file, buf.bytes, (size_t)min_of((uint64_t)REWRITE_BYTES, end - start), start, &count, err))
+                        return false;
+                if (count == 0)
+                        break;
+                if (!disk_write(file, buf.bytes, count, start, err))
+                        return false;
+                start += count;
+        }
+        return true;
+}
+
+/* Makes the last group stay, whose sync may never have been: when only the process was killed it is in the kernel's
+ * memory, and if its sync had failed the kernel even takes it for written. So it is written again, and then synced. */
+static bool settle_tail(struct journal *journal, const char *path, uint64_t group_start, uint64_t end, struct err *err)
 {
         struct disk_file *file = disk_open(journal->disk, path, DISK_WRITE, err);
         if (!file)
@@ -190,7 +211,7 @@ static bool settle_tail(struct journal *journal, const char *path, uint64_t end,
         /* What is cut off is void anyway as soon as the next segment is there, so this need not succeed. */
         if (!journal->options.skip_damage && disk_truncate(file, end, NULL))
                 journal->segments.items[journal->segments.count - 1].bytes = end;
-        bool good = disk_sync(file, "journal tail", err);
+        bool good = rewrite(file, group_start, end, err) && disk_sync(file, "journal tail", err);
         disk_close(file);
         return good;
 }
@@ -206,21 +227,28 @@ static bool open_tail(struct journal *journal, struct err *err)
         if (!segment_open(&reader, journal->disk, path, last->first_sequence, err))
                 return false;
         journal->last_time_ns = reader.head.created_ns;
-        uint64_t sequence = last->first_sequence;
+        uint64_t sequence = last->first_sequence, group = UINT64_MAX, group_start = reader.offset;
         struct entry entry;
         for (bool found = true, more = true; found || more;) {
+                uint64_t offset = reader.offset;
                 if (!segment_next(&reader, sequence, &entry, &found, err))
                         return false;
-                if (found) {
-                        journal->last_time_ns = max_of(journal->last_time_ns, entry.time_ns);
-                        sequence++;
-                } else if (!pass_damage(journal, &reader, false, &sequence, &more, err)) {
-                        return false;
+                if (!found) {
+                        if (!pass_damage(journal, &reader, false, &sequence, &more, err))
+                                return false;
+                        continue;
+                }
+                journal->last_time_ns = max_of(journal->last_time_ns, entry.time_ns);
+                sequence++;
+                if (reader.committed != group) { /* the group before was on disk when this one was written */
+                        group = reader.committed;
+                        group_start = offset;
                 }
         }
         journal->next_sequence = sequence;
         uint64_t end = reader.offset;
-        return segment_tail(&reader, &journal->stats.tail_bytes_cut, err) && settle_tail(journal, path, end, err);
+        return segment_tail(&reader, &journal->stats.tail_bytes_cut, err) &&
+               settle_tail(journal, path, group_start, end, err);
 }
 
 static bool open_segments(struct journal *journal, struct err *err)

@@ -529,7 +529,7 @@ static void any_one_failure_loses_nothing_that_was_told_as_committed(void **stat
                 struct journal *journal = opened_on(disk, &clock);
                 uint64_t committed = 0;
                 char bytes[5000] = "b";
-                disk_fail_nth(disk, nth);
+                disk_fail_nth(disk, nth, 1);
                 for (int i = 0; i < 12; i++) {
                         struct told told = offered(journal, ENTRY_BATCH, (struct str){bytes, sizeof bytes});
                         if (told.sequence)

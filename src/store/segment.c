@@ -176,6 +176,7 @@ bool segment_next(struct segment_reader *reader, uint64_t sequence, struct entry
                 return true;
         *out_entry = (struct entry){head.sequence, head.time_ns, head.kind, payload};
         *out_found = true;
+        reader->committed = head.committed;
         reader->offset = min_of(reader->offset + entry_padded(head.payload_bytes), reader->size);
         return true;
 }

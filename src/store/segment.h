@@ -62,6 +62,7 @@ struct segment_reader {
         const char *path;       /* borrowed; for errors */
         struct segment_head head;
         uint64_t size, offset;  /* offset: of the next entry */
+        uint64_t committed;     /* what the last entry says was on disk when it was written */
         struct buf window;      /* bytes of the file from window_offset on */
         uint64_t window_offset;
 };

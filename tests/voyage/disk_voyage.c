@@ -30,6 +30,7 @@
 #include <string.h>
 
 #define VFS "voyage"
+#define LAST_SYNC "the end of a life" /* fails: it only stops the disk */
 #define EPOCHS 14
 #define SITES_MAX 32
 #define FORGOTTEN_SEEDS_MAX 600 /* a left out sync must show within so many voyages */
@@ -137,6 +138,20 @@ static void acknowledged(struct append *append, const struct entry *entry, const
         free(sending);
 }
 
+/* Now and then the disk fails meanwhile; and sometimes so badly that the process is ended. */
+static void commit_some(struct voyage *voyage)
+{
+        bool fails = rng_below(&voyage->rng, 20) == 0;
+        if (fails)
+                disk_fail_nth(voyage->disk, 1 + rng_below(&voyage->rng, 4), 1 + rng_below(&voyage->rng, 4));
+        journal_commit_now(voyage->journal);
+        disk_fail_nth(voyage->disk, 0, 0);
+        if (fails && rng_below(&voyage->rng, 3) == 0) {
+                disk_stop_nth(voyage->disk, 1);
+                disk_sync_directory(voyage->disk, "/data", LAST_SYNC, NULL);
+        }
+}
+
 static void send_some(struct voyage *voyage)
 {
         for (uint64_t left = 1 + rng_below(&voyage->rng, 6); left > 0 && voyage->next_id < voyage->ids_max; left--) {
@@ -155,10 +170,7 @@ static void send_some(struct voyage *voyage)
                         free(sending);
                 }
         }
-        if (rng_below(&voyage->rng, 20) == 0)
-                disk_fail_nth(voyage->disk, 1 + rng_below(&voyage->rng, 4));
-        journal_commit_now(voyage->journal);
-        disk_fail_nth(voyage->disk, 0);
+        commit_some(voyage);
 }
 
 /* ------------------------------------------------------------------------------------------- blocks, checkpoints, trims */
@@ -393,7 +405,7 @@ static void end_life(struct voyage *voyage)
         uint64_t seed = rng_u64(&voyage->rng);
         /* Before closing: nothing that a program does on its way out may help. */
         disk_stop_nth(voyage->disk, 1);
-        disk_sync_directory(voyage->disk, "/data", "the end of a life", NULL);
+        disk_sync_directory(voyage->disk, "/data", LAST_SYNC, NULL);
         close_all(voyage);
         if (is_crash) {
                 disk_crash(voyage->disk, seed);
@@ -438,7 +450,7 @@ static void note_site(void *context, const char *site, uint64_t syncs)
         size_t i = 0;
         while (i < sites->count && strcmp(sites->names[i], site) != 0)
                 i++;
-        if (strcmp(site, "the end of a life") == 0 || i == SITES_MAX)
+        if (strcmp(site, LAST_SYNC) == 0 || i == SITES_MAX)
                 return;
         if (i == sites->count)
                 snprintf(sites->names[sites->count++], sizeof sites->names[0], "%s", site);
