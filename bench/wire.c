@@ -17,7 +17,6 @@
 #include "base/scope.h"
 #include "wire/protobuf.h"
 
-#include <malloc.h>
 #include <snappy-c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,9 +147,6 @@ static void bench_redact(const char *path)
 
 int main(int argc, char **argv)
 {
-        /* Memory of one batch serves the next: without this, a third of the time is the kernel clearing pages. */
-        mallopt(M_MMAP_THRESHOLD, 64 << 20);
-        mallopt(M_TRIM_THRESHOLD, 256 << 20);
         bench_syslog();
         bench_remote_write();
         bench_redact(argc > 1 ? argv[1] : NULL);

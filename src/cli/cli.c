@@ -1,0 +1,162 @@
+/* cli.c - see cli.h: finds the row of the verb, reads its words and options, runs it, tells how that went. */
+#include "cli/cli.h"
+
+#include "base/scope.h"
+#include "base/str.h"
+#include "cli/verb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHED };
+
+const struct verb verbs[] = {
+        {"run", "[--data FOLDER] [--config FILE] [--http ADDRESS:PORT]", "", 0, 0, false, "Runs the daemon.", NULL},
+        {"status", "", "", 0, 0, true, "What the daemon holds and how it fares.", verb_status},
+        {"sources", "", "", 0, 0, true, "Where telemetry comes from: state, rates, losses.", verb_sources},
+        {"logs", "[QUERY] [--since 1h] [--limit N] [--follow] [--context ID]", "since= until= limit= follow context= id", 0, 8, true, "Log records that match, oldest first.", verb_logs},
+        {"query", "EXPR [--time T] [--range 1h] [--step 15s]", "time= range= step=", 1, 1, true, "Evaluates PromQL, at one time or over a range.", verb_query},
+        {"series", "[SELECTOR] [--since 1h] [--limit N]", "since= limit=", 0, 1, true, "Series that match.", verb_series},
+        {"users", "", "", 0, 0, true, "All users.", verb_users},
+        {"user add", "NAME --role viewer|operator|admin [--password-stdin]", "role= password-stdin", 1, 1, true, "Adds a user; asks for the first password.", verb_user_add},
+        {"user password", "NAME [--password-stdin]", "password-stdin", 1, 1, true, "Sets a password, which must be changed at the next sign-in.", verb_user_password},
+        {"user role", "NAME viewer|operator|admin", "", 2, 2, true, "Changes a user's role.", verb_user_role},
+        {"user disable", "NAME", "", 1, 1, true, "Locks a user out and ends the user's sessions.", verb_user_disable},
+        {"user enable", "NAME", "", 1, 1, true, "Lets a user in again.", verb_user_enable},
+        {"tokens", "", "", 0, 0, true, "All API tokens.", verb_tokens},
+        {"token add", "NAME --scopes ingest,read,write,admin [--days N]", "scopes= days=", 1, 1, true, "Makes an API token and prints its secret, once.", verb_token_add},
+        {"token revoke", "ID", "", 1, 1, true, "Revokes an API token for good.", verb_token_revoke},
+        {"backup", "DIRECTORY", "", 1, 1, true, "Copies the data, online, into a new directory of the daemon's machine.", verb_backup},
+        {"restore", "BACKUP [--verify] [--to FOLDER]", "verify to=", 1, 1, false, "Proves a backup, and restores it into a new data folder.", verb_restore},
+        {"redact test", "[TEXT]", "", 0, 1, true, "Shows a text (or standard input) as it would be stored, secrets masked.", verb_redact_test},
+        {"openapi", "[--markdown]", "markdown", 0, 0, false, "Prints the description of the HTTP API.", verb_openapi},
+        {"version", "", "", 0, 0, false, "Prints the version.", verb_version},
+        {"completion", "bash", "", 1, 1, false, "Prints what bash needs to complete these verbs.", manual_completion},
+        {"man", "[--markdown]", "markdown", 0, 0, false, "Prints the manual page.", manual_man},
+        {"help", "", "", 0, 2, false, "Prints this list.", manual_help},
+};
+const size_t verb_count = countof(verbs);
+
+const char *cli_option(const struct cli *cli, const char *name)
+{
+        for (int i = 0; i < cli->option_count; i++)
+                if (strcmp(cli->options[i], name) == 0)
+                        return cli->values[i];
+        return NULL;
+}
+
+static int usage(const struct verb *verb, const char *why, const char *what)
+{
+        fprintf(stderr, "evenkeel: %s%s\n", why, what);
+        if (verb)
+                fprintf(stderr, "usage: evenkeel %s %s\n", verb->name, verb->usage);
+        else
+                fprintf(stderr, "`evenkeel help` lists the verbs\n");
+        return EXIT_USAGE;
+}
+
+/* The longest name that the first words make. */
+static const struct verb *find_verb(int argc, char **argv, int *out_words)
+{
+        for (int words = 2; words >= 1; words--) {
+                char name[64];
+                if (argc < words)
+                        continue;
+                snprintf(name, sizeof name, "%s%s%s", argv[0], words == 2 ? " " : "", words == 2 ? argv[1] : "");
+                for (size_t i = 0; i < verb_count; i++)
+                        if (strcmp(verbs[i].name, name) == 0) {
+                                *out_words = words;
+                                return &verbs[i];
+                        }
+        }
+        return NULL;
+}
+
+/* 0: no such option; 1: a flag; 2: takes a value. */
+static int option_kind(const char *list, struct str name)
+{
+        struct str rest = str_of(list), word;
+        while (rest.length && str_cut(&rest, ' ', &word)) {
+                bool takes_value = word.length && word.bytes[word.length - 1] == '=';
+                if (str_equal(str_slice(word, 0, word.length - takes_value), name))
+                        return takes_value ? 2 : 1;
+        }
+        return 0;
+}
+
+static int read_option(struct cli *cli, char *text, char *next, bool *out_took_next)
+{
+        struct str rest = str_of(text + 2), name;
+        str_cut(&rest, '=', &name);
+        int kind = option_kind(cli->verb->options, name);
+        kind = kind ? kind : option_kind(COMMON_OPTIONS, name);
+        if (kind == 0 || cli->option_count == (int)countof(cli->options))
+                return usage(cli->verb, "there is no option ", text);
+        const char *value = rest.bytes;
+        if (kind == 2 && !value) {
+                value = next;
+                *out_took_next = true;
+        }
+        if (kind == 2 && !value)
+                return usage(cli->verb, "a value is missing after ", text);
+        text[2 + name.length] = 0;
+        cli->options[cli->option_count] = text + 2;
+        cli->values[cli->option_count++] = value ? value : "";
+        return EXIT_DONE;
+}
+
+static int read_words(struct cli *cli, int argc, char **argv)
+{
+        bool only_words = false;
+        for (int i = 0; i < argc; i++) {
+                bool took_next = false;
+                if (!only_words && strcmp(argv[i], "--") == 0) {
+                        only_words = true;
+                } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
+                        int wrong = read_option(cli, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &took_next);
+                        if (wrong)
+                                return wrong;
+                        i += took_next;
+                } else if (cli->word_count == cli->verb->most) {
+                        return usage(cli->verb, "one word too many: ", argv[i]);
+                } else {
+                        cli->words[cli->word_count++] = argv[i];
+                }
+        }
+        if (cli_option(cli, "help"))
+                return EXIT_DONE;
+        return cli->word_count >= cli->verb->least ? EXIT_DONE : usage(cli->verb, "something is missing", "");
+}
+
+static int tell(const struct err *err)
+{
+        fprintf(stderr, "evenkeel: %s\n", err->message);
+        return err->code == ERR_IO ? EXIT_UNREACHED : err->code == ERR_METHOD ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int cli_run(int argc, char **argv)
+{
+        struct cli cli = {0};
+        struct err err = {0};
+        int taken = 0;
+        if (argc > 1 && strncmp(argv[1], "--", 2) == 0)
+                argv[1] = strcmp(argv[1], "--version") == 0 ? (char[]){"version"} : (char[]){"help"};
+        cli.verb = argc > 1 ? find_verb(argc - 1, argv + 1, &taken) : &verbs[verb_count - 1];
+        if (!cli.verb || !cli.verb->run)
+                return usage(NULL, "there is no verb ", argv[1]);
+        int wrong = argc > 1 ? read_words(&cli, argc - 1 - taken, argv + 1 + taken) : 0;
+        if (wrong)
+                return wrong;
+        if (cli_option(&cli, "help"))
+                return printf("usage: evenkeel %s %s\n%s\n", cli.verb->name, cli.verb->usage, cli.verb->summary) > 0 ? EXIT_DONE : EXIT_FAILED;
+        const char *data = cli_option(&cli, "data");
+        const char *no_color = getenv("NO_COLOR");
+        data = data ? data : getenv("EVENKEEL_DATA");
+        cli.json = cli_option(&cli, "json");
+        cli.has_color = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+        if (cli.verb->asks && !client_init(&cli.client, data ? data : DATA_DEFAULT, cli_option(&cli, "server"), cli_option(&cli, "token"), &err))
+                return tell(&err);
+        return cli.verb->run(&cli, &err) && fflush(stdout) == 0 ? EXIT_DONE : tell(&err);
+}

@@ -1,0 +1,50 @@
+/* verb - one row of the command line: how it is called, what it says about itself, what it does. */
+#pragma once
+
+#include "base/err.h"
+#include "cli/client.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cli;
+
+struct verb {
+        const char *name;       /* "logs", "user add" */
+        const char *usage;      /* after the name */
+        const char *options;    /* "since= follow": what the verb takes beside the common ones; '=' takes a value */
+        int least, most;        /* words after the name */
+        bool asks;              /* needs a daemon */
+        const char *summary;
+        bool (*run)(struct cli *cli, struct err *err);
+};
+
+extern const struct verb verbs[];
+extern const size_t verb_count;
+
+#define COMMON_OPTIONS "data= server= token= json help"
+#define DATA_DEFAULT "/var/lib/evenkeel"
+
+struct cli {
+        const struct verb *verb;
+        const char *words[8];
+        int word_count;
+        const char *options[16], *values[16]; /* values: "" for those without */
+        int option_count;
+        bool json, has_color;
+        struct client client;
+};
+
+const char *cli_option(const struct cli *cli, const char *name); /* NULL: not given */
+
+/* manual.c */
+bool manual_help(struct cli *cli, struct err *err);
+bool manual_completion(struct cli *cli, struct err *err);
+bool manual_man(struct cli *cli, struct err *err);
+bool manual_markdown(struct cli *cli, struct err *err);
+/* verb_logs.c, verb_query.c, verb_accounts.c, verb_status.c */
+#define V(function) bool function(struct cli *cli, struct err *err);
+V(verb_status) V(verb_sources) V(verb_logs) V(verb_query) V(verb_series) V(verb_users) V(verb_user_add) V(verb_user_password)
+V(verb_user_role) V(verb_user_disable) V(verb_user_enable) V(verb_tokens) V(verb_token_add) V(verb_token_revoke)
+V(verb_backup) V(verb_restore) V(verb_redact_test) V(verb_openapi) V(verb_version)
+#undef V
