@@ -67,16 +67,26 @@ static inline bool in_order(struct str a, uint64_t a_eight, struct str b, uint64
         return a_eight != b_eight ? a_eight < b_eight : str_compare(a, b) < 0;
 }
 
-static inline bool is_ascii(struct str s)
+/* Whether no byte has its high bit: then texts are UTF-8 and lengths short. May read up to 15 bytes behind: padded. */
+static inline bool is_ascii(const char *p, const char *end)
 {
-        uint64_t all = 0;
-        for (size_t i = 0; i < s.length; i += 8) {
-                uint64_t word;
-                memcpy(&word, s.bytes + i, 8); /* padded */
-                size_t left = s.length - i;
-                all |= left >= 8 ? word : le64toh(word) & ~UINT64_C(0) >> (64 - 8 * left);
+        uint64_t all = 0, word;
+        for (; end - p >= 8; p += 8) {
+                memcpy(&word, p, 8);
+                all |= word;
         }
+        memcpy(&word, p, 8);
+        if (p < end)
+                all |= le64toh(word) & ~UINT64_C(0) >> (64 - 8 * (end - p));
         return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static bool labels_are_utf8(const struct labels *labels)
+{
+        each (label, labels)
+                if (!str_is_utf8(label->name) || !str_is_utf8(label->value))
+                        return false;
+        return true;
 }
 
 /* A length of one byte, which nearly all are, without a loop. */
@@ -229,7 +239,8 @@ static bool read_series(struct decoding *decoding, struct str message, struct st
         struct sample *first = decoding->samples;
         size_t samples = 0;
         uint64_t previous = 0;
-        bool sorted = true, too_many = false, not_utf8 = false;
+        bool sorted = true, too_many = false;
+        const char *labels_end = message.bytes; /* of the labels' part */
         const char *p = message.bytes, *end = p + message.length;
         while (p < end) {
                 struct str part;
@@ -250,14 +261,13 @@ static bool read_series(struct decoding *decoding, struct str message, struct st
                         }
                         if (!read_label(part, label))
                                 return bad(err, "a damaged label", at, plain);
-                        if (!is_ascii(part))
-                                not_utf8 |= !str_is_utf8(label->name) || !str_is_utf8(label->value);
                         uint64_t eight = first_eight(label->name);
                         sorted &= label->value.length > 0 && label->name.length > 0 && label->name.length <= LABEL_BYTES_MAX &&
                                   label->value.length <= LABEL_BYTES_MAX &&
                                   (!labels.count || in_order(label[-1].name, previous, label->name, eight));
                         previous = eight;
                         labels.count++;
+                        labels_end = p;
                 } else {
                         if (decoding->samples == decoding->samples_end &&
                             !(first = room_for_sample(decoding, first, samples, err)))
@@ -275,7 +285,7 @@ static bool read_series(struct decoding *decoding, struct str message, struct st
                               "write_relabel_configs", LABELS_MAX);
                 return true;
         }
-        if (not_utf8) {
+        if (!is_ascii(message.bytes, labels_end) && !labels_are_utf8(&labels)) {
                 stream_reject(decoding->batch, max_of(samples, (size_t)1), "a series with a label that is not UTF-8");
                 return true;
         }
