@@ -218,7 +218,9 @@ static int order_found(const void *a, const void *b, void *context)
 
 static void sort_found(struct selection *selection)
 {
-        qsort_r(selection->found.items, selection->found.count, sizeof *selection->found.items, order_found, selection);
+        if (selection->found.count)
+                qsort_r(selection->found.items, selection->found.count, sizeof *selection->found.items, order_found,
+                        selection);
 }
 
 /* Drops what the limit leaves no room for. */
@@ -486,8 +488,9 @@ static bool give_rows(struct selection *selection, const struct candidate *next,
         for (size_t i = 0; i < ready; i++)
                 free(selection->found.items[i]);
         selection->found.count -= ready;
-        memmove(selection->found.items, selection->found.items + ready,
-                selection->found.count * sizeof *selection->found.items);
+        if (ready)
+                memmove(selection->found.items, selection->found.items + ready,
+                        selection->found.count * sizeof *selection->found.items);
         return true;
 }
 
