@@ -22,6 +22,7 @@
 
 #define ZSTD_LEVEL 1
 #define NO_TEMPLATE UINT32_MAX
+#define PLACES 16 /* columns gathered at a time */
 
 struct template {
         const char *text;       /* in encoder.texts */
@@ -53,7 +54,8 @@ struct log_encoder {
         uint32_t *order, *by_template;
         uint64_t *column, *column2;
         size_t column_capacity;
-        struct buf frames[LOG_FRAMES], streams;
+        uint64_t *turned;               /* up to PLACES columns of one template */
+        struct buf frames[LOG_FRAMES], streams, columns, stored;
         uint8_t words[LOG_WORDS_BYTES_MAX];
         ZSTD_CCtx *zstd;
 };
@@ -84,9 +86,12 @@ void log_encoder_destroy(struct log_encoder *encoder)
         free(encoder->by_template);
         free(encoder->column);
         free(encoder->column2);
+        free(encoder->turned);
         for (int i = 0; i < LOG_FRAMES; i++)
                 buf_done(&encoder->frames[i]);
         buf_done(&encoder->streams);
+        buf_done(&encoder->columns);
+        buf_done(&encoder->stored);
         ZSTD_freeCCtx(encoder->zstd);
         free(encoder);
 }
@@ -111,7 +116,8 @@ static bool reserve(struct log_encoder *encoder, size_t rows, size_t bytes)
                     !grow(&encoder->order, sizeof *encoder->order, parts) ||
                     !grow(&encoder->templates, sizeof *encoder->templates, parts + 1) ||
                     !grow(&encoder->column, sizeof *encoder->column, parts) ||
-                    !grow(&encoder->column2, sizeof *encoder->column2, parts))
+                    !grow(&encoder->column2, sizeof *encoder->column2, parts) ||
+                    !grow(&encoder->turned, sizeof *encoder->turned, (parts + 8) * PLACES))
                         return false;
                 encoder->part_capacity = parts;
         }
@@ -342,43 +348,78 @@ static bool write_rows(struct log_encoder *encoder, const struct log_span *spans
         return !out->failed;
 }
 
-/* One place of one template over all its parts. */
-static bool write_variable(struct log_encoder *encoder, const struct template *template, size_t place,
-                           enum skeleton_mark mark, struct buf *out)
+/* One place of a template: what its column needs to know of its values. */
+struct place {
+        uint64_t least, most;
+        uint8_t all_widths, first_width, differ;
+};
+
+/* Turns the rows of a template's variables into columns, `stride` apart, and notes their bounds: one walk over memory
+ * that is read row by row. */
+static void turn(struct log_encoder *encoder, const struct template *template, size_t from, size_t places, size_t stride,
+                 struct place *out_places)
 {
-        bool natural = true, same = true;
-        uint8_t width = encoder->widths[encoder->parts[encoder->by_template[template->first]].variables_at + place];
+        const uint32_t *parts = encoder->by_template + template->first;
+        for (size_t p = 0; p < places; p++)
+                out_places[p] = (struct place){UINT64_MAX, 0, 0, encoder->widths[encoder->parts[parts[0]].variables_at + from + p], 0};
+        for (size_t i = 0; i < template->count; i++) {
+                size_t at = encoder->parts[parts[i]].variables_at + from;
+                const uint64_t *values = encoder->values + at;
+                const uint8_t *widths = encoder->widths + at;
+                for (size_t p = 0; p < places; p++) {
+                        struct place *place = &out_places[p];
+                        encoder->turned[p * stride + i] = values[p];
+                        place->least = min_of(place->least, values[p]);
+                        place->most = max_of(place->most, values[p]);
+                        place->all_widths |= widths[p];
+                        place->differ |= widths[p] ^ place->first_width;
+                }
+        }
+}
+
+/* Padding of more than one length: the widths are a column of their own. */
+static bool write_mixed_widths(struct log_encoder *encoder, const struct template *template, size_t place, struct buf *out)
+{
         for (size_t i = 0; i < template->count; i++) {
                 size_t at = encoder->parts[encoder->by_template[template->first + i]].variables_at + place;
-                encoder->column[i] = encoder->values[at];
-                encoder->column2[i] = encoder->widths[at];
-                same &= encoder->widths[at] == width;
-                natural &= encoder->widths[at] == skeleton_width(mark, encoder->values[at]);
+                encoder->column2[i] = encoder->widths[at] & ~SKELETON_PADDED;
         }
-        buf_u8(out, natural ? LOG_WIDTH_NATURAL : same ? width : LOG_WIDTH_MIXED);
-        if (!natural && !same)
-                log_column_put(out, encoder->column2, template->count);
-        return log_column_put(out, encoder->column, template->count);
+        return log_column_put(out, encoder->column2, template->count);
+}
+
+static bool write_template(struct log_encoder *encoder, const struct template *template, struct buf *out)
+{
+        size_t stride = template->count + 8; /* not all columns in one set of the cache */
+        for (size_t from = 0; from < template->variables; from += PLACES) {
+                struct place places[PLACES];
+                size_t count = min_of((size_t)template->variables - from, (size_t)PLACES);
+                turn(encoder, template, from, count, stride, places);
+                for (size_t p = 0; p < count; p++) {
+                        bool natural = !(places[p].all_widths & SKELETON_PADDED), same = !(places[p].differ & ~SKELETON_PADDED);
+                        buf_u8(out, natural ? LOG_WIDTH_NATURAL
+                                    : same  ? places[p].first_width & ~SKELETON_PADDED
+                                            : LOG_WIDTH_MIXED);
+                        if (!natural && !same)
+                                write_mixed_widths(encoder, template, from + p, out);
+                        log_column_put_between(out, encoder->turned + p * stride, template->count, places[p].least,
+                                               places[p].most);
+                }
+        }
+        return !out->failed;
 }
 
 static bool write_variables(struct log_encoder *encoder, size_t template_count)
 {
-        struct buf *out = &encoder->frames[2];
-        scoped(buf_done) struct buf columns = {0};
+        struct buf *out = &encoder->frames[2], *columns = &encoder->columns;
         for (size_t i = 0; i < template_count; i++) {
-                struct template *template = &encoder->templates[encoder->order[i]];
+                const struct template *template = &encoder->templates[encoder->order[i]];
                 if (!template->variables)
                         continue;
-                buf_clear(&columns);
-                size_t place = 0;
-                for (size_t at = 0; at < template->length; at++)
-                        if (skeleton_is_mark(template->text[at]))
-                                write_variable(encoder, template, place++, (enum skeleton_mark)template->text[at],
-                                               &columns);
-                buf_varint(out, columns.length);
-                buf_add(out, buf_str(&columns));
-                if (columns.failed)
+                buf_clear(columns);
+                if (!write_template(encoder, template, columns))
                         return false;
+                buf_varint(out, columns->length);
+                buf_add(out, buf_str(columns));
         }
         return !out->failed;
 }
@@ -438,12 +479,13 @@ static void put_checksum(char *to, struct str bytes)
 static bool write_body(struct log_encoder *encoder, size_t rows, size_t bytes, struct buf *out)
 {
         size_t start = out->length;
-        scoped(buf_done) struct buf stored = {0};
+        struct buf *stored = &encoder->stored;
         size_t ends[LOG_FRAMES];
+        buf_clear(stored);
         for (int i = 0; i < LOG_FRAMES; i++) {
-                if (!compress(encoder, buf_str(&encoder->frames[i]), &stored))
+                if (!compress(encoder, buf_str(&encoder->frames[i]), stored))
                         return false;
-                ends[i] = stored.length;
+                ends[i] = stored->length;
         }
         buf_u8(out, LOG_BLOCK_VERSION);
         buf_u64(out, 0);
@@ -454,7 +496,7 @@ static bool write_body(struct log_encoder *encoder, size_t rows, size_t bytes, s
                 buf_varint(out, encoder->frames[i].length);
                 buf_varint(out, ends[i] - (i ? ends[i - 1] : 0));
         }
-        if (!buf_add(out, buf_str(&stored)))
+        if (!buf_add(out, buf_str(stored)))
                 return false;
         put_checksum(out->bytes + start + 1, str_slice(buf_str(out), summed, out->length));
         return true;

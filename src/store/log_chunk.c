@@ -96,33 +96,52 @@ static char *put_labels(char *to, const struct labels *labels)
         return to;
 }
 
-const struct log_stream *log_chunk_stream(struct log_chunk *chunk, const struct labels *labels, struct err *err)
+static const struct log_stream *add_stream(struct log_chunk *chunk, struct str packed, uint64_t hash, struct err *err)
 {
-        struct hash128 id = labels_id(labels);
-        size_t at;
-        for (uint32_t i = map_first(&chunk->stream_map, id.low, &at); i != MAP_NONE;
-             i = map_next(&chunk->stream_map, id.low, &at))
-                if (labels_equal(&chunk->streams.items[i]->labels, labels))
-                        return chunk->streams.items[i];
-        size_t bytes = log_labels_packed_bytes(labels);
-        char *packed = arena_alloc(&chunk->arena, bytes + 1);
         struct log_stream *stream = arena_new(&chunk->arena, struct log_stream);
-        if (!packed || !stream || !labels_unpack((struct str){packed, (size_t)(put_labels(packed, labels) - packed)},
-                                                 &chunk->arena, &stream->labels, err))
+        struct str copy = arena_str(&chunk->arena, packed);
+        if (!stream || !copy.bytes || !labels_unpack(copy, &chunk->arena, &stream->labels, err))
                 goto no_memory;
-        stream->packed = (struct str){packed, bytes};
+        stream->packed = copy;
         stream->number = (uint32_t)chunk->streams.count;
-        if (!map_put(&chunk->stream_map, id.low, stream->number))
+        if (!map_put(&chunk->stream_map, hash, stream->number))
                 goto no_memory;
         struct log_stream **place = arena_push(&chunk->arena, &chunk->streams);
         if (!place) {
-                map_remove(&chunk->stream_map, id.low, stream->number);
+                map_remove(&chunk->stream_map, hash, stream->number);
                 goto no_memory;
         }
         return *place = stream;
 no_memory:
-        fail_memory(err, "logs", bytes + sizeof *stream);
+        fail_memory(err, "logs", packed.length + sizeof *stream);
         return NULL;
+}
+
+static const struct log_stream *find_stream(struct log_chunk *chunk, struct str packed, struct err *err)
+{
+        uint64_t hash = hash64(packed);
+        size_t at;
+        for (uint32_t i = map_first(&chunk->stream_map, hash, &at); i != MAP_NONE;
+             i = map_next(&chunk->stream_map, hash, &at))
+                if (str_equal(chunk->streams.items[i]->packed, packed))
+                        return chunk->streams.items[i];
+        return add_stream(chunk, packed, hash, err);
+}
+
+const struct log_stream *log_chunk_stream(struct log_chunk *chunk, const struct labels *labels, struct err *err)
+{
+        char room[1024]; /* nearly always enough */
+        size_t bytes = log_labels_packed_bytes(labels);
+        char *packed = bytes <= sizeof room ? room : malloc(bytes);
+        if (!packed) {
+                fail_memory(err, "logs", bytes);
+                return NULL;
+        }
+        put_labels(packed, labels);
+        const struct log_stream *stream = find_stream(chunk, (struct str){packed, bytes}, err);
+        if (packed != room)
+                free(packed);
+        return stream;
 }
 
 static struct log_segment *add_segment(struct log_chunk *chunk, size_t text_bytes)

@@ -25,55 +25,72 @@ static inline unsigned bytes_for(uint64_t value)
         return value ? (bits_in(value) + 7) / 8 : 0;
 }
 
-/* What either way would cost. */
-struct cost {
-        uint64_t least, all_deltas; /* all_deltas: the bits of every difference, or-ed */
-        uint64_t from_least_max;
-        uint64_t bits_from_least, bits_from_last;
-};
+#define SAMPLE 128
 
-static struct cost cost_of(const uint64_t *values, size_t count)
+/* Would differences need fewer bits? Judged by a few runs of neighbours: nearly as good as all, and nearly free. */
+static bool differences_are_smaller(const uint64_t *values, size_t count, uint64_t least)
 {
-        struct cost cost = {.least = values[0]};
-        uint64_t most = values[0], last = values[0];
-        for (size_t i = 1; i < count; i++) {
-                cost.least = min_of(cost.least, values[i]);
-                most = max_of(most, values[i]);
+        uint64_t bits_from_least = 0, bits_from_last = 0;
+        size_t step = max_of(count / SAMPLE, (size_t)1);
+        for (size_t i = 1; i < count; i += step) {
+                bits_from_last += bits_in(zigzag(values[i] - values[i - 1]));
+                bits_from_least += bits_in(values[i] - least);
         }
-        cost.from_least_max = most - cost.least;
-        if (!cost.from_least_max)
-                return cost;
-        for (size_t i = 0; i < count; i++) {
-                uint64_t delta = zigzag(values[i] - last);
-                cost.bits_from_last += bits_in(delta);
-                cost.bits_from_least += bits_in(values[i] - cost.least);
-                cost.all_deltas |= delta;
-                last = values[i];
-        }
-        return cost;
+        return bits_from_last < bits_from_least;
 }
 
-bool log_column_put(struct buf *out, const uint64_t *values, size_t count)
+static uint64_t all_differences(const uint64_t *values, size_t count)
 {
-        if (!count)
-                return true;
-        struct cost cost = cost_of(values, count);
-        bool from_last = cost.bits_from_last < cost.bits_from_least;
-        unsigned width = bytes_for(from_last ? cost.all_deltas : cost.from_least_max);
-        buf_byte(out, (char)((from_last ? FROM_LAST : FROM_LEAST) << 4 | width));
-        buf_varint(out, from_last ? values[0] : cost.least);
-        if (!buf_reserve(out, count * width))
-                return false;
-        char *to = out->bytes + out->length;
-        uint64_t last = values[0];
-        for (size_t i = 0; i < count && width; i++) {
-                uint64_t value = from_last ? zigzag(values[i] - last) : values[i] - cost.least;
+        uint64_t all = 0;
+        for (size_t i = 1; i < count; i++)
+                all |= zigzag(values[i] - values[i - 1]);
+        return all;
+}
+
+/* Inlined twice with a constant: the commonest width is one byte. */
+static inline __attribute__((always_inline)) void write_planes(char *to, const uint64_t *values, size_t count,
+                                                               bool from_last, uint64_t least, unsigned width)
+{
+        uint64_t last = from_last ? values[0] : 0;
+        for (size_t i = 0; i < count; i++) {
+                uint64_t value = from_last ? zigzag(values[i] - last) : values[i] - least;
                 last = values[i];
                 for (unsigned plane = 0; plane < width; plane++)
                         to[plane * count + i] = (char)(value >> 8 * plane);
         }
+}
+
+bool log_column_put_between(struct buf *out, const uint64_t *values, size_t count, uint64_t least, uint64_t most)
+{
+        if (!count)
+                return true;
+        bool from_last = least != most && differences_are_smaller(values, count, least);
+        unsigned width = bytes_for(from_last ? all_differences(values, count) : most - least);
+        if (!buf_reserve(out, 11 + count * width))
+                return false;
+        buf_byte(out, (char)((from_last ? FROM_LAST : FROM_LEAST) << 4 | width));
+        buf_varint(out, from_last ? values[0] : least);
+        char *to = out->bytes + out->length;
+        if (width == 1 && from_last)
+                write_planes(to, values, count, true, least, 1);
+        else if (width == 1)
+                write_planes(to, values, count, false, least, 1);
+        else if (width == 2 && !from_last)
+                write_planes(to, values, count, false, least, 2);
+        else if (width)
+                write_planes(to, values, count, from_last, least, width);
         out->length += count * width;
         return true;
+}
+
+bool log_column_put(struct buf *out, const uint64_t *values, size_t count)
+{
+        uint64_t least = UINT64_MAX, most = 0;
+        for (size_t i = 0; i < count; i++) {
+                least = min_of(least, values[i]);
+                most = max_of(most, values[i]);
+        }
+        return log_column_put_between(out, values, count, least, most);
 }
 
 bool log_column_get(struct reader *reader, size_t count, uint64_t *out_values)

@@ -15,5 +15,7 @@
 #include <stdint.h>
 
 bool log_column_put(struct buf *out, const uint64_t *values, size_t count);
+/* The same for a caller who knows the least and the most of them. */
+bool log_column_put_between(struct buf *out, const uint64_t *values, size_t count, uint64_t least, uint64_t most);
 /* False: the bytes are cut or make no sense. */
 bool log_column_get(struct reader *reader, size_t count, uint64_t *out_values);

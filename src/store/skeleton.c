@@ -31,10 +31,17 @@ static inline uint8_t kind_at(struct str line, size_t at)
 #define CUT_WITHIN 128 /* a head is at most this long */
 
 /* RFC 5424: "<PRI>1 TIME HOST APP PROCID MSGID ": the head ends after the sixth space. */
+static bool begins_rfc5424(struct str line)
+{
+        for (size_t i = 2; i <= 4 && i + 2 < line.length; i++)
+                if (line.bytes[i] == '>')
+                        return line.bytes[0] == '<' && line.bytes[i + 1] == '1' && line.bytes[i + 2] == ' ';
+        return false;
+}
+
 static size_t cut_rfc5424(struct str line)
 {
-        const char *mark = memchr(line.bytes, '>', min_of(line.length, (size_t)5));
-        if (!mark || (size_t)(mark - line.bytes) + 2 >= line.length || mark[1] != '1' || mark[2] != ' ')
+        if (!begins_rfc5424(line))
                 return 0;
         size_t within = min_of(line.length, (size_t)CUT_WITHIN), at = 0;
         for (int spaces = 0; spaces < 6; spaces++) {
@@ -93,11 +100,24 @@ __attribute__((target("avx2"))) static inline struct bits64 bits_of(const char *
         return bits;
 }
 
+/* The place after the sixth set bit; 0: there are fewer. */
+__attribute__((target("bmi"))) static size_t sixth_end(const uint64_t spaces[CUT_WITHIN / 64])
+{
+        uint64_t low = spaces[0], high = spaces[1];
+        for (int i = 0; i < 5; i++) {
+                if (low)
+                        low &= low - 1;
+                else
+                        high &= high - 1;
+        }
+        return low ? (size_t)__builtin_ctzll(low) + 1 : high ? (size_t)__builtin_ctzll(high) + 65 : 0;
+}
+
 __attribute__((target("avx2,bmi"))) static bool scan_avx2(struct str line, struct skeleton_scan *out_scan)
 {
         if (line.length > SKELETON_LINE_MAX)
                 return false;
-        uint64_t marks = 0, colon_before = 0;
+        uint64_t marks = 0, colon_before = 0, spaces[CUT_WITHIN / 64] = {0};
         size_t cut = 0;
         out_scan->digits[line.length / 64] = 0;
         for (size_t at = 0; at < line.length; at += 64) {
@@ -105,6 +125,7 @@ __attribute__((target("avx2,bmi"))) static bool scan_avx2(struct str line, struc
                 uint64_t inside = line.length - at >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (line.length - at)) - 1;
                 out_scan->digits[at / 64] = bits.digits & inside;
                 marks |= bits.marks & inside;
+                spaces[at / 64 % 2] |= at < CUT_WITHIN ? bits.spaces & inside : 0;
                 uint64_t ends = (bits.colons << 1 | colon_before) & bits.spaces & inside; /* the space of ": " */
                 colon_before = bits.colons >> 63;
                 if (!cut && ends && at + (size_t)__builtin_ctzll(ends) + 1 <= CUT_WITHIN)
@@ -112,8 +133,8 @@ __attribute__((target("avx2,bmi"))) static bool scan_avx2(struct str line, struc
         }
         if (marks)
                 return false;
-        if (line.length && line.bytes[0] == '<')
-                cut = cut_rfc5424(line) ?: cut;
+        if (line.length && line.bytes[0] == '<' && begins_rfc5424(line))
+                cut = sixth_end(spaces) ?: cut;
         out_scan->cut = cut;
         return true;
 }
@@ -185,18 +206,20 @@ static uint64_t parse_hex(const char *digits, size_t count)
 #define NUMBER_WIDTH_MAX 19
 #define HEX_WIDTH_MAX 16
 
+static inline void put_chunk(struct skeleton *out, enum skeleton_mark mark, const char *digits, size_t width)
+{
+        out->text[out->length++] = (char)mark;
+        out->values[out->count] = mark != SKELETON_NUMBER ? parse_hex(digits, width)
+                                  : width <= 8            ? parse8(digits, width)
+                                                          : parse_number(digits, width);
+        out->widths[out->count++] = (uint8_t)(width | (digits[0] == '0' && width > 1 ? SKELETON_PADDED : 0));
+}
+
 static void put_variable(struct skeleton *out, enum skeleton_mark mark, const char *digits, size_t count)
 {
         size_t width_max = mark == SKELETON_NUMBER ? NUMBER_WIDTH_MAX : HEX_WIDTH_MAX;
-        while (count) {
-                size_t width = min_of(count, width_max);
-                out->text[out->length++] = (char)mark;
-                out->values[out->count] = mark != SKELETON_NUMBER ? parse_hex(digits, width)
-                                          : width <= 8            ? parse8(digits, width)
-                                                                  : parse_number(digits, width);
-                out->widths[out->count++] = (uint8_t)width;
-                digits += width, count -= width;
-        }
+        for (size_t width; count; digits += width, count -= width)
+                put_chunk(out, mark, digits, width = min_of(count, width_max));
 }
 
 static inline void put_constant(struct skeleton *out, const char *bytes, size_t count)
@@ -276,8 +299,16 @@ void skeleton_cut(struct str line, const struct skeleton_scan *scan, size_t from
         while ((at = next_digit(scan, at, to)) < to) {
                 size_t end = digits_end(scan, at, to);
                 struct token token = {at, end, 0, SKELETON_NUMBER};
+                size_t width = end - at;
                 bool left_letter = at > done && kind_at(line, at - 1), right_letter = end < to && kind_at(line, end);
-                if (at >= plain_until && (left_letter || right_letter))
+                bool alone = !left_letter && !right_letter;
+                if ((alone || at < plain_until) && width < 8) { /* nearly all */
+                        put_constant(out, line.bytes + done, at - done);
+                        put_chunk(out, SKELETON_NUMBER, line.bytes + at, width);
+                        done = at = end;
+                        continue;
+                }
+                if (at >= plain_until && !alone)
                         token = token_with_letters(line, done, at, end, to);
                 plain_until = max_of(plain_until, token.plain_until);
                 put_constant(out, line.bytes + done, token.from - done);

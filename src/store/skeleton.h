@@ -29,6 +29,8 @@ static inline bool skeleton_is_mark(char c)
         return (unsigned char)(c - 1) < SKELETON_MARKS - 1;
 }
 
+#define SKELETON_PADDED 0x80
+
 /* Where the digits of a line are, a bit a byte, and where it is cut. */
 struct skeleton_scan {
         uint64_t digits[SKELETON_LINE_MAX / 64 + 1];
@@ -45,7 +47,7 @@ struct skeleton {
         char *text;
         size_t length;
         uint64_t *values;
-        uint8_t *widths;        /* digits each was written with */
+        uint8_t *widths;        /* digits each was written with; SKELETON_PADDED when they begin with a needless zero */
         size_t count;
 };
 
