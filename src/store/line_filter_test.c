@@ -84,7 +84,7 @@ static void only_what_every_line_must_hold_is_promised(void **state)
                 {LINE_CONTAINS, "port 51022 ssh2", "[port ][ ][ssh]"},
                 {LINE_CONTAINS, "dead", ""},
                 {LINE_CONTAINS, "a dead b", "[ ][dead ]"},
-                {LINE_CONTAINS, "-dead-", "[-][-]"},
+                {LINE_CONTAINS, "x-dead-x", "[-][-]"}, {LINE_CONTAINS, "at 12:34: done: ", "[at ][: ][done: ]"},
                 {LINE_CONTAINS, "req 7f3a9c x", "[req ][ ]"},
                 {LINE_CONTAINS, "0x1f: oops", "[: ][oops]"},
                 {LINE_NOT_CONTAINS, "timeout", ""},

@@ -23,6 +23,7 @@
 #define ZSTD_LEVEL 1
 #define NO_TEMPLATE UINT32_MAX
 #define PLACES 16 /* columns gathered at a time */
+#define AHEAD 12  /* rows fetched before they are turned */
 
 struct template {
         const char *text;       /* in encoder.texts */
@@ -30,7 +31,7 @@ struct template {
         uint32_t hash;
         uint32_t count;         /* parts that have it */
         uint32_t number;        /* 0: its only part is a literal */
-        uint32_t first;         /* of its parts in encoder.by_template */
+        uint32_t first;         /* of its parts in encoder.variables_at */
 };
 
 /* A head or a tail. */
@@ -51,7 +52,7 @@ struct log_encoder {
         size_t template_count, template_capacity;
         uint32_t *slots;                /* hash table of templates; NO_TEMPLATE: empty */
         size_t slot_count;
-        uint32_t *order, *by_template;
+        uint32_t *order, *variables_at; /* of templates' parts, template by template */
         uint64_t *column, *column2;
         size_t column_capacity;
         uint64_t *turned;               /* up to PLACES columns of one template */
@@ -83,7 +84,7 @@ void log_encoder_destroy(struct log_encoder *encoder)
         free(encoder->templates);
         free(encoder->slots);
         free(encoder->order);
-        free(encoder->by_template);
+        free(encoder->variables_at);
         free(encoder->column);
         free(encoder->column2);
         free(encoder->turned);
@@ -112,7 +113,7 @@ static bool reserve(struct log_encoder *encoder, size_t rows, size_t bytes)
         size_t parts = rows * 2, room = bytes + SKELETON_SLACK;
         if (encoder->part_capacity < parts) {
                 if (!grow(&encoder->parts, sizeof *encoder->parts, parts) ||
-                    !grow(&encoder->by_template, sizeof *encoder->by_template, parts) ||
+                    !grow(&encoder->variables_at, sizeof *encoder->variables_at, parts) ||
                     !grow(&encoder->order, sizeof *encoder->order, parts) ||
                     !grow(&encoder->templates, sizeof *encoder->templates, parts + 1) ||
                     !grow(&encoder->column, sizeof *encoder->column, parts) ||
@@ -255,7 +256,7 @@ static size_t number_templates(struct log_encoder *encoder, size_t rows)
                 uint32_t index = encoder->parts[i].template;
                 struct template *template = index == NO_TEMPLATE ? NULL : &encoder->templates[index];
                 if (template && template->number)
-                        encoder->by_template[template->first + template->count++] = (uint32_t)i;
+                        encoder->variables_at[template->first + template->count++] = encoder->parts[i].variables_at;
         }
         return kept;
 }
@@ -359,11 +360,15 @@ struct place {
 static void turn(struct log_encoder *encoder, const struct template *template, size_t from, size_t places, size_t stride,
                  struct place *out_places)
 {
-        const uint32_t *parts = encoder->by_template + template->first;
+        const uint32_t *variables_at = encoder->variables_at + template->first;
         for (size_t p = 0; p < places; p++)
-                out_places[p] = (struct place){UINT64_MAX, 0, 0, encoder->widths[encoder->parts[parts[0]].variables_at + from + p], 0};
+                out_places[p] = (struct place){UINT64_MAX, 0, 0, encoder->widths[variables_at[0] + from + p], 0};
         for (size_t i = 0; i < template->count; i++) {
-                size_t at = encoder->parts[parts[i]].variables_at + from;
+                size_t at = variables_at[i] + from;
+                if (i + AHEAD < template->count) {
+                        __builtin_prefetch(encoder->values + variables_at[i + AHEAD] + from);
+                        __builtin_prefetch(encoder->widths + variables_at[i + AHEAD] + from);
+                }
                 const uint64_t *values = encoder->values + at;
                 const uint8_t *widths = encoder->widths + at;
                 for (size_t p = 0; p < places; p++) {
@@ -381,7 +386,7 @@ static void turn(struct log_encoder *encoder, const struct template *template, s
 static bool write_mixed_widths(struct log_encoder *encoder, const struct template *template, size_t place, struct buf *out)
 {
         for (size_t i = 0; i < template->count; i++) {
-                size_t at = encoder->parts[encoder->by_template[template->first + i]].variables_at + place;
+                size_t at = encoder->variables_at[template->first + i] + place;
                 encoder->column2[i] = encoder->widths[at] & ~SKELETON_PADDED;
         }
         return log_column_put(out, encoder->column2, template->count);

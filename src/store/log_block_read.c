@@ -326,12 +326,11 @@ static bool find_variables(struct walk *walk, struct err *err)
 static bool read_widths(struct reader *reader, enum skeleton_mark mark, const uint64_t *values, size_t count,
                         uint8_t kind, const uint64_t *mixed, uint8_t *out_widths)
 {
-        unsigned most = mark == SKELETON_NUMBER ? 19 : 16;
         for (size_t i = 0; i < count; i++) {
                 uint64_t width = kind == LOG_WIDTH_NATURAL ? skeleton_width(mark, values[i])
                                  : kind == LOG_WIDTH_MIXED ? mixed[i]
                                                            : kind;
-                if (width < 1 || width > most)
+                if (!skeleton_width_fits(mark, width))
                         return false;
                 out_widths[i] = (uint8_t)width;
         }

@@ -105,14 +105,15 @@ static const char *const shapes[] = {
         "Dec 10 06:55:%02d LabSZ sshd[%d]: Failed password for root from 10.%d.%d.%d port %d ssh2",
         "req-%08x-%04x-4%03x-a%03x-%012x took %d.%d s at 0x%x and 0x%X",
         "%d", "kernel: %x%x%x", "blk_%d%09d%d is 00%d 000%03d", "a%db%dc%dd%de%df%dg%d: h%d",
-        "no number at all", "", "state: %c%c", "%d", "T%dZ %dms %dMB x%d 0x 0xg%d 0x%dz",
+        "no number at all", "", "state: %c%c", "%02d:%02d:%02d 2026-%02d-%02d %02d:%02d", "T%dZ %dms %dMB x%d 0x 0xg%d 0x%dz",
 };
 
 static struct str random_line(struct rng *rng, struct arena *arena)
 {
 #define N (int)rng_below(rng, rng_below(rng, 4) ? 60 : 1000000)
-        switch (rng_below(rng, 14)) {
-#define SHAPE(n) case n: return arena_printf(arena, shapes[n], N, N, N, N, N, N, N, N, N, N, N, N)
+        switch (rng_below(rng, 15)) {
+#define SHAPE_OF(n) return arena_printf(arena, shapes[n], N, N, N, N, N, N, N, N, N, N, N, N)
+#define SHAPE(n) case n: SHAPE_OF(n)
         SHAPE(0); SHAPE(1); SHAPE(2); SHAPE(3); SHAPE(4); SHAPE(5); SHAPE(6);
         case 7: return str_of(shapes[7]);
         case 8: return str_of(shapes[8]);
@@ -121,7 +122,7 @@ static struct str random_line(struct rng *rng, struct arena *arena)
                 size_t length = rng_below(rng, 200);
                 char *bytes = arena_alloc(arena, length + 1);
                 for (size_t i = 0; i < length; i++)
-                        bytes[i] = (char)(rng_below(rng, 3) ? "0123456789abcdefABCDEF-x: g"[rng_below(rng, 27)]
+                        bytes[i] = (char)(rng_below(rng, 3) ? "0123456789abcdefABCDEF-x: g::--"[rng_below(rng, 31)]
                                                             : (int)rng_below(rng, 256));
                 return (struct str){bytes, length};
         }
@@ -133,6 +134,7 @@ static struct str random_line(struct rng *rng, struct arena *arena)
                         bytes[i] = (char)('0' + rng_below(rng, 10));
                 return (struct str){bytes, length};
         }
+        case 13: SHAPE_OF(10);
         default: return arena_printf(arena, "worker%d: job %d done in %d ms", N % 9, N, N);
         }
 }
@@ -180,6 +182,9 @@ static void awkward_lines_come_back(void **state)
                 STR_INIT("zz12345678-1234-1234-1234-123456789abc"), STR_INIT(": "), STR_INIT("1: 2"), STR_INIT("9:"),
                 STR_INIT("<1>1 a b c d e f"), STR_INIT("<34>1 2003-10-11T22:14:15.003Z h su - ID47 - it: failed 1"),
                 STR_INIT("<34>"), STR_INIT("<"), STR_INIT("e1 1e a-1 1-a"),
+                STR_INIT("2026-11-22T23:59:59.001Z"), STR_INIT("2026-11-221"), STR_INIT("99:59:59"), STR_INIT("12:60:00"),
+                STR_INIT("00:11:22:33:44:55"), STR_INIT("12:34:5"), STR_INIT("1:12:34:56"), STR_INIT("x12:34:56y"),
+                STR_INIT("9999-99-99 0000-00-00"), STR_INIT("12345-11-22"), STR_INIT("at 12:34:56: ok"), STR_INIT("\4\5"),
         };
         struct sheet sheet;
         sheet_init(&sheet);

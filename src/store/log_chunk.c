@@ -98,9 +98,9 @@ static char *put_labels(char *to, const struct labels *labels)
 
 static const struct log_stream *add_stream(struct log_chunk *chunk, struct str packed, uint64_t hash, struct err *err)
 {
-        struct log_stream *stream = arena_new(&chunk->arena, struct log_stream);
-        struct str copy = arena_str(&chunk->arena, packed);
-        if (!stream || !copy.bytes || !labels_unpack(copy, &chunk->arena, &stream->labels, err))
+        struct log_stream *stream = arena_alloc(&chunk->arena, sizeof *stream + packed.length); /* found by few cache lines */
+        struct str copy = {stream ? memcpy(stream + 1, packed.bytes ?: "", packed.length) : NULL, packed.length};
+        if (!stream || !labels_unpack(copy, &chunk->arena, &stream->labels, err))
                 goto no_memory;
         stream->packed = copy;
         stream->number = (uint32_t)chunk->streams.count;
@@ -128,20 +128,29 @@ static const struct log_stream *find_stream(struct log_chunk *chunk, struct str 
         return add_stream(chunk, packed, hash, err);
 }
 
+/* Packs into a room while it fits; NULL: it does not. */
+static char *put_labels_within(char *to, const char *end, const struct labels *labels)
+{
+        each (label, labels) {
+                if ((size_t)(end - to) < label->name.length + label->value.length + 20)
+                        return NULL;
+                to = put_text(put_text(to, label->name), label->value);
+        }
+        return to;
+}
+
 const struct log_stream *log_chunk_stream(struct log_chunk *chunk, const struct labels *labels, struct err *err)
 {
-        char room[1024]; /* nearly always enough */
-        size_t bytes = log_labels_packed_bytes(labels);
-        char *packed = bytes <= sizeof room ? room : malloc(bytes);
-        if (!packed) {
-                fail_memory(err, "logs", bytes);
+        char room[1024];
+        char *end = put_labels_within(room, room + sizeof room, labels);
+        if (end)
+                return find_stream(chunk, (struct str){room, (size_t)(end - room)}, err);
+        scoped(buf_done) struct buf packed = {0};
+        if (!labels_pack(labels, &packed)) {
+                fail_memory(err, "logs", packed.length);
                 return NULL;
         }
-        put_labels(packed, labels);
-        const struct log_stream *stream = find_stream(chunk, (struct str){packed, bytes}, err);
-        if (packed != room)
-                free(packed);
-        return stream;
+        return find_stream(chunk, buf_str(&packed), err);
 }
 
 static struct log_segment *add_segment(struct log_chunk *chunk, size_t text_bytes)

@@ -268,6 +268,51 @@ static void put_uuid(struct skeleton *out, int mark, const char *text)
         }
 }
 
+/* Are the eight bytes dd:dd:dd with less than 60 minutes and seconds? Then their value. */
+static inline bool parse_clock(const char *text, uint64_t *out_value)
+{
+        uint64_t word;
+        memcpy(&word, text, 8);
+        word = le64toh(word) ^ 0x30303A30303A3030; /* digits become 0 to 9, the colons 0 */
+        if ((word | (word + 0x7676767676767676)) & 0x8080808080808080 || word & 0x0000FF0000FF0000)
+                return false;
+        uint64_t hours = (word & 15) * 10 + (word >> 8 & 15), minutes = (word >> 24 & 15) * 10 + (word >> 32 & 15),
+                 seconds = (word >> 48 & 15) * 10 + (word >> 56);
+        *out_value = hours * 3600 + minutes * 60 + seconds;
+        return minutes < 60 && seconds < 60;
+}
+
+static inline bool is_digit(char c)
+{
+        return (unsigned char)(c - '0') < 10;
+}
+
+/* A time of day or a date at these digits: writes it as one variable and gives its width; 0: it is none. */
+static inline size_t put_time(struct str line, size_t at, size_t width, size_t to, struct skeleton *out)
+{
+        const char *text = line.bytes + at;
+        uint64_t value;
+        if (width == 2 && text[2] == ':' && to - at >= SKELETON_CLOCK_WIDTH) {
+                bool longer = to - at > SKELETON_CLOCK_WIDTH && (is_digit(text[8]) || text[8] == ':');
+                if (longer || (at && line.bytes[at - 1] == ':') || !parse_clock(text, &value))
+                        return 0;
+                width = SKELETON_CLOCK_WIDTH;
+                out->text[out->length++] = SKELETON_CLOCK;
+        } else if (width == 4 && text[4] == '-' && to - at >= SKELETON_DATE_WIDTH) {
+                bool shaped = is_digit(text[5]) && is_digit(text[6]) && text[7] == '-' && is_digit(text[8]) && is_digit(text[9]);
+                if (!shaped || (to - at > SKELETON_DATE_WIDTH && is_digit(text[10])))
+                        return 0;
+                value = parse8(text, 4) * 10000 + parse8(text + 5, 2) * 100 + parse8(text + 8, 2);
+                width = SKELETON_DATE_WIDTH;
+                out->text[out->length++] = SKELETON_DATE;
+        } else {
+                return 0;
+        }
+        out->values[out->count] = value;
+        out->widths[out->count++] = (uint8_t)width;
+        return width;
+}
+
 /* What the token around the digits [digits, end) is, when letters touch them. */
 struct token {
         size_t from, to;        /* the variable */
@@ -304,8 +349,10 @@ void skeleton_cut(struct str line, const struct skeleton_scan *scan, size_t from
                 bool alone = !left_letter && !right_letter;
                 if ((alone || at < plain_until) && width < 8) { /* nearly all */
                         put_constant(out, line.bytes + done, at - done);
-                        put_chunk(out, SKELETON_NUMBER, line.bytes + at, width);
-                        done = at = end;
+                        size_t time_width = put_time(line, at, width, to, out);
+                        if (!time_width)
+                                put_chunk(out, SKELETON_NUMBER, line.bytes + at, width);
+                        done = at = time_width ? at + time_width : end;
                         continue;
                 }
                 if (at >= plain_until && !alone)
@@ -329,6 +376,8 @@ void skeleton_cut(struct str line, const struct skeleton_scan *scan, size_t from
 unsigned skeleton_width(enum skeleton_mark mark, uint64_t value)
 {
         unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+        if (mark >= SKELETON_CLOCK)
+                return mark == SKELETON_CLOCK ? SKELETON_CLOCK_WIDTH : SKELETON_DATE_WIDTH;
         if (mark != SKELETON_NUMBER)
                 return (bits + 3) / 4;
         static const uint64_t power[] = {
@@ -340,9 +389,40 @@ unsigned skeleton_width(enum skeleton_mark mark, uint64_t value)
         return guess + (value >= power[guess]);
 }
 
+bool skeleton_width_fits(enum skeleton_mark mark, uint64_t width)
+{
+        if (mark >= SKELETON_CLOCK)
+                return width == skeleton_width(mark, 0);
+        return width >= 1 && width <= (mark == SKELETON_NUMBER ? NUMBER_WIDTH_MAX : HEX_WIDTH_MAX);
+}
+
+static char *write_pair(char *to, uint64_t value)
+{
+        *to++ = (char)('0' + value / 10 % 10);
+        *to++ = (char)('0' + value % 10);
+        return to;
+}
+
+static char *write_time(char *to, enum skeleton_mark mark, uint64_t value)
+{
+        bool clock = mark == SKELETON_CLOCK;
+        if (clock) {
+                to = write_pair(to, value / 3600);
+        } else {
+                to = write_pair(to, value / 1000000);
+                to = write_pair(to, value / 10000);
+        }
+        *to++ = clock ? ':' : '-';
+        to = write_pair(to, clock ? value / 60 % 60 : value / 100);
+        *to++ = clock ? ':' : '-';
+        return write_pair(to, clock ? value % 60 : value);
+}
+
 char *skeleton_write(char *to, enum skeleton_mark mark, uint64_t value, unsigned width)
 {
         char *end = to + width;
+        if (mark >= SKELETON_CLOCK)
+                return write_time(to, mark, value);
         if (mark == SKELETON_NUMBER) {
                 for (char *at = end; at > to; value /= 10)
                         *--at = (char)('0' + value % 10);
@@ -372,6 +452,14 @@ static void judge_run(struct str needle, size_t from, size_t to, bool *constant)
                 constant[i] = (other || whole_word) && kind_at(needle, i) != DIGIT;
 }
 
+/* A colon or dash between digits may be a time's own. */
+static bool may_part_time(struct str needle, size_t at)
+{
+        if (needle.bytes[at] != ':' && needle.bytes[at] != '-')
+                return false;
+        return (at == 0 || is_digit(needle.bytes[at - 1])) && (at + 1 == needle.length || is_digit(needle.bytes[at + 1]));
+}
+
 void skeleton_fragments(struct str needle, void (*visit)(void *context, struct str fragment), void *context)
 {
         bool constant[512] = {0};
@@ -383,7 +471,7 @@ void skeleton_fragments(struct str needle, void (*visit)(void *context, struct s
                                 end++;
                         judge_run(needle, i, end, constant);
                 } else {
-                        constant[i] = !skeleton_is_mark(needle.bytes[i]);
+                        constant[i] = !skeleton_is_mark(needle.bytes[i]) && !may_part_time(needle, i);
                 }
                 i = end;
         }

@@ -3,8 +3,8 @@
  *
  *      sshd[2391]: session 7fd3a1 closed   ->   "sshd[\1]: session \2 closed"  and  2391, 0x7fd3a1
  *
- * Variables are digit runs, and hexadecimal tokens: alphanumeric runs of only hexadecimal digits of one case that hold
- * both a digit and a letter, or follow 0x, or are a part of a UUID. A value with its width gives its text back exactly.
+ * Variables are times of day (23:59:59), dates (2026-11-22), other digit runs, and hexadecimal tokens: alphanumeric runs
+ * of only hexadecimal digits of one case that hold both a digit and a letter, or follow 0x, or are a part of a UUID. A value with its width gives its text back exactly.
  * A line is first cut in a head (time, host, program) and a tail (the message), because m heads and n tails are far
  * fewer than their m * n pairs. The cut always follows a space.
  *
@@ -22,7 +22,17 @@
 #define SKELETON_LINE_MAX 8192 /* longer lines are kept as they are */
 
 /* What stands for a variable. A line that holds one of these bytes itself has no skeleton. */
-enum skeleton_mark { SKELETON_NUMBER = 1, SKELETON_HEX_LOWER = 2, SKELETON_HEX_UPPER = 3, SKELETON_MARKS };
+enum skeleton_mark {
+        SKELETON_NUMBER = 1,
+        SKELETON_HEX_LOWER = 2,
+        SKELETON_HEX_UPPER = 3,
+        SKELETON_CLOCK = 4,     /* hh:mm:ss as seconds */
+        SKELETON_DATE = 5,      /* yyyy-mm-dd as the number yyyymmdd */
+        SKELETON_MARKS
+};
+
+#define SKELETON_CLOCK_WIDTH 8
+#define SKELETON_DATE_WIDTH 10
 
 static inline bool skeleton_is_mark(char c)
 {
@@ -54,9 +64,11 @@ struct skeleton {
 /* Cuts line[from, to) up; the variables are appended at values[0...]. */
 void skeleton_cut(struct str line, const struct skeleton_scan *scan, size_t from, size_t to, struct skeleton *out);
 
-/* Writes a value with this many digits (1 to 19, hexadecimal 16); returns the end. May write 20 bytes. */
+/* Is this a width that a variable of the mark can have? Numbers 1 to 19, hexadecimal 1 to 16, the others their own. */
+bool skeleton_width_fits(enum skeleton_mark mark, uint64_t width);
+/* Writes a value with a width that fits; returns the end. */
 char *skeleton_write(char *to, enum skeleton_mark mark, uint64_t value, unsigned width);
-/* Digits that the value has without leading zeros; at least 1. */
+/* The width that the value has without leading zeros; at least 1. */
 unsigned skeleton_width(enum skeleton_mark mark, uint64_t value);
 
 /* The parts of a needle that cannot stand in variables and that no cut can part: wherever the needle stands in a line,
