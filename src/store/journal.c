@@ -401,6 +401,17 @@ static void active_end(struct journal *journal)
         journal->active = NULL;
 }
 
+/* Asked first, so that trying every second on a full disk does not take what little is left from the databases. */
+static bool has_space(struct journal *journal, uint64_t bytes, struct err *err)
+{
+        uint64_t free_bytes;
+        if (!disk_free_bytes(journal->disk, journal->directory, &free_bytes, NULL) || free_bytes >= bytes)
+                return true;
+        return fail(err, ERR_FULL, "journal",
+                    "%s needs %" PRIu64 " MiB for a segment, %" PRIu64 " MiB are free (free some space, it goes on by itself)",
+                    journal->directory, bytes >> 20, free_bytes >> 20);
+}
+
 /* A file with a synced head, under a name that is no segment's. */
 static struct disk_file *segment_prepare(struct journal *journal, const char *path, uint64_t bytes, bool is_reserve,
                                          uint64_t salt, struct err *err)
@@ -409,6 +420,8 @@ static struct disk_file *segment_prepare(struct journal *journal, const char *pa
         struct segment_head head = {journal->next_sequence, max_of(now_ns, journal->last_time_ns), salt};
         char head_bytes[SEGMENT_HEAD_BYTES];
         segment_put_head(head_bytes, &head);
+        if (!is_reserve && !has_space(journal, bytes, err))
+                return NULL;
         struct disk_file *file = disk_open(journal->disk, path, DISK_CREATE, err);
         if (file && (is_reserve || disk_truncate(file, 0, err)) && disk_allocate(file, bytes, err) &&
             disk_write(file, head_bytes, sizeof head_bytes, 0, err) && disk_sync(file, "journal segment head", err))
