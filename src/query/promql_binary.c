@@ -62,9 +62,15 @@ static double combine(const struct node *node, double a, double b, double kept)
         return holds(node->operator, a, b) ? kept : absent();
 }
 
+/* Prometheus 2.42 keeps the name through atan2 as through a comparison. */
+static bool keeps_name(enum operator op)
+{
+        return operator_is_comparison(op) || op == OP_ATAN2;
+}
+
 static bool drops_name(const struct node *node)
 {
-        return node->returns_bool || !operator_is_comparison(node->operator);
+        return node->returns_bool || !keeps_name(node->operator);
 }
 
 static void scalars(const struct node *node, const double *left, const double *right, size_t count, double *out)
@@ -219,7 +225,7 @@ static struct labels result_labels(struct operation *operation, const struct lab
         const struct matching *matching = &operation->node->matching;
         struct arena *arena = operation->evaluation->arena;
         struct labels labels = *many;
-        if (!operator_is_comparison(operation->node->operator))
+        if (!keeps_name(operation->node->operator))
                 labels = labels_without_name(&labels, arena, good);
         if (matching->cardinality == ONE_TO_ONE)
                 labels = matching->is_on ? labels_only(&labels, &matching->labels, arena, good)

@@ -60,6 +60,8 @@ map_fn map_abs, map_ceil, map_floor, map_round, map_sqrt, map_exp, map_ln, map_l
         map_tan, map_tanh, map_deg, map_rad, map_minute, map_hour, map_day_of_week, map_day_of_month, map_day_of_year,
         map_days_in_month, map_month, map_year;
 
+/* Seconds, rounded once: int64 ns of today have more digits than a double. */
+double promql_seconds(int64_t ns);
 /* Go's math.Max and math.Min: infinity wins over NaN. */
 double promql_max(double a, double b);
 double promql_min(double a, double b);

@@ -67,10 +67,17 @@ static bool take_duration(struct lexer *lexer)
         return !is_word(peek(lexer, 0));
 }
 
+static int hex_value(char c)
+{
+        return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
 static bool take_number(struct lexer *lexer)
 {
         if (peek(lexer, 0) == '0' && (peek(lexer, 1) | 0x20) == 'x') {
                 lexer->at += 2;
+                if (hex_value(peek(lexer, 0)) < 0)
+                        return false;
                 while (is_digit(peek(lexer, 0)) || ((peek(lexer, 0) | 0x20) >= 'a' && (peek(lexer, 0) | 0x20) <= 'f'))
                         lexer->at++;
                 return !is_word(peek(lexer, 0));
@@ -84,6 +91,8 @@ static bool take_number(struct lexer *lexer)
                 lexer->at++;
                 if (peek(lexer, 0) == '+' || peek(lexer, 0) == '-')
                         lexer->at++;
+                if (!is_digit(peek(lexer, 0)))
+                        return false;
                 take_digits(lexer);
         }
         return !is_word(peek(lexer, 0));
@@ -104,11 +113,6 @@ static bool number_or_duration(struct lexer *lexer, struct token *token, struct 
                                       STR_ARGS(str_slice(lexer->text, start, min_of(lexer->at + 1, start + 40))));
         token->text = str_slice(lexer->text, start, lexer->at);
         return true;
-}
-
-static int hex_value(char c)
-{
-        return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
 static size_t put_utf8(char *out, uint32_t rune)

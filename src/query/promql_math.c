@@ -5,6 +5,11 @@
 
 #include <math.h>
 
+double promql_seconds(int64_t ns)
+{
+        return ns % NS_PER_MS == 0 ? (double)(ns / NS_PER_MS) / 1e3 : (double)ns / 1e9;
+}
+
 double promql_max(double a, double b)
 {
         if (isinf(a) && a > 0)
@@ -27,6 +32,12 @@ double promql_min(double a, double b)
         return a < b || (a == b && signbit(a)) ? a : b;
 }
 
+/* e^v as Go has it on this processor: infinite as soon as the power of two nearest to it is not a double any more. */
+static double exponential(double v)
+{
+        return v * M_LOG2E >= 1023.5 ? INFINITY : exp(v);
+}
+
 #define MAP(name, expression)                                                                                          \
         double name(double v, const double *parameters)                                                                \
         {                                                                                                              \
@@ -38,7 +49,7 @@ MAP(map_abs, fabs(v))
 MAP(map_ceil, ceil(v))
 MAP(map_floor, floor(v))
 MAP(map_sqrt, sqrt(v))
-MAP(map_exp, exp(v))
+MAP(map_exp, exponential(v))
 MAP(map_ln, log(v))
 MAP(map_log2, log2(v))
 MAP(map_log10, log10(v))
@@ -49,9 +60,9 @@ MAP(map_asinh, asinh(v))
 MAP(map_atan, atan(v))
 MAP(map_atanh, atanh(v))
 MAP(map_cos, cos(v))
-MAP(map_cosh, cosh(v))
+MAP(map_cosh, fabs(v) > 21 ? exponential(fabs(v)) * 0.5 : cosh(v))
 MAP(map_sin, sin(v))
-MAP(map_sinh, sinh(v))
+MAP(map_sinh, fabs(v) > 21 ? copysign(exponential(fabs(v)) * 0.5, v) : sinh(v))
 MAP(map_tan, tan(v))
 MAP(map_tanh, tanh(v))
 MAP(map_deg, v * 180 / M_PI)

@@ -1,8 +1,8 @@
 /*
  * promql_order - the order of samples by value, as Prometheus gives it for topk, bottomk, sort and sort_desc.
  *
- * Ties and NaN come out as from Go's container/heap and sort (insertion sort up to twelve items), so that an instant query
- * lists the same series in the same places.
+ * Ties and NaN come out as from Go's container/heap and sort, so that an instant query lists the same series in the same
+ * places.
  */
 #pragma once
 

@@ -27,16 +27,11 @@ static inline void sum_add(struct sum *sum, double more)
         sum->value = total;
 }
 
-static double seconds(int64_t ns)
-{
-        return (double)ns / 1e9;
-}
-
 static double extrapolate(const struct window *w, double result, bool is_counter, bool is_rate)
 {
         size_t last = w->count - 1;
-        double to_start = seconds(w->times_ns[0] - w->start_ns), to_end = seconds(w->end_ns - w->times_ns[last]);
-        double sampled = seconds(w->times_ns[last] - w->times_ns[0]), average = sampled / (double)last;
+        double to_start = promql_seconds(w->times_ns[0] - w->start_ns), to_end = promql_seconds(w->end_ns - w->times_ns[last]);
+        double sampled = promql_seconds(w->times_ns[last] - w->times_ns[0]), average = sampled / (double)last;
         if (is_counter && result > 0 && w->values[0] >= 0) {
                 double to_zero = sampled * (w->values[0] / result); /* a counter does not come from below zero */
                 if (to_zero < to_start)
@@ -86,7 +81,7 @@ static double last_two(const struct window *w, bool is_rate)
         if (between == 0)
                 return absent();
         double result = is_rate && last < before ? last : last - before;
-        return is_rate ? result / seconds(between) : result;
+        return is_rate ? result / promql_seconds(between) : result;
 }
 
 double range_irate(const struct window *w, const double *parameters)
@@ -107,7 +102,7 @@ static double regression(const struct window *w, int64_t origin_ns, double *out_
         struct sum x_sum = {0}, y_sum = {0}, xy_sum = {0}, xx_sum = {0};
         bool is_constant = true;
         for (size_t i = 0; i < w->count; i++) {
-                double x = seconds(w->times_ns[i] - origin_ns), y = w->values[i];
+                double x = promql_seconds(w->times_ns[i] - origin_ns), y = w->values[i];
                 is_constant = is_constant && (i == 0 || y == w->values[0]);
                 sum_add(&x_sum, x);
                 sum_add(&y_sum, y);

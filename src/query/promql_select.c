@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "query/promql_function.h"
 
 #define SUBQUERY_STEP_NS (60 * NS_PER_S) /* where the subquery names none: Prometheus' default evaluation interval */
 
@@ -91,7 +92,7 @@ static void fill_instant(const struct instant *instant, const struct series_data
                         continue;
                 double value = series->values[after - 1]; /* a stale marker is absence already */
                 if (instant->wants_times && !is_absent(value))
-                        value = (double)series->times_ns[after - 1] / 1e9;
+                        value = promql_seconds(series->times_ns[after - 1]);
                 values[i] = value;
         }
 }

@@ -22,7 +22,7 @@ bool function_time(struct evaluation *evaluation, const struct node *call, const
         if (!one_row(evaluation, steps, out_rows, err))
                 return false;
         for (size_t i = 0; i < steps->count; i++)
-                out_rows->items[0].values[i] = (double)steps_time(steps, i) / 1e9;
+                out_rows->items[0].values[i] = promql_seconds(steps_time(steps, i));
         return true;
 }
 
@@ -153,7 +153,7 @@ bool function_timestamp(struct evaluation *evaluation, const struct node *call, 
                 row->labels = labels_without_name(&row->labels, evaluation->arena, &good);
                 for (size_t i = 0; i < steps->count && !is_selector; i++)
                         if (!is_absent(row->values[i]))
-                                row->values[i] = (double)steps_time(steps, i) / 1e9;
+                                row->values[i] = promql_seconds(steps_time(steps, i));
         }
         if (!good)
                 return fail_memory(err, "promql", rows.count);
