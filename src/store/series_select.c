@@ -60,6 +60,7 @@ struct selecting {
         uint64_t open_first[PARTITIONS];
         bool partitions[PARTITIONS];
         size_t samples, samples_max;
+        size_t rows_seen;       /* of the archive's series tables */
         struct str name;        /* when the matchers ask for one metric name; else bytes is NULL */
         struct metric_index index;      /* of the block being read */
         const struct block *reading;
@@ -237,6 +238,8 @@ static bool visit_series(void *context, int64_t day, uint32_t id, struct str pac
 {
         struct selecting *selecting = context;
         uint32_t find;
+        if (++selecting->rows_seen % 4096 == 0 && !may_go_on(selecting, err))
+                return false;
         if (!packed_matches(selecting, packed_labels) || find_of_day_id(selecting, day, id) != MAP_NONE)
                 return true;
         if (!find_of(selecting, packed_labels, &find, err))
@@ -248,7 +251,7 @@ static bool visit_series(void *context, int64_t day, uint32_t id, struct str pac
                 return no_memory(err, sizeof *known);
         *known = (struct day_id){day, id, find};
         selecting->partitions[id / SERIES_IDS_MAX % PARTITIONS] = true;
-        return selecting->day_ids.count % 1024 || may_go_on(selecting, err);
+        return true;
 }
 
 /* Marks what the block has that is wanted; false when that is nothing. */
