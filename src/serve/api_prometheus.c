@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/scope.h"
-#include "query/promql.h"
+#include "query/prom_json.h"
 #include "serve/server.h"
 #include "serve/when.h"
 #include "store/archive.h"
@@ -40,84 +40,6 @@ static bool read_step(const struct request *request, int64_t *out_ns, struct err
                                    "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer");
 }
 
-/* ---- values as JSON ---- */
-
-static void write_labels(struct buf *out, const struct labels *labels)
-{
-        buf_byte(out, '{');
-        each (label, labels) {
-                if (label != labels->items)
-                        buf_byte(out, ',');
-                json_quote(out, label->name);
-                buf_byte(out, ':');
-                json_quote(out, label->value);
-        }
-        buf_byte(out, '}');
-}
-
-static void write_time(struct buf *out, int64_t time_ns)
-{
-        int64_t ms = time_ns / NS_PER_MS, whole = ms / 1000, rest = ms % 1000;
-        if (rest < 0) {
-                whole--;
-                rest += 1000;
-        }
-        buf_printf(out, "%ld", (long)whole);
-        if (rest == 0)
-                return;
-        char digits[8];
-        int length = snprintf(digits, sizeof digits, ".%03d", (int)rest);
-        while (digits[length - 1] == '0')
-                length--;
-        buf_append(out, digits, (size_t)length);
-}
-
-static void write_point(struct buf *out, int64_t time_ns, double value)
-{
-        buf_byte(out, '[');
-        write_time(out, time_ns);
-        buf_text(out, ",\"");
-        promql_number(value, out);
-        buf_text(out, "\"]");
-}
-
-static void write_series(struct buf *out, const struct series_data *series, bool is_matrix)
-{
-        buf_text(out, "{\"metric\":");
-        write_labels(out, &series->labels);
-        buf_text(out, is_matrix ? ",\"values\":[" : ",\"value\":");
-        for (size_t i = 0; i < series->count; i++) {
-                if (i > 0)
-                        buf_byte(out, ',');
-                write_point(out, series->times_ns[i], series->values[i]);
-        }
-        buf_text(out, is_matrix ? "]}" : "}");
-}
-
-static void write_result(struct buf *out, const struct promql_result *result)
-{
-        static const char *const types[] = {"scalar", "string", "vector", "matrix"};
-        buf_printf(out, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",\"result\":", types[result->type]);
-        if (result->type == PROMQL_SCALAR) {
-                write_point(out, result->time_ns, result->scalar);
-        } else if (result->type == PROMQL_STRING) {
-                buf_byte(out, '[');
-                write_time(out, result->time_ns);
-                buf_byte(out, ',');
-                json_quote(out, result->text);
-                buf_byte(out, ']');
-        } else {
-                buf_byte(out, '[');
-                each (series, &result->set) {
-                        if (series != result->set.items)
-                                buf_byte(out, ',');
-                        write_series(out, series, result->type == PROMQL_MATRIX);
-                }
-                buf_byte(out, ']');
-        }
-        buf_text(out, "}}");
-}
-
 /* ---- queries ---- */
 
 static bool evaluate(struct request *request, struct promql_options *options, struct err *err)
@@ -133,7 +55,9 @@ static bool evaluate(struct request *request, struct promql_options *options, st
                 return err && err->code == ERR_INVALID ? err_within(err, "invalid parameter \"query\"") : false;
         request->answer.status = 200;
         request->answer.content_type = "application/json";
-        write_result(&request->answer.body, &result);
+        buf_text(&request->answer.body, "{\"status\":\"success\",\"data\":");
+        prom_json_result(&result, &request->answer.body);
+        buf_byte(&request->answer.body, '}');
         return true;
 }
 
@@ -337,7 +261,7 @@ static bool add_series(void *context, const struct labels *labels)
                 return true;
         if (before > 0)
                 buf_byte(answer->out, ',');
-        write_labels(answer->out, labels);
+        prom_json_labels(labels, answer->out);
         return true;
 }
 

@@ -1,0 +1,592 @@
+/* serve_test - the whole program's HTTP face over a real loop in a folder of its own, asked as senders, Grafana, the console
+ * and strangers ask. */
+#include "serve/serve.h"
+
+#include "base/json.h"
+#include "base/scope.h"
+#include "base/thread.h"
+#include "loop/command.h"
+#include "loop/loop.h"
+#include "serve/openapi.h"
+#include "serve/route.h"
+#include "wire/redact.h"
+
+#include <curl/curl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail
+
+static char directory[64], state_path[96], first_password[PASSWORD_ONCE_BYTES];
+static struct loop *loop;
+static struct redactor *redactor;
+static struct server *server;
+static struct http_listener listener;
+
+static int start(void **unused)
+{
+        (void)unused;
+        struct err err;
+        bool is_new = false;
+        snprintf(directory, sizeof directory, "/tmp/serve-test-XXXXXX");
+        if (!mkdtemp(directory))
+                return -1;
+        snprintf(state_path, sizeof state_path, "%s/state.db", directory);
+        listener = (struct http_listener){.address = "127.0.0.1"};
+        struct http_options options = {.listeners = &listener, .listener_count = 1};
+        bool good = credential_start(&err) && redactor_create(NULL, NULL, &redactor, &err);
+        struct loop_options loop_options = {.directory = directory, .redactor = redactor};
+        good = good && loop_open(&loop_options, &loop, &err) && loop_start(loop, &err);
+        if (good) {
+                struct serve_context context = {
+                        .clock = &clock_real, .intake = loop_intake(loop), .logs = loop_logs(loop), .series = loop_series(loop),
+                        .archive = loop_archive(loop), .journal = loop_journal(loop), .loop = loop, .command = loop_command,
+                        .redactor = redactor, .data_directory = directory, .state_path = state_path, .version = "0.test",
+                };
+                good = serve_start(&context, &options, &server, &err) && serve_first_admin(server, &is_new, first_password, &err);
+        }
+        if (!good)
+                puts(err.message);
+        return good && is_new ? 0 : -1;
+}
+
+static int stop(void **unused)
+{
+        (void)unused;
+        char command[128];
+        serve_stop(server);
+        loop_stop(loop);
+        loop_close(loop);
+        redactor_destroy(redactor);
+        snprintf(command, sizeof command, "rm -r '%s'", directory);
+        return system(command);
+}
+
+/* ---- asking ---- */
+
+struct answer_seen {
+        long status;
+        struct buf body, head;
+};
+
+static void seen_done(struct answer_seen *seen)
+{
+        buf_done(&seen->body);
+        buf_done(&seen->head);
+}
+
+static size_t collect(char *bytes, size_t size, size_t count, void *out)
+{
+        return buf_append(out, bytes, size * count) ? size * count : 0;
+}
+
+/* headers: lines, NULL-ended. */
+static struct answer_seen ask_with(const char *method, const char *path, struct str body, const char *const *headers)
+{
+        struct answer_seen seen = {0};
+        char url[1000];
+        CURL *curl = curl_easy_init();
+        struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+        for (; headers && *headers; headers++)
+                list = curl_slist_append(list, *headers);
+        snprintf(url, sizeof url, "http://127.0.0.1:%u%s", listener.port, path);
+        curl_easy_setopt(curl, CURLOPT_URL, url);
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &seen.body);
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, collect);
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, &seen.head);
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+        curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+        if (body.bytes) {
+                curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.length);
+                curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.bytes);
+        }
+        curl_easy_perform(curl);
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &seen.status);
+        curl_easy_cleanup(curl);
+        curl_slist_free_all(list);
+        buf_byte(&seen.body, 0);
+        buf_byte(&seen.head, 0);
+        return seen;
+}
+
+static struct answer_seen ask(const char *method, const char *path, const char *body, const char *header)
+{
+        const char *headers[] = {"Content-Type: application/json", header, NULL};
+        return ask_with(method, path, str_of(body), headers);
+}
+
+static long status_of(const char *method, const char *path, const char *body, const char *header)
+{
+        scoped(seen_done) struct answer_seen seen = ask(method, path, body, header);
+        return seen.status;
+}
+
+static json_t *json_of(const struct answer_seen *seen)
+{
+        struct err err;
+        json_t *json = json_parse(str_of(seen->body.bytes), &err);
+        if (!json)
+                print_error("%s: %s\n", err.message, seen->body.bytes);
+        assert_non_null(json);
+        return json;
+}
+
+/* "Authorization: Bearer ..." of the file that the CLI reads. */
+static const char *local_token(void)
+{
+        static char header[128];
+        char path[96], secret[64] = "";
+        snprintf(path, sizeof path, "%s/cli.token", directory);
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        assert_int_equal(fscanf(file, "%63s", secret), 1);
+        fclose(file);
+        snprintf(header, sizeof header, "Authorization: Bearer %s", secret);
+        return header;
+}
+
+static json_t *ask_json(const char *method, const char *path, const char *body)
+{
+        scoped(seen_done) struct answer_seen seen = ask(method, path, body, local_token());
+        if (seen.status != 200)
+                print_error("%s %s: %ld %s\n", method, path, seen.status, seen.body.bytes);
+        assert_int_equal(seen.status, 200);
+        return json_of(&seen);
+}
+
+static bool has_text(const struct buf *buf, const char *text)
+{
+        return strstr(buf->bytes, text) != NULL;
+}
+
+static void send_lines(void)
+{
+        static bool is_sent;
+        struct err err;
+        if (is_sent)
+                return;
+        is_sent = true;
+        static const char *const bodies[] = {"{\"message\":\"one apple\"}", "{\"message\":\"two pears\"}", "{\"message\":\"three apples, password=hunter22secret\"}"};
+        for (size_t i = 0; i < countof(bodies); i++)
+                assert_int_equal(status_of("POST", "/api/v1/webhook/test", bodies[i], NULL), 200);
+        assert_true(loop_settle(loop, 5000, &err));
+}
+
+/* ---- who may ask ---- */
+
+static void a_stranger_gets_nothing_and_a_health_check_gets_an_answer(void **unused)
+{
+        (void)unused;
+        assert_int_equal(status_of("GET", "/-/healthy", NULL, NULL), 200);
+        assert_int_equal(status_of("GET", "/-/ready", NULL, NULL), 200);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, NULL), 401);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, "Authorization: Bearer evk_guess"), 401);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, "Authorization: Nonsense"), 401);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, "Cookie: evenkeel_session=guess"), 401);
+        assert_int_equal(status_of("GET", "/api/v1/nothing", NULL, NULL), 404);
+        assert_int_equal(status_of("DELETE", "/api/v1/status", NULL, NULL), 405);
+        assert_int_equal(status_of("POST", "/api/v1/query", "{}", NULL), 401);
+}
+
+static void every_route_but_the_open_ones_refuses_a_stranger(void **unused)
+{
+        (void)unused;
+        for (const struct route *route = routes; route < routes + route_count; route++) {
+                if (!route->path || route->need == NEED_NOTHING)
+                        continue;
+                /* a page in a browser on this machine counts as a stranger */
+                scoped(seen_done) struct answer_seen seen = ask(http_method_name(route->method), route->path, route->method == HTTP_POST ? "{}" : NULL, "Origin: http://elsewhere.example");
+                if (seen.status != 401)
+                        print_error("%s %s: %ld\n", http_method_name(route->method), route->path, seen.status);
+                assert_int_equal(seen.status, 401);
+        }
+}
+
+static void a_session_begins_with_a_new_password_and_its_writes_need_the_csrf_token(void **unused)
+{
+        (void)unused;
+        char body[200], cookie[200], csrf[200];
+        snprintf(body, sizeof body, "{\"name\":\"admin\",\"password\":\"%s\"}", first_password);
+        assert_int_equal(status_of("POST", "/api/v1/session", "{\"name\":\"admin\",\"password\":\"wrong password\"}", NULL), 401);
+        assert_int_equal(status_of("POST", "/api/v1/session", body, "Origin: http://elsewhere.example"), 403);
+        scoped(seen_done) struct answer_seen seen = ask("POST", "/api/v1/session", body, NULL);
+        assert_int_equal(seen.status, 200);
+        assert_true(has_text(&seen.head, "HttpOnly") && has_text(&seen.head, "SameSite=Strict"));
+        scoped_ptr(json_decref) json_t *session = json_of(&seen);
+        assert_true(json_flag(json_object_get(session, "user"), "must_change_password", false));
+        const char *at = strstr(seen.head.bytes, "evenkeel_session=");
+        assert_non_null(at);
+        snprintf(cookie, sizeof cookie, "Cookie: %.*s", (int)strcspn(at, ";"), at);
+        snprintf(csrf, sizeof csrf, "X-CSRF-Token: %s", json_string_value(json_object_get(session, "csrf")));
+        assert_int_equal(status_of("GET", "/api/v1/session", NULL, cookie), 200);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, cookie), 403); /* a new password first */
+        snprintf(body, sizeof body, "{\"old\":\"%s\",\"new\":\"a long new password\"}", first_password);
+        assert_int_equal(status_of("POST", "/api/v1/session/password", body, cookie), 403); /* no CSRF token */
+        const char *headers[] = {cookie, csrf, "Content-Type: application/json", NULL};
+        scoped(seen_done) struct answer_seen changed = ask_with("POST", "/api/v1/session/password", str_of(body), headers);
+        assert_int_equal(changed.status, 200);
+        assert_int_equal(status_of("GET", "/api/v1/session", NULL, cookie), 401); /* the old session has ended */
+        at = strstr(changed.head.bytes, "evenkeel_session=");
+        snprintf(cookie, sizeof cookie, "Cookie: %.*s", (int)strcspn(at, ";"), at);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, cookie), 200);
+        scoped(seen_done) struct answer_seen shown = ask("GET", "/api/v1/session", NULL, cookie);
+        scoped_ptr(json_decref) json_t *fresh = json_of(&shown);
+        snprintf(csrf, sizeof csrf, "X-CSRF-Token: %s", json_string_value(json_object_get(fresh, "csrf")));
+        scoped(seen_done) struct answer_seen ended = ask_with("DELETE", "/api/v1/session", (struct str){0}, headers);
+        assert_int_equal(ended.status, 200);
+        assert_int_equal(status_of("GET", "/api/v1/session", NULL, cookie), 401);
+}
+
+static void wrong_passwords_make_the_next_one_wait(void **unused)
+{
+        (void)unused;
+        long status = 0;
+        for (int i = 0; i < 6; i++)
+                status = status_of("POST", "/api/v1/session", "{\"name\":\"mallory\",\"password\":\"guess after guess\"}", NULL);
+        assert_int_equal(status, 429);
+}
+
+static void a_token_does_what_its_scopes_say(void **unused)
+{
+        (void)unused;
+        char bearer[128], basic[200], path[64];
+        scoped_ptr(json_decref) json_t *made = ask_json("POST", "/api/v1/tokens", "{\"name\":\"grafana\",\"scopes\":[\"read\"],\"expires_days\":30}");
+        const char *token = json_string_value(json_object_get(made, "token"));
+        snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, bearer), 200);
+        assert_int_equal(status_of("GET", "/api/v1/users", NULL, bearer), 403);
+        assert_int_equal(status_of("POST", "/api/v1/redact/test", "{\"text\":\"x\"}", bearer), 403);
+        assert_int_equal(status_of("POST", "/api/v1/webhook/test", "{}", bearer), 403);
+        snprintf(path, sizeof path, "anyname:%s", token);
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        int length = snprintf(basic, sizeof basic, "Authorization: Basic ");
+        for (size_t i = 0; i < strlen(path); i += 3) {
+                uint32_t bits = 0;
+                for (size_t j = 0; j < 3; j++)
+                        bits = bits << 8 | (i + j < strlen(path) ? (unsigned char)path[i + j] : 0);
+                for (int j = 0; j < 4; j++)
+                        basic[length++] = i + (size_t)j > strlen(path) ? '=' : digits[bits >> (18 - 6 * j) & 63];
+        }
+        basic[length] = 0;
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, basic), 200);
+        snprintf(path, sizeof path, "/api/v1/tokens/%s", json_string_value(json_object_get(made, "id")));
+        json_decref(ask_json("DELETE", path, NULL));
+        assert_int_equal(status_of("GET", "/api/v1/status", NULL, bearer), 401);
+}
+
+static void users_are_added_changed_and_locked_out(void **unused)
+{
+        (void)unused;
+        json_decref(ask_json("POST", "/api/v1/users", "{\"name\":\"alice\",\"role\":\"viewer\",\"password\":\"correct horse\",\"must_change_password\":false}"));
+        assert_int_equal(status_of("POST", "/api/v1/users", "{\"name\":\"alice\",\"role\":\"viewer\",\"password\":\"correct horse\"}", local_token()), 409);
+        assert_int_equal(status_of("POST", "/api/v1/users", "{\"name\":\"bob\",\"role\":\"viewer\",\"password\":\"short\"}", local_token()), 400);
+        assert_int_equal(status_of("POST", "/api/v1/session", "{\"name\":\"alice\",\"password\":\"correct horse\"}", NULL), 200);
+        json_decref(ask_json("POST", "/api/v1/users/alice", "{\"role\":\"operator\"}"));
+        json_decref(ask_json("POST", "/api/v1/users/alice", "{\"disabled\":true}"));
+        assert_int_equal(status_of("POST", "/api/v1/session", "{\"name\":\"alice\",\"password\":\"correct horse\"}", NULL), 401);
+        assert_int_equal(status_of("POST", "/api/v1/users/nobody", "{\"role\":\"viewer\"}", local_token()), 404);
+        assert_int_equal(status_of("POST", "/api/v1/users/admin", "{\"disabled\":true}", local_token()), 422);
+        scoped_ptr(json_decref) json_t *users = ask_json("GET", "/api/v1/users", NULL);
+        assert_int_equal(json_array_size(json_object_get(users, "users")), 2);
+}
+
+static void the_token_file_is_for_its_owner_only(void **unused)
+{
+        (void)unused;
+        char path[96];
+        struct stat about;
+        snprintf(path, sizeof path, "%s/cli.token", directory);
+        assert_int_equal(stat(path, &about), 0);
+        assert_int_equal(about.st_mode & 0777, 0600);
+}
+
+/* ---- senders ---- */
+
+static long send_as(const char *path, struct str body, const char *type, const char *encoding)
+{
+        const char *headers[] = {type, encoding, NULL};
+        scoped(seen_done) struct answer_seen seen = ask_with("POST", path, body, headers);
+        return seen.status;
+}
+
+static void remote_write_is_answered_as_its_senders_expect(void **unused)
+{
+        (void)unused;
+        const char *v1 = "Content-Type: application/x-protobuf", *snappy = "Content-Encoding: snappy";
+        /* snappy of an empty message */
+        assert_int_equal(send_as("/api/v1/write", (struct str){"\0", 1}, v1, snappy), 204);
+        assert_int_equal(send_as("/api/v1/write", STR("garbage"), v1, snappy), 400);
+        assert_int_equal(send_as("/api/v1/write", STR("x"), "Content-Type: application/x-protobuf;proto=io.prometheus.write.v2.Request", snappy), 415);
+        assert_int_equal(send_as("/api/v1/write", STR("x"), "Content-Type: text/plain", snappy), 415);
+        assert_int_equal(send_as("/api/v1/write", STR("x"), v1, "Content-Encoding: gzip"), 415);
+}
+
+static void otlp_is_answered_in_the_senders_own_encoding(void **unused)
+{
+        (void)unused;
+        scoped(seen_done) struct answer_seen good = ask("POST", "/v1/logs", "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"hello\"}}]}]}]}", NULL);
+        assert_int_equal(good.status, 200);
+        assert_true(has_text(&good.head, "application/json"));
+        assert_int_equal(status_of("POST", "/v1/logs", "{\"resourceLogs\":", NULL), 400);
+        assert_int_equal(send_as("/v1/metrics", STR(""), "Content-Type: application/x-protobuf", NULL), 200);
+        assert_int_equal(send_as("/v1/metrics", STR("\xff\xff\xff"), "Content-Type: application/x-protobuf", NULL), 400);
+        assert_int_equal(send_as("/v1/metrics", STR("x"), "Content-Type: text/xml", NULL), 415);
+        assert_int_equal(send_as("/v1/logs", STR("x"), "Content-Type: application/json", "Content-Encoding: br"), 415);
+}
+
+static void what_a_webhook_sent_is_found_masked_counted_and_in_context(void **unused)
+{
+        (void)unused;
+        send_lines();
+        scoped_ptr(json_decref) json_t *page = ask_json("GET", "/api/v1/logs?query=%7Bsource%3D%22webhook%22%7D%20%7C%3D%20%22apple%22", NULL);
+        json_t *rows = json_object_get(page, "rows");
+        assert_int_equal(json_array_size(rows), 2);
+        struct str newest = json_str(json_array_get(rows, 0), "line");
+        size_t at;
+        assert_true(str_find(newest, STR("three apples"), &at));
+        assert_false(str_find(newest, STR("hunter22secret"), &at));
+        assert_false(json_is_true(json_object_get(page, "more")));
+        scoped_ptr(json_decref) json_t *first = ask_json("GET", "/api/v1/logs?query=apple&limit=1", NULL);
+        assert_true(json_is_true(json_object_get(first, "more")));
+        char path[200];
+        snprintf(path, sizeof path, "/api/v1/logs/context?id=%s&before=5&after=5", json_string_value(json_object_get(json_array_get(rows, 1), "id")));
+        scoped_ptr(json_decref) json_t *around = ask_json("GET", path, NULL);
+        assert_int_equal(json_array_size(json_object_get(around, "rows")), 3);
+        scoped_ptr(json_decref) json_t *histogram = ask_json("GET", "/api/v1/logs/histogram?query=%7Bsource%3D%22webhook%22%7D&buckets=10", NULL);
+        size_t i;
+        int64_t total = 0;
+        json_t *bucket, *count;
+        const char *name;
+        json_array_foreach(json_object_get(histogram, "buckets"), i, bucket)
+                json_object_foreach(json_object_get(bucket, "counts"), name, count)
+                        total += json_integer_value(count);
+        assert_int_equal(total, 3);
+        assert_int_equal(status_of("GET", "/api/v1/logs/context?id=99999999999", NULL, local_token()), 404);
+        assert_int_equal(status_of("GET", "/api/v1/logs?query=%7Bbroken", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/logs?limit=lots", NULL, local_token()), 400);
+        scoped_ptr(json_decref) json_t *sources = ask_json("GET", "/api/v1/sources", NULL);
+        assert_true(json_array_size(json_object_get(sources, "sources")) >= 1);
+}
+
+struct tail {
+        struct buf seen;
+        CURL *curl;
+};
+
+static void send_one_later(void *context)
+{
+        (void)context;
+        usleep(700000);
+        status_of("POST", "/api/v1/webhook/test", "{\"message\":\"a late lemon\"}", NULL);
+}
+
+static size_t until_lemon(char *bytes, size_t size, size_t count, void *context)
+{
+        struct tail *tail = context;
+        buf_append(&tail->seen, bytes, size * count);
+        buf_byte(&tail->seen, 0);
+        tail->seen.length--;
+        return strstr(tail->seen.bytes, "lemon") ? 0 : size * count;
+}
+
+static void a_tail_shows_what_comes_from_now_on(void **unused)
+{
+        (void)unused;
+        send_lines();
+        struct tail tail = {.curl = curl_easy_init()};
+        struct thread thread = {0};
+        struct err err;
+        char url[200];
+        struct curl_slist *list = curl_slist_append(NULL, local_token());
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/api/v1/logs/tail?query=%%7B%%7D", listener.port);
+        curl_easy_setopt(tail.curl, CURLOPT_URL, url);
+        curl_easy_setopt(tail.curl, CURLOPT_HTTPHEADER, list);
+        curl_easy_setopt(tail.curl, CURLOPT_WRITEFUNCTION, until_lemon);
+        curl_easy_setopt(tail.curl, CURLOPT_WRITEDATA, &tail);
+        curl_easy_setopt(tail.curl, CURLOPT_TIMEOUT, 10L);
+        curl_easy_setopt(tail.curl, CURLOPT_NOSIGNAL, 1L);
+        assert_true(thread_start(&thread, "sender", send_one_later, NULL, &err));
+        curl_easy_perform(tail.curl);
+        thread_join(&thread);
+        assert_non_null(strstr(tail.seen.bytes, "event: row"));
+        assert_non_null(strstr(tail.seen.bytes, "a late lemon"));
+        assert_null(strstr(tail.seen.bytes, "apple"));
+        curl_easy_cleanup(tail.curl);
+        curl_slist_free_all(list);
+        buf_done(&tail.seen);
+}
+
+/* ---- Grafana ---- */
+
+static void grafana_finds_prometheus_here(void **unused)
+{
+        (void)unused;
+        scoped_ptr(json_decref) json_t *sum = ask_json("GET", "/api/v1/query?query=1%2B1&time=1700000000", NULL);
+        const json_t *data = json_object_get(sum, "data");
+        assert_true(str_is(json_str(data, "resultType"), "scalar"));
+        assert_string_equal(json_string_value(json_array_get(json_object_get(data, "result"), 1)), "2");
+        const char *form[] = {"Content-Type: application/x-www-form-urlencoded", local_token(), NULL};
+        scoped(seen_done) struct answer_seen posted = ask_with("POST", "/api/v1/query", STR("query=1%2B1"), form);
+        assert_int_equal(posted.status, 200);
+        scoped(seen_done) struct answer_seen broken = ask("GET", "/api/v1/query?query=up%7B", NULL, local_token());
+        assert_int_equal(broken.status, 400);
+        assert_true(has_text(&broken.body, "\"errorType\":\"bad_data\"") && has_text(&broken.body, "invalid parameter \\\"query\\\""));
+        scoped(seen_done) struct answer_seen points = ask("GET", "/api/v1/query_range?query=up&start=0&end=100000&step=1", NULL, local_token());
+        assert_int_equal(points.status, 400);
+        assert_true(has_text(&points.body, "exceeded maximum resolution of 11,000 points per timeseries"));
+        assert_int_equal(status_of("GET", "/api/v1/query_range?query=up&start=10&end=0&step=1", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/query_range?query=up&start=0&end=10&step=0", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/query?query=up&time=yesterday", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/series", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/label/a-b/values", NULL, local_token()), 400);
+        static const char *const paths[] = {"/api/v1/labels", "/api/v1/label/job/values", "/api/v1/series?match%5B%5D=up", "/api/v1/metadata", "/api/v1/rules", "/api/v1/alerts", "/api/v1/status/buildinfo", "/api/v1/status/runtimeinfo"};
+        for (size_t i = 0; i < countof(paths); i++) {
+                scoped_ptr(json_decref) json_t *answer = ask_json("GET", paths[i], NULL);
+                assert_true(str_is(json_str(answer, "status"), "success"));
+        }
+}
+
+static void samples_that_were_sent_are_queried_in_prometheus_shape(void **unused)
+{
+        (void)unused;
+        struct err err;
+        char body[600];
+        snprintf(body, sizeof body,
+                 "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]},\"scopeMetrics\":[{\"metrics\":[{\"name\":\"carts\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"%ld\",\"asDouble\":7.5}]}}]}]}]}",
+                 (long)clock_now_ns(&clock_real));
+        assert_int_equal(status_of("POST", "/v1/metrics", body, NULL), 200);
+        assert_true(loop_settle(loop, 5000, &err));
+        scoped_ptr(json_decref) json_t *answer = ask_json("GET", "/api/v1/query?query=carts", NULL);
+        const json_t *series = json_array_get(json_object_get(json_object_get(answer, "data"), "result"), 0);
+        assert_true(str_is(json_str(json_object_get(series, "metric"), "__name__"), "carts"));
+        assert_string_equal(json_string_value(json_array_get(json_object_get(series, "value"), 1)), "7.5");
+        scoped_ptr(json_decref) json_t *names = ask_json("GET", "/api/v1/label/__name__/values", NULL);
+        assert_int_equal(json_array_size(json_object_get(names, "data")), 1);
+        scoped_ptr(json_decref) json_t *listed = ask_json("GET", "/api/v1/series?match%5B%5D=carts&match%5B%5D=%7B__name__%3D~%22c.*%22%7D", NULL);
+        assert_int_equal(json_array_size(json_object_get(listed, "data")), 1);
+}
+
+static void grafana_finds_loki_here_but_no_metric_queries(void **unused)
+{
+        (void)unused;
+        send_lines();
+        scoped_ptr(json_decref) json_t *answer = ask_json("GET", "/loki/api/v1/query_range?query=%7Bsource%3D%22webhook%22%7D%7C%3D%22pears%22&limit=10", NULL);
+        const json_t *result = json_object_get(json_object_get(answer, "data"), "result");
+        assert_int_equal(json_array_size(result), 1);
+        assert_int_equal(json_array_size(json_object_get(json_array_get(result, 0), "values")), 1);
+        scoped_ptr(json_decref) json_t *health = ask_json("GET", "/loki/api/v1/query?query=vector(1)%2Bvector(1)", NULL);
+        assert_int_equal(json_array_size(json_object_get(json_object_get(health, "data"), "result")), 1);
+        scoped(seen_done) struct answer_seen refused = ask("GET", "/loki/api/v1/query_range?query=rate(%7Ba%3D%22b%22%7D%5B5m%5D)", NULL, local_token());
+        assert_int_equal(refused.status, 422);
+        assert_true(has_text(&refused.body, "rate(...)"));
+        scoped_ptr(json_decref) json_t *labels = ask_json("GET", "/loki/api/v1/labels", NULL);
+        assert_true(json_array_size(json_object_get(labels, "data")) > 0);
+        scoped_ptr(json_decref) json_t *values = ask_json("GET", "/loki/api/v1/label/source/values", NULL);
+        assert_true(json_array_size(json_object_get(values, "data")) > 0);
+        scoped_ptr(json_decref) json_t *stats = ask_json("GET", "/loki/api/v1/index/stats?query=%7Bsource%3D%22webhook%22%7D", NULL);
+        assert_true(json_i64(stats, "entries", 0) >= 3);
+        json_decref(ask_json("GET", "/loki/api/v1/series?match%5B%5D=%7B%7D", NULL));
+}
+
+/* ---- the program about itself ---- */
+
+static void every_route_is_described_with_schemas_that_exist(void **unused)
+{
+        (void)unused;
+        struct err err;
+        scoped_ptr(json_decref) json_t *description = openapi_json("1", &err);
+        assert_non_null(description);
+        const json_t *paths = json_object_get(description, "paths"), *schemas = json_object_get(json_object_get(description, "components"), "schemas");
+        static const char *const methods[] = {"get", "post", "put", "delete"};
+        for (const struct route *route = routes; route < routes + route_count; route++) {
+                if (!route->path)
+                        continue;
+                assert_non_null(json_object_get(json_object_get(paths, route->path), methods[route->method]));
+                if (route->request[0])
+                        assert_non_null(json_object_get(schemas, route->request));
+                if (route->response[0])
+                        assert_non_null(json_object_get(schemas, route->response));
+                assert_true(route->need == NEED_NOTHING || strncmp(route->path, "/-/", 3) != 0);
+        }
+        scoped(buf_done) struct buf page = {0};
+        assert_true(openapi_markdown(&page));
+        scoped(seen_done) struct answer_seen served = ask("GET", "/openapi.json", NULL, NULL);
+        assert_int_equal(served.status, 200);
+}
+
+static void metrics_and_status_tell_the_same_counters(void **unused)
+{
+        (void)unused;
+        send_lines();
+        scoped(seen_done) struct answer_seen metrics = ask("GET", "/metrics", NULL, NULL);
+        assert_int_equal(metrics.status, 200);
+        assert_true(has_text(&metrics.body, "\nevenkeel_http_requests_total ") && has_text(&metrics.body, "evenkeel_build_info{version=\"0.test\"} 1"));
+        assert_true(has_text(&metrics.body, "evenkeel_source_records_total{source=\"webhook:test\""));
+        scoped_ptr(json_decref) json_t *status = ask_json("GET", "/api/v1/status", NULL);
+        assert_true(json_i64(json_object_get(status, "intake"), "records", 0) >= 3);
+        assert_true(json_i64(json_object_get(status, "journal"), "last_committed", 0) > 0);
+        scoped_ptr(json_decref) json_t *masked = ask_json("POST", "/api/v1/redact/test", "{\"text\":\"password=hunter22secret\"}");
+        assert_int_equal(json_i64(masked, "masked", 0), 1);
+}
+
+static void the_console_is_served_with_a_policy_and_found_unchanged(void **unused)
+{
+        (void)unused;
+        scoped(seen_done) struct answer_seen page = ask("GET", "/", NULL, NULL);
+        assert_int_equal(page.status, 200);
+        assert_true(has_text(&page.head, "Content-Security-Policy: default-src 'none'") && has_text(&page.head, "X-Frame-Options: DENY"));
+        assert_true(has_text(&page.body, "<!doctype html>") || has_text(&page.body, "<!DOCTYPE html>"));
+        scoped(seen_done) struct answer_seen deep = ask("GET", "/logs/somewhere", NULL, NULL);
+        assert_int_equal(deep.status, 200);
+        assert_int_equal(status_of("GET", "/assets/missing.js", NULL, NULL), 404);
+        char header[100];
+        const char *etag = strstr(page.head.bytes, "ETag: ");
+        assert_non_null(etag);
+        snprintf(header, sizeof header, "If-None-Match: %.*s", (int)strcspn(etag + 6, "\r\n"), etag + 6);
+        assert_int_equal(status_of("GET", "/", NULL, header), 304);
+}
+
+static void beyond_loopback_needs_a_certificate(void **unused)
+{
+        (void)unused;
+        struct err err;
+        struct server *other;
+        struct http_listener open = {.address = "0.0.0.0"};
+        struct http_options options = {.listeners = &open, .listener_count = 1};
+        struct serve_context context = {.clock = &clock_real, .state_path = state_path};
+        assert_false(serve_start(&context, &options, &other, &err));
+        assert_non_null(strstr(err.message, "needs a certificate"));
+}
+
+int main(void)
+{
+        curl_global_init(CURL_GLOBAL_ALL);
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_stranger_gets_nothing_and_a_health_check_gets_an_answer),
+                cmocka_unit_test(every_route_but_the_open_ones_refuses_a_stranger),
+                cmocka_unit_test(a_session_begins_with_a_new_password_and_its_writes_need_the_csrf_token),
+                cmocka_unit_test(wrong_passwords_make_the_next_one_wait),
+                cmocka_unit_test(a_token_does_what_its_scopes_say),
+                cmocka_unit_test(users_are_added_changed_and_locked_out),
+                cmocka_unit_test(the_token_file_is_for_its_owner_only),
+                cmocka_unit_test(remote_write_is_answered_as_its_senders_expect),
+                cmocka_unit_test(otlp_is_answered_in_the_senders_own_encoding),
+                cmocka_unit_test(what_a_webhook_sent_is_found_masked_counted_and_in_context),
+                cmocka_unit_test(a_tail_shows_what_comes_from_now_on),
+                cmocka_unit_test(grafana_finds_prometheus_here),
+                cmocka_unit_test(samples_that_were_sent_are_queried_in_prometheus_shape),
+                cmocka_unit_test(grafana_finds_loki_here_but_no_metric_queries),
+                cmocka_unit_test(every_route_is_described_with_schemas_that_exist),
+                cmocka_unit_test(metrics_and_status_tell_the_same_counters),
+                cmocka_unit_test(the_console_is_served_with_a_policy_and_found_unchanged),
+                cmocka_unit_test(beyond_loopback_needs_a_certificate),
+        };
+        return cmocka_run_group_tests(tests, start, stop);
+}
