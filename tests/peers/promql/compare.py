@@ -478,7 +478,7 @@ def compare(peer, us, case):
     """(difference, why it does not count, Prometheus' answer, ours)"""
     theirs, ours = peer.ask(case), us.ask(case)
     found = difference(theirs, ours)
-    if not found or theirs['status'] != 'success' or ours['status'] != 'success':
+    if not found or theirs['status'] != 'success':
         return found, None, theirs, ours
     answers = [theirs] + [peer.ask(case) for _ in range(30)]  # it walks Go's maps, whose order is another each time
     if any(difference(theirs, other) for other in answers):
