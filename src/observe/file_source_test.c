@@ -304,11 +304,12 @@ static void a_new_file_may_begin_at_its_end(void **state)
         (void)state;
         append(fixture.path, "old\n");
         start_with("{\"files\":[{\"path\":\"%s\",\"multiline\":false,\"from\":\"end\"}]}", fixture.path);
-        while (!fixture.intake.batches_count) {
-                append(fixture.path, "new\n");
+        scoped(buf_done) struct buf bytes = {0};
+        for (; !bytes.length; fake_bytes(&fixture.intake, NULL, &bytes)) {
+                append(fixture.path, "new\n"); /* until the file was opened and its end noted */
                 usleep(20000);
         }
-        assert_int_equal(fixture.intake.batches[0]->bytes.bytes[0], 'n');
+        assert_int_equal(bytes.bytes[0], 'n');
 }
 
 static void a_large_file_comes_whole_in_parts(void **state)

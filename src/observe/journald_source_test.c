@@ -120,6 +120,7 @@ static void assert_messages(struct intake *intake, size_t from, size_t count)
 {
         size_t at = from;
         assert_true(fake_wait(intake, has_records, &count));
+        with_lock(&intake->lock);
         for (size_t i = 0; i < intake->batches_count; i++)
                 each (record, &intake->batches[i]->telemetry.records) {
                         char expected[32];
