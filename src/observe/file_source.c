@@ -132,14 +132,14 @@ static void push(struct followed *followed, struct file_tail tail)
                 file_tail_close(&tail);
 }
 
-static void push_front(struct followed *followed, struct file_tail tail)
+static void insert(struct followed *followed, size_t at, struct file_tail tail)
 {
         if (followed->count == QUEUE_MAX) {
                 file_tail_close(&tail);
                 return;
         }
-        memmove(followed->queue + 1, followed->queue, followed->count * sizeof tail);
-        followed->queue[0] = tail;
+        memmove(followed->queue + at + 1, followed->queue + at, (followed->count - at) * sizeof tail);
+        followed->queue[at] = tail;
         followed->count++;
 }
 
@@ -151,13 +151,33 @@ static void pop_front(struct followed *followed)
         memmove(followed->queue, followed->queue + 1, followed->count * sizeof *followed->queue);
 }
 
-/* Parts that came and went between two looks, or while we did not run. */
-static void push_missed(struct followed *followed, int64_t modified_ns, int64_t now_ns)
+/* Whether it begins as a part of the queue does: a copy made of it just now, before it is truncated. */
+static bool is_copy_of_known(const struct followed *followed, const struct file_tail *tail)
+{
+        for (size_t i = 0; i < followed->count; i++) {
+                struct file_place head = followed->queue[i].place;
+                head.offset = 0;
+                if (head.head_bytes && file_tail_has_head(tail, &head))
+                        return true;
+        }
+        return false;
+}
+
+/* Parts that came and went between two looks, or while we did not run, go before the one at `at`. */
+static size_t insert_missed(struct followed *followed, size_t at, int64_t modified_ns, int64_t now_ns)
 {
         struct file_tail missed[ROTATED_MAX];
         size_t count = file_rotation_since(followed->path, modified_ns, is_known, followed, now_ns, missed);
-        for (size_t i = 0; i < count; i++)
-                push(followed, missed[i]);
+        size_t inserted = 0;
+        for (size_t i = count; i--;) {
+                if (is_copy_of_known(followed, &missed[i])) {
+                        file_tail_close(&missed[i]);
+                        continue;
+                }
+                insert(followed, at, missed[i]);
+                inserted++;
+        }
+        return inserted;
 }
 
 /* Where reading goes on after a restart. */
@@ -177,7 +197,7 @@ static void place_at_cursor(struct followed *followed, struct file_tail *current
                 current->place.offset = place.offset;
         } else if (file_rotation_find(followed->path, &place, current->place.inode, now_ns, &earlier)) {
                 push(followed, earlier);
-                push_missed(followed, earlier.modified_ns, now_ns);
+                insert_missed(followed, followed->count, earlier.modified_ns, now_ns);
         } else if (place.head_bytes) {
                 source_state(followed->source->intake, str_of(followed->name), "file", false,
                              "the part that was read last (to byte %llu) is gone; what stood behind that is not read",
@@ -216,7 +236,7 @@ static void look_at_path(struct followed *followed, int64_t now_ns)
         if (!is_there)
                 return;
         if (newest)
-                push_missed(followed, newest->modified_ns, now_ns);
+                insert_missed(followed, followed->count, newest->modified_ns, now_ns);
         open_newest(followed, now_ns);
 }
 
@@ -414,18 +434,42 @@ static void settle(struct followed *followed)
         tell_failure(followed, &err);
 }
 
-/* The file was cut short: the rest of what it held may stand in a copy. */
-static void handle_truncation(struct followed *followed, int64_t now_ns)
+/* The file was cut short: the rest of what it held may stand in a copy; and what came between two truncations, that were
+ * both before this look, in newer ones. */
+static void handle_truncation(struct followed *followed, size_t at, int64_t now_ns)
 {
-        struct file_tail *tail = &followed->queue[0], copy;
+        struct file_tail *tail = &followed->queue[at], copy;
         struct file_place old = tail->place;
         file_tail_restart(tail);
         if (!file_rotation_find(followed->path, &old, old.inode, now_ns, &copy))
                 return;
-        if (copy.size > old.offset)
-                push_front(followed, copy);
+        insert_missed(followed, at, copy.modified_ns, now_ns);
+        if (copy.size > old.offset && !is_known(followed, copy.place.inode))
+                insert(followed, at, copy);
         else
                 file_tail_close(&copy);
+}
+
+/* Looks at all parts, for the newest may be rotated on while an earlier one is read. False: the queue has changed, or
+ * looking failed (then err->code says so). */
+static bool look_at_parts(struct followed *followed, int64_t now_ns, struct err *err)
+{
+        err->code = ERR_NONE;
+        for (size_t i = 0; i < followed->count; i++) {
+                struct file_tail *tail = &followed->queue[i];
+                bool truncated, was_empty = !tail->size && !tail->place.head_bytes;
+                int64_t modified_ns = tail->modified_ns;
+                if (!file_tail_look(tail, now_ns, &truncated, err))
+                        return false;
+                if (truncated) {
+                        handle_truncation(followed, i, now_ns);
+                        return false;
+                }
+                /* Written, copied and truncated since it was seen empty? Then the copy holds what we never saw. */
+                if (was_empty && tail->size && insert_missed(followed, i, modified_ns, now_ns))
+                        return false;
+        }
+        return true;
 }
 
 /* A renamed or deleted file has ended when its writer went on to the new one, or is silent for long. */
@@ -444,16 +488,12 @@ enum progress { PROGRESS_NONE, PROGRESS_OFFERED, PROGRESS_NEXT };
 
 static enum progress read_first(struct followed *followed, int64_t now_ns, struct err *err)
 {
+        if (!look_at_parts(followed, now_ns, err)) {
+                if (err->code)
+                        tell_failure(followed, err);
+                return err->code ? PROGRESS_NONE : PROGRESS_NEXT;
+        }
         struct file_tail *tail = &followed->queue[0];
-        bool truncated = false;
-        if (!file_tail_look(tail, now_ns, &truncated, err)) {
-                tell_failure(followed, err);
-                return PROGRESS_NONE;
-        }
-        if (truncated) {
-                handle_truncation(followed, now_ns);
-                return PROGRESS_NEXT;
-        }
         bool at_end = has_ended(followed, now_ns);
         if (tail->place.offset >= tail->size) {
                 if (at_end)

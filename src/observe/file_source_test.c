@@ -184,6 +184,26 @@ static void copy_and_truncate_loses_nothing_that_the_copy_holds(void **state)
         expect("one\nheld\ntwo\nthree, longer than all that was there before the truncation\n");
 }
 
+static void truncations_between_two_looks_are_caught_up_in_order(void **state)
+{
+        (void)state;
+        append(fixture.path, "one\n");
+        start();
+        expect("one\n");
+        hold();
+        append(fixture.path, "two\n");
+        copy(fixture.path, beside("app.log.2"));
+        struct timespec times[] = {{1000000000, 0}, {1000000000, 0}};
+        assert_int_equal(utimensat(AT_FDCWD, beside("app.log.2"), times, 0), 0);
+        assert_int_equal(truncate(fixture.path, 0), 0);
+        append(fixture.path, "three\n");
+        copy(fixture.path, beside("app.log.1"));
+        assert_int_equal(truncate(fixture.path, 0), 0);
+        append(fixture.path, "four\n");
+        release();
+        expect("one\nheld\ntwo\nthree\nfour\n");
+}
+
 static void a_truncation_without_a_copy_starts_again(void **state)
 {
         (void)state;
@@ -376,6 +396,7 @@ int main(void)
                 WITH_FILES(a_stack_trace_is_not_torn_between_batches),
                 WITH_FILES(a_renamed_file_is_finished_before_the_new_one),
                 WITH_FILES(copy_and_truncate_loses_nothing_that_the_copy_holds),
+                WITH_FILES(truncations_between_two_looks_are_caught_up_in_order),
                 WITH_FILES(a_truncation_without_a_copy_starts_again),
                 WITH_FILES(a_restart_goes_on_at_the_cursor),
                 WITH_FILES(rotations_while_we_were_down_are_caught_up_in_order),
