@@ -6,6 +6,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <pthread.h>
 
 static void sort_by_name(struct label *items, size_t count)
 {
@@ -202,10 +203,33 @@ void matchers_done(struct matchers *matchers)
         }
 }
 
+static pthread_key_t match_key;
+static pthread_once_t match_once = PTHREAD_ONCE_INIT;
+
+static void free_match(void *match)
+{
+        pcre2_match_data_free(match);
+}
+
+static void make_match_key(void)
+{
+        pthread_key_create(&match_key, free_match);
+}
+
+/* One a thread, freed with it. */
+static pcre2_match_data *thread_match(void)
+{
+        static _Thread_local pcre2_match_data *match;
+        pthread_once(&match_once, make_match_key);
+        if (!match && (match = pcre2_match_data_create(1, NULL)))
+                pthread_setspecific(match_key, match);
+        return match;
+}
+
 static bool regex_matches(const pcre2_code *regex, struct str value)
 {
-        static _Thread_local pcre2_match_data *match; /* one a thread, kept to its end */
-        if (!match && !(match = pcre2_match_data_create(1, NULL)))
+        pcre2_match_data *match = thread_match();
+        if (!match)
                 return false;
         return pcre2_match(regex, (PCRE2_SPTR)(value.bytes ? value.bytes : ""), value.length, 0, 0, match, NULL) >= 0;
 }
