@@ -14,6 +14,7 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHED };
 
 const struct verb verbs[] = {
         {"run", "[--data FOLDER] [--config FILE] [--http ADDRESS:PORT]", "", 0, 0, false, "Runs the daemon.", NULL},
+        {"listen", "SOURCE ADDRESS:PORT", "", 0, 0, false, "Opens a source beyond this machine, with TLS, and prints what senders must set.", NULL},
         {"status", "", "", 0, 0, true, "What the daemon holds and how it fares.", verb_status},
         {"sources", "", "", 0, 0, true, "Where telemetry comes from: state, rates, losses.", verb_sources},
         {"logs", "[QUERY] [--since 1h] [--limit N] [--follow] [--context ID]", "since= until= limit= follow context= id", 0, 8, true, "Log records that match, oldest first.", verb_logs},
@@ -141,8 +142,9 @@ int cli_run(int argc, char **argv)
         struct cli cli = {0};
         struct err err = {0};
         int taken = 0;
-        if (argc > 1 && strncmp(argv[1], "--", 2) == 0)
-                argv[1] = strcmp(argv[1], "--version") == 0 ? (char[]){"version"} : (char[]){"help"};
+        static char version[] = "version", help[] = "help";
+        if (argc > 1 && argv[1][0] == '-')
+                argv[1] = strcmp(argv[1], "--version") == 0 ? version : help;
         cli.verb = argc > 1 ? find_verb(argc - 1, argv + 1, &taken) : &verbs[verb_count - 1];
         if (!cli.verb || !cli.verb->run)
                 return usage(NULL, "there is no verb ", argv[1]);

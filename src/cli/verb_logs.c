@@ -50,7 +50,7 @@ static void print_row(const struct cli *cli, const json_t *row)
         print_safe(host);
         printf(host.length && service.length ? "/" : "");
         print_safe(service);
-        printf(": ");
+        printf(host.length || service.length ? ": " : "");
         print_safe(json_str(row, "line"));
         putchar('\n');
 }

@@ -205,7 +205,8 @@ static json_t *source_json(const struct source_counters *source)
 /* Copies of all sources; the caller's. */
 static struct source_counters *list_sources(struct server *server, size_t *out_count)
 {
-        size_t count = intake_list_sources(server->context.intake, NULL, 0);
+        struct source_counters none;
+        size_t count = intake_list_sources(server->context.intake, &none, 0);
         struct source_counters *sources = calloc(count + 1, sizeof *sources);
         if (!sources)
                 return NULL;
