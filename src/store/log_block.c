@@ -40,7 +40,20 @@ struct part {
         uint32_t length, template, variables_at;
 };
 
+/* A part as it looks with its digits masked; parts that look the same need not be cut again. */
+struct shape {
+        uint64_t hash;
+        uint32_t template, block;       /* of which block it is: the encoder's count */
+        uint16_t length;
+        struct skeleton_layout layout;
+        char masked[SKELETON_LAYOUT_BYTES];
+};
+
+#define SHAPES 1024
+
 struct log_encoder {
+        struct shape *shapes;
+        uint32_t block;
         struct part *parts;             /* two a row */
         size_t part_capacity;
         uint64_t *values;               /* all variables in row order */
@@ -64,19 +77,22 @@ struct log_encoder {
 struct log_encoder *log_encoder_create(struct err *err)
 {
         struct log_encoder *encoder = calloc(1, sizeof *encoder);
-        if (encoder && !(encoder->zstd = ZSTD_createCCtx())) {
-                free(encoder);
-                encoder = NULL;
+        if (encoder) {
+                encoder->zstd = ZSTD_createCCtx();
+                encoder->shapes = calloc(SHAPES, sizeof *encoder->shapes);
         }
-        if (!encoder)
-                fail_memory(err, "log_block", sizeof *encoder);
-        return encoder;
+        if (encoder && encoder->zstd && encoder->shapes)
+                return encoder;
+        log_encoder_destroy(encoder);
+        fail_memory(err, "log_block", SHAPES * sizeof *encoder->shapes);
+        return NULL;
 }
 
 void log_encoder_destroy(struct log_encoder *encoder)
 {
         if (!encoder)
                 return;
+        free(encoder->shapes);
         free(encoder->parts);
         free(encoder->values);
         free(encoder->widths);
@@ -176,6 +192,12 @@ static uint32_t find_template(struct log_encoder *encoder, const struct skeleton
         return index;
 }
 
+static bool shape_fits(const struct log_encoder *encoder, const struct shape *shape, uint64_t hash, struct str masked)
+{
+        return shape->block == encoder->block && shape->hash == hash && shape->length == masked.length &&
+               memcmp(shape->masked, masked.bytes, masked.length) == 0;
+}
+
 static bool cut_part(struct log_encoder *encoder, struct str line, const struct skeleton_scan *scan, size_t from,
                      size_t to, struct part *part)
 {
@@ -184,12 +206,39 @@ static bool cut_part(struct log_encoder *encoder, struct str line, const struct 
                 encoder->templates[0].count++;
                 return true;
         }
+        char masked[SKELETON_LAYOUT_BYTES + SKELETON_SLACK];
+        struct str text = {part->bytes, part->length};
+        bool small = part->length <= SKELETON_LAYOUT_BYTES;
+        struct shape *shape = NULL;
+        uint64_t hash = 0;
+        if (small) {
+                skeleton_mask(text, masked);
+                hash = hash64((struct str){masked, text.length});
+                shape = &encoder->shapes[hash % SHAPES];
+                if (shape_fits(encoder, shape, hash, (struct str){masked, text.length}) &&
+                    skeleton_read(&shape->layout, text.bytes, encoder->values + encoder->variable_count,
+                                  encoder->widths + encoder->variable_count)) {
+                        encoder->variable_count += shape->layout.count;
+                        encoder->templates[shape->template].count++;
+                        part->template = shape->template;
+                        return true;
+                }
+        }
         struct skeleton skeleton = {.text = encoder->texts + encoder->text_length,
                                     .values = encoder->values + encoder->variable_count,
                                     .widths = encoder->widths + encoder->variable_count};
         skeleton_cut(line, scan, from, to, &skeleton);
         encoder->variable_count += skeleton.count;
         part->template = find_template(encoder, &skeleton);
+        if (small && part->template != NO_TEMPLATE && skeleton_layout(&skeleton, &shape->layout)) {
+                shape->hash = hash;
+                shape->template = part->template;
+                shape->block = encoder->block;
+                shape->length = (uint16_t)text.length;
+                memcpy(shape->masked, masked, text.length);
+        } else if (small) {
+                shape->block = 0; /* its layout may be overwritten */
+        }
         return part->template != NO_TEMPLATE;
 }
 
@@ -199,6 +248,10 @@ static bool cut_part(struct log_encoder *encoder, struct str line, const struct 
 static bool cut_rows(struct log_encoder *encoder, const struct log_span *spans, size_t span_count)
 {
         encoder->variable_count = encoder->text_length = 0;
+        if (++encoder->block == 0) { /* numbers ran out: forget all shapes */
+                memset(encoder->shapes, 0, SHAPES * sizeof *encoder->shapes);
+                encoder->block = 1;
+        }
         encoder->templates[0] = (struct template){.text = encoder->texts, .hash = (uint32_t)hash64(STR(""))};
         encoder->template_count = 1;
         if (!set_slots(encoder, 1024))

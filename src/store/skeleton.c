@@ -373,6 +373,80 @@ void skeleton_cut(struct str line, const struct skeleton_scan *scan, size_t from
         put_constant(out, line.bytes + done, to - done);
 }
 
+static void mask_scalar(struct str text, char *out)
+{
+        for (size_t i = 0; i < text.length; i++)
+                out[i] = is_digit(text.bytes[i]) ? '0' : text.bytes[i];
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void mask_avx2(struct str text, char *out)
+{
+        __m256i zero = _mm256_set1_epi8('0'), nine = _mm256_set1_epi8(9);
+        for (size_t at = 0; at < text.length; at += 32) {
+                __m256i bytes = _mm256_loadu_si256((const __m256i *)(text.bytes + at));
+                __m256i digit = _mm256_sub_epi8(bytes, zero);
+                __m256i is = _mm256_cmpeq_epi8(_mm256_min_epu8(digit, nine), digit);
+                _mm256_storeu_si256((__m256i *)(out + at), _mm256_blendv_epi8(bytes, zero, is));
+        }
+}
+#endif
+
+void skeleton_mask(struct str text, char *out)
+{
+#if defined(__x86_64__)
+        if (__builtin_cpu_supports("avx2")) {
+                mask_avx2(text, out);
+                return;
+        }
+#endif
+        mask_scalar(text, out);
+}
+
+bool skeleton_layout(const struct skeleton *skeleton, struct skeleton_layout *out_layout)
+{
+        if (skeleton->count > SKELETON_LAYOUT_MAX)
+                return false;
+        size_t at = 0, place = 0;
+        for (size_t i = 0; i < skeleton->length; i++) {
+                char c = skeleton->text[i];
+                if (!skeleton_is_mark(c)) {
+                        at++;
+                        continue;
+                }
+                uint8_t width = skeleton->widths[place] & ~SKELETON_PADDED;
+                /* A hexadecimal token's letters and its 0x depend on more than where the digits are. */
+                if (c == SKELETON_HEX_LOWER || c == SKELETON_HEX_UPPER || (c == SKELETON_NUMBER && width > 8) ||
+                    at + width > SKELETON_LAYOUT_BYTES)
+                        return false;
+                out_layout->variables[place].at = (uint8_t)at;
+                out_layout->variables[place].width = width;
+                out_layout->variables[place++].mark = (uint8_t)c;
+                at += width;
+        }
+        out_layout->count = (uint8_t)place;
+        return true;
+}
+
+bool skeleton_read(const struct skeleton_layout *layout, const char *text, uint64_t *out_values, uint8_t *out_widths)
+{
+        for (size_t i = 0; i < layout->count; i++) {
+                const char *digits = text + layout->variables[i].at;
+                uint8_t width = layout->variables[i].width;
+                if (layout->variables[i].mark == SKELETON_NUMBER) {
+                        out_values[i] = parse8(digits, width);
+                        out_widths[i] = width | (digits[0] == '0' && width > 1 ? SKELETON_PADDED : 0);
+                        continue;
+                }
+                out_widths[i] = width;
+                if (layout->variables[i].mark == SKELETON_DATE)
+                        out_values[i] = parse8(digits, 4) * 10000 + parse8(digits + 5, 2) * 100 + parse8(digits + 8, 2);
+                else if (!parse_clock(digits, &out_values[i]))
+                        return false;
+        }
+        return true;
+}
+
 unsigned skeleton_width(enum skeleton_mark mark, uint64_t value)
 {
         unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);

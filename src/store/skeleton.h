@@ -64,6 +64,24 @@ struct skeleton {
 /* Cuts line[from, to) up; the variables are appended at values[0...]. */
 void skeleton_cut(struct str line, const struct skeleton_scan *scan, size_t from, size_t to, struct skeleton *out);
 
+/* Where the variables of a skeleton stand in its text: lines equal but for their digits share it, and need not be cut. */
+#define SKELETON_LAYOUT_MAX 16
+#define SKELETON_LAYOUT_BYTES 192
+
+struct skeleton_layout {
+        uint8_t count;
+        struct {
+                uint8_t at, width, mark;
+        } variables[SKELETON_LAYOUT_MAX];
+};
+
+/* The text with every digit as '0'; writes up to SKELETON_SLACK bytes more. */
+void skeleton_mask(struct str text, char *out);
+/* False: too many variables, or some of them not told by where the digits are. */
+bool skeleton_layout(const struct skeleton *skeleton, struct skeleton_layout *out_layout);
+/* Reads the variables of a text with this layout. False: its digits make other variables, cut it. */
+bool skeleton_read(const struct skeleton_layout *layout, const char *text, uint64_t *out_values, uint8_t *out_widths);
+
 /* Is this a width that a variable of the mark can have? Numbers 1 to 19, hexadecimal 1 to 16, the others their own. */
 bool skeleton_width_fits(enum skeleton_mark mark, uint64_t width);
 /* Writes a value with a width that fits; returns the end. */
