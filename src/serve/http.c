@@ -4,7 +4,7 @@
  * The trade: bodies are collected whole before they are handled (decoders want them whole anyway), bounded one by one and
  * all together. Time is bounded by one number a connection, its deadline: for headers, then for the body (which moves as
  * bytes arrive), then for sending. A thread looks at all deadlines once a second and shuts down the sockets that passed
- * theirs; libmicrohttpd's own timeout only knows idleness, and a peer that sends a byte now and then is not idle.
+ * theirs, and, when connections run short, those that wait for nothing; libmicrohttpd's own timeout only knows idleness, and a peer that sends a byte now and then is not idle.
  */
 #include "serve/http_wire.h"
 
@@ -26,6 +26,7 @@
 #define DISCARD_BYTES_MAX ((uint64_t)1 << 20) /* read and thrown away so that a refused sender sees its answer */
 #define BODY_BYTES_PER_S ((int64_t)16 << 10)  /* a body slower than this is not waited for */
 #define WORKER_QUEUE_MAX 256
+#define CROWDED_WAIT_NS (2 * NS_PER_S)        /* for headers, when nine tenths of all connections are open */
 #define STOP_WAIT_MS 60000
 
 const char *http_method_name(enum http_method method)
@@ -103,6 +104,8 @@ static enum MHD_Result first_call(struct request_wire *wire)
         struct err err;
         uint64_t declared = declared_length(&wire->request);
         wire->state = REQUEST_RECEIVING;
+        if (wire->peer)
+                wire->peer->waiting_since_ns = 0;
         connection_deadline(wire->peer, wire->request.server->options.body_s);
         if (begin(wire, declared, &err))
                 return MHD_YES;
@@ -300,6 +303,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
                 return;
         struct request *request = &wire->request;
         connection_deadline(wire->peer, server->options.idle_s);
+        if (wire->peer)
+                wire->peer->waiting_since_ns = monotonic_ns();
         if (request->answer.is_stream) {
                 request->answer.stream_closed(request->answer.stream);
                 server->stats.streams--;
@@ -330,6 +335,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
                         return;
                 peer->fd = info ? info->connect_fd : -1;
                 connection_deadline(peer, server->options.headers_s);
+                peer->waiting_since_ns = monotonic_ns();
                 with_lock(&server->lock);
                 peer->previous = &server->connections;
                 peer->next = server->connections.next;
@@ -353,9 +359,11 @@ static void reap(void *context)
         while (!server->ended) {
                 usleep(500000);
                 int64_t now_ns = monotonic_ns();
+                bool is_crowded = server->stats.connections > server->options.connections_max / 10 * 9;
                 with_lock(&server->lock);
                 for (struct connection *peer = server->connections.next; peer != &server->connections; peer = peer->next) {
-                        if (!peer->deadline_ns || peer->deadline_ns > now_ns)
+                        bool is_idle = peer->waiting_since_ns && now_ns - peer->waiting_since_ns > CROWDED_WAIT_NS;
+                        if (!peer->deadline_ns || (peer->deadline_ns > now_ns && !(is_crowded && is_idle)))
                                 continue;
                         shutdown(peer->fd, SHUT_RDWR); /* its thread sees the end and cleans up */
                         peer->deadline_ns = 0;

@@ -317,6 +317,30 @@ static void senders_slower_than_allowed_are_hung_up_on(void **state)
         assert_true(http_read_stats(server)->slow_closed >= before + 2);
 }
 
+static void idle_connections_make_room_when_they_fill_the_house(void **state)
+{
+        (void)state;
+        struct http_listener own = {.address = "127.0.0.1"}, before = listener;
+        struct http_options options = {.listeners = &own, .listener_count = 1, .connections_max = 40};
+        struct http_hooks hooks = {.begin = begin};
+        struct http_server *small;
+        struct err err;
+        int idle[60];
+        assert_true(http_start(&options, &hooks, &small, &err));
+        listener = own;
+        for (size_t i = 0; i < countof(idle); i++) {
+                idle[i] = dial();
+                send(idle[i], "GET / HT", 8, MSG_NOSIGNAL);
+        }
+        scoped(buf_done) struct buf body = {0};
+        assert_int_equal(fetch("/echo", NULL, 0, false, &body), 200); /* long before the 20 s for headers are over */
+        assert_true(http_read_stats(small)->slow_closed > 0);
+        for (size_t i = 0; i < countof(idle); i++)
+                close(idle[i]);
+        http_stop(small);
+        listener = before;
+}
+
 static void a_second_server_on_the_same_port_says_so(void **state)
 {
         (void)state;
@@ -341,6 +365,7 @@ int main(void)
                 cmocka_unit_test(a_reader_that_does_not_read_is_refused_more),
                 cmocka_unit_test(hostile_bytes_are_refused_and_the_server_lives_on),
                 cmocka_unit_test(senders_slower_than_allowed_are_hung_up_on),
+                cmocka_unit_test(idle_connections_make_room_when_they_fill_the_house),
                 cmocka_unit_test(a_second_server_on_the_same_port_says_so),
         };
         return cmocka_run_group_tests(tests, start, stop);

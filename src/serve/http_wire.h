@@ -13,6 +13,7 @@ struct connection {
         struct connection *previous, *next;
         int fd;
         _Atomic int64_t deadline_ns; /* monotonic; 0: none */
+        _Atomic int64_t waiting_since_ns; /* for the headers of a request; 0: a request is going on */
 };
 
 struct http_server {
