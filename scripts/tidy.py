@@ -75,7 +75,7 @@ def check_sql(path, text):
     if path.endswith(("_table.c", "_test.c", "database.c")) or not path.endswith(".c"):
         return
     for number, line in enumerate(text.split("\n"), 1):
-        if re.search(r'"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE TABLE)\b.*', line):
+        if re.search(r'"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE TABLE)\s', line):
             fault(path, number, "SQL stands only in *_table.c files")
 
 

@@ -69,4 +69,6 @@ struct series_stats {
         uint64_t series, series_created, series_refused, samples, out_of_order, duplicates, open_bytes, resident_bytes, blocks_sealed,
                  blocks_damaged; /* met by selects, which skipped them */
 };
+/* Samples stored in sealed blocks, counted by decoding every one; for the proof of a backup. */
+bool series_count(struct series_store *store, uint64_t *out_samples, struct err *err);
 void series_read_stats(struct series_store *store, struct series_stats *out_stats);
