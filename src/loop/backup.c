@@ -210,9 +210,9 @@ static bool check_file(const char *directory, const json_t *file, struct err *er
         return database_open_reader(path, NULL, &database, err) && database_verify(database, err);
 }
 
-static bool count_row(void *context, const struct log_row *row, struct err *err)
+static bool count_row(void *context, const struct log_row *row)
 {
-        (void)row, (void)err;
+        (void)row;
         ++*(uint64_t *)context;
         return true;
 }

@@ -216,7 +216,8 @@ static void read_summary(struct archive *archive, struct day *day)
 {
         struct err err = {0};
         struct database *database = NULL;
-        if (day_open(day->path, archive->vfs, &database, &err) && day_summary(database, &day->summary, &err)) {
+        /* Only read: a backup is opened this way too, and must stay as it is. */
+        if (database_open_reader(day->path, archive->vfs, &database, &err) && day_summary(database, &day->summary, &err)) {
                 for (int kind = BLOCK_LOGS; kind <= BLOCK_METRICS; kind++) {
                         archive->stats.blocks[kind] += day->summary.blocks[kind];
                         archive->stats.items[kind] += day->summary.items[kind];
