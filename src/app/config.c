@@ -1,0 +1,210 @@
+/* config.c - see config.h. */
+#include "app/config.h"
+
+#include "base/json.h"
+#include "base/scope.h"
+#include "base/yaml.h"
+#include "query/promql.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum config_type { TEXT, COUNT, BYTES, DURATION, LIST, OBJECT };
+
+struct config_row {
+        const char *path;
+        enum config_type type;
+        const char *otherwise;
+        const char *meaning;
+};
+
+static const struct config_row rows[] = {
+#define C(path, type, otherwise, meaning) {path, type, otherwise, meaning},
+#include "app/config.def"
+#undef C
+};
+
+static const struct config_row *row_of(const char *path)
+{
+        for (size_t i = 0; i < countof(rows); i++)
+                if (strcmp(rows[i].path, path) == 0)
+                        return &rows[i];
+        assert(!"a row of config.def");
+        return NULL;
+}
+
+static bool read_bytes(struct str text, uint64_t *out_bytes)
+{
+        static const struct {
+                const char *unit;
+                uint64_t bytes;
+        } units[] = {{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", UINT64_C(1) << 40}, {"KB", 1000},
+                     {"MB", 1000000}, {"GB", 1000000000}, {"TB", UINT64_C(1000000000000)}, {"", 1}};
+        for (size_t i = 0; i < countof(units); i++) {
+                size_t length = strlen(units[i].unit);
+                uint64_t count;
+                if (text.length > length && str_is(str_slice(text, text.length - length, text.length), units[i].unit) &&
+                    str_to_u64(str_trim(str_slice(text, 0, text.length - length)), &count))
+                        return !__builtin_mul_overflow(count, units[i].bytes, out_bytes);
+        }
+        return false;
+}
+
+static bool check_value(const struct config_row *row, const json_t *value, const char *file, struct err *err)
+{
+        struct str text = {json_string_value(value), json_string_length(value)};
+        uint64_t bytes;
+        int64_t duration;
+        switch (row->type) {
+        case TEXT:
+                return json_is_string(value) || fail(err, ERR_INVALID, "config", "%s: %s must be a text", file, row->path);
+        case COUNT:
+                return (json_is_integer(value) && json_integer_value(value) >= 0) ||
+                       fail(err, ERR_INVALID, "config", "%s: %s must be a whole number from 0 on", file, row->path);
+        case BYTES:
+                return (json_is_integer(value) && json_integer_value(value) >= 0) || (text.bytes && read_bytes(text, &bytes)) ||
+                       fail(err, ERR_INVALID, "config", "%s: %s must be a size such as 10GiB", file, row->path);
+        case DURATION:
+                return (text.bytes && promql_duration(text, &duration, NULL) && duration > 0) ||
+                       fail(err, ERR_INVALID, "config", "%s: %s must be a duration such as 15s, 2h or 30d", file, row->path);
+        case LIST:
+                return json_is_array(value) || fail(err, ERR_INVALID, "config", "%s: %s must be a list", file, row->path);
+        default:
+                return json_is_object(value) || json_is_array(value) ||
+                       fail(err, ERR_INVALID, "config", "%s: %s must hold keys", file, row->path);
+        }
+}
+
+static size_t common_start(const char *a, const char *b)
+{
+        size_t i = 0;
+        while (a[i] && a[i] == b[i])
+                i++;
+        return i;
+}
+
+static bool refuse_key(const char *path, const char *file, struct err *err)
+{
+        const struct config_row *nearest = &rows[0];
+        for (size_t i = 1; i < countof(rows); i++)
+                if (common_start(rows[i].path, path) > common_start(nearest->path, path))
+                        nearest = &rows[i];
+        return fail(err, ERR_INVALID, "config", "%s: there is no key %s; the nearest is %s", file, path, nearest->path);
+}
+
+/* Walks down until a row of the table is reached; all below a row is for whoever it is for. */
+static bool check_tree(const json_t *tree, const char *above, const char *file, struct err *err)
+{
+        const char *key;
+        json_t *value;
+        json_object_foreach((json_t *)tree, key, value)
+        {
+                char path[256];
+                snprintf(path, sizeof path, "%s%s%s", above, *above ? "." : "", key);
+                const struct config_row *row = NULL;
+                bool is_above = false;
+                size_t length = strlen(path);
+                for (size_t i = 0; i < countof(rows); i++) {
+                        if (strcmp(rows[i].path, path) == 0)
+                                row = &rows[i];
+                        is_above |= strncmp(rows[i].path, path, length) == 0 && rows[i].path[length] == '.';
+                }
+                if (row) {
+                        if (!check_value(row, value, file, err))
+                                return false;
+                } else if (!is_above || !json_is_object(value)) {
+                        return refuse_key(path, file, err);
+                } else if (!check_tree(value, path, file, err)) {
+                        return false;
+                }
+        }
+        return true;
+}
+
+bool config_read_file(const char *path, struct buf *out, struct err *err)
+{
+        FILE *file = fopen(path, "rb");
+        if (!file)
+                return fail_errno(err, errno, "config", "opening %s", path);
+        char piece[4096];
+        for (size_t count; (count = fread(piece, 1, sizeof piece, file));)
+                buf_append(out, piece, count);
+        fclose(file);
+        return !out->failed || fail(err, ERR_TOO_LARGE, "config", "%s is larger than %zu bytes", path, out->bytes_max);
+}
+
+bool config_load(const char *path, struct config *out_config, struct err *err)
+{
+        struct config config = {0};
+        scoped(buf_done) struct buf text = {.bytes_max = YAML_BYTES_MAX};
+        if (path && !config_read_file(path, &text, err))
+                return false;
+        config.tree = yaml_parse(buf_str(&text), path ? path : "defaults", err);
+        if (!config.tree)
+                return false;
+        if (!json_is_object(config.tree) || !check_tree(config.tree, "", path ? path : "defaults", err)) {
+                if (!json_is_object(config.tree))
+                        fail(err, ERR_INVALID, "config", "%s must hold keys, such as data: /var/lib/evenkeel", path);
+                config_done(&config);
+                return false;
+        }
+        *out_config = config;
+        return true;
+}
+
+void config_done(struct config *config)
+{
+        json_decref(config->tree);
+        config->tree = NULL;
+}
+
+static const json_t *find(const struct config *config, const char *path)
+{
+        const json_t *at = config->tree;
+        struct str rest = str_of(path), key;
+        while (at && str_cut(&rest, '.', &key))
+                at = json_object_getn(at, key.bytes, key.length);
+        return at;
+}
+
+const char *config_text(const struct config *config, const char *path)
+{
+        const json_t *value = find(config, path);
+        return value ? json_string_value(value) : row_of(path)->otherwise;
+}
+
+uint64_t config_count(const struct config *config, const char *path)
+{
+        const json_t *value = find(config, path);
+        if (json_is_integer(value))
+                return (uint64_t)json_integer_value(value);
+        uint64_t bytes = 0;
+        read_bytes(str_of(value ? json_string_value(value) : row_of(path)->otherwise), &bytes);
+        return bytes;
+}
+
+int64_t config_duration_ns(const struct config *config, const char *path)
+{
+        int64_t duration = 0;
+        promql_duration(str_of(config_text(config, path)), &duration, NULL);
+        return duration;
+}
+
+const json_t *config_tree(const struct config *config, const char *path)
+{
+        return find(config, path);
+}
+
+bool config_manual(struct buf *out)
+{
+        static const char *const types[] = {"text", "whole number", "size", "duration", "list", "keys"};
+        buf_text(out, "# Configuration\n\nEvenkeel needs no configuration file. With `evenkeel run --config evenkeel.yaml` it reads one, checks it whole, "
+                      "and refuses to start on a wrong one; `kill -HUP` reads it again, all or nothing. Levels are YAML levels: `http.listen` is "
+                      "`listen` below `http`.\n\n| key | type | default | meaning |\n|---|---|---|---|\n");
+        for (size_t i = 0; i < countof(rows); i++)
+                buf_printf(out, "| `%s` | %s | `%s` | %s |\n", rows[i].path, types[rows[i].type], rows[i].otherwise, rows[i].meaning);
+        return !out->failed;
+}

@@ -1,0 +1,33 @@
+/*
+ * config - evenkeel.yaml, checked whole before any of it is used.
+ *
+ * Every key is a row of config.def; an unknown one is an error that names the nearest known. Without a file all defaults
+ * hold. The tree is the caller's and read-only after loading.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config {
+        json_t *tree; /* as the file says; defaults are filled in by the readers below */
+};
+
+/* path NULL: no file, defaults only. */
+bool config_load(const char *path, struct config *out_config, struct err *err);
+void config_done(struct config *config);
+
+const char *config_text(const struct config *config, const char *path);
+uint64_t config_count(const struct config *config, const char *path);   /* COUNT and BYTES */
+int64_t config_duration_ns(const struct config *config, const char *path);
+const json_t *config_tree(const struct config *config, const char *path); /* LIST and OBJECT; NULL when the default holds */
+
+/* Appends a whole file (a certificate, the configuration itself), bounded by out->bytes_max. */
+bool config_read_file(const char *path, struct buf *out, struct err *err);
+
+/* docs/reference/configuration.md. */
+bool config_manual(struct buf *out);

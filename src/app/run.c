@@ -1,0 +1,385 @@
+/*
+ * run.c - the order in which the rooms come to life and go: loop first and last, then the HTTP face, then the sources.
+ *
+ * Signals: TERM and INT stop in order; HUP reads the configuration again and restarts the sources, all or nothing.
+ */
+#include "app/run.h"
+
+#include "app/config.h"
+#include "app/privileges.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "loop/command.h"
+#include "loop/loop.h"
+#include "observe/source_kinds.h"
+#include "serve/serve.h"
+#include "wire/redact.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define LISTENERS_MAX 8
+
+struct run_options {
+        const char *config_path, *data, *user;
+        const char *http[LISTENERS_MAX];
+        int http_count;
+        bool skip_damage, no_host_sources;
+        int threads;
+};
+
+struct daemon {
+        struct run_options options;
+        struct config config;
+        struct redactor *redactor;
+        struct loop *loop;
+        struct server *server;
+        struct http_options http;
+        struct http_listener listeners[LISTENERS_MAX];
+        char http_addresses[LISTENERS_MAX][64];
+        struct buf certificate, key; /* PEM, ended by NUL */
+        void *sources[64]; /* by row of the source table; NULL: not running */
+};
+
+static const char usage[] =
+        "usage: evenkeel run [--data FOLDER] [--config FILE] [--http ADDRESS:PORT]... [--threads N] [--user NAME]\n"
+        "                    [--skip-damage] [--no-sources]\n"
+        "\n"
+        "  --data FOLDER        where everything is kept (default /var/lib/evenkeel)\n"
+        "  --config FILE        evenkeel.yaml; without it nothing needs to be configured\n"
+        "  --http ADDRESS:PORT  console, API and HTTP sources (default 127.0.0.1:8400; port 0 takes a free one)\n"
+        "  --threads N          threads that own partitions of telemetry\n"
+        "  --user NAME          when started as root: become this user (default evenkeel, if there is one)\n"
+        "  --skip-damage        go on past damaged journal entries instead of stopping; what was lost is told\n"
+        "  --no-sources         listen for HTTP only: no syslog, files, journal, scraping or host metrics\n";
+
+static bool read_options(int argc, char **argv, struct run_options *out_options)
+{
+        static const struct option known[] = {
+                {"data", required_argument, NULL, 'd'},    {"config", required_argument, NULL, 'c'},
+                {"http", required_argument, NULL, 'h'},    {"threads", required_argument, NULL, 't'},
+                {"user", required_argument, NULL, 'u'},    {"skip-damage", no_argument, NULL, 's'},
+                {"no-sources", no_argument, NULL, 'n'},    {"help", no_argument, NULL, '?'},
+                {NULL, 0, NULL, 0},
+        };
+        struct run_options options = {0};
+        uint64_t threads = 0;
+        optind = 1;
+        for (int letter; (letter = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+                switch (letter) {
+                case 'd':
+                        options.data = optarg;
+                        break;
+                case 'c':
+                        options.config_path = optarg;
+                        break;
+                case 'h':
+                        if (options.http_count < LISTENERS_MAX)
+                                options.http[options.http_count++] = optarg;
+                        break;
+                case 't':
+                        if (!str_to_u64(str_of(optarg), &threads) || threads > 64)
+                                return false;
+                        break;
+                case 'u':
+                        options.user = optarg;
+                        break;
+                case 's':
+                        options.skip_damage = true;
+                        break;
+                case 'n':
+                        options.no_host_sources = true;
+                        break;
+                default:
+                        return false;
+                }
+        }
+        options.threads = (int)threads;
+        *out_options = options;
+        return optind == argc;
+}
+
+/* --- sources ------------------------------------------------------------------------------------------------------------ */
+
+static void stop_sources(struct daemon *daemon)
+{
+        for (size_t i = 0; i < source_kind_count; i++) {
+                if (daemon->sources[i])
+                        source_kinds[i].stop(daemon->sources[i]);
+                daemon->sources[i] = NULL;
+        }
+}
+
+/* A source that cannot start does not keep the others from starting: it shows as failing on the sources page. */
+static void start_sources(struct daemon *daemon)
+{
+        for (size_t i = 0; i < source_kind_count; i++) {
+                char path[64];
+                struct err err = {0};
+                const struct source_kind *kind = &source_kinds[i];
+                snprintf(path, sizeof path, "sources.%s", kind->name);
+                if (!kind->start || kind->start(loop_intake(daemon->loop), config_tree(&daemon->config, path), &daemon->sources[i], &err))
+                        continue;
+                daemon->sources[i] = NULL;
+                source_state(loop_intake(daemon->loop), str_of(kind->name), kind->name, true, "%s", err.message);
+                log_err(LOG_LEVEL_ERROR, &err);
+        }
+}
+
+/* --- HTTP --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_loopback(const char *address)
+{
+        return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 || strcmp(address, "localhost") == 0;
+}
+
+/* Once; leaves both empty when none is configured. */
+static bool read_certificate(struct daemon *daemon, struct err *err)
+{
+        const char *certificate = config_text(&daemon->config, "http.certificate"), *key = config_text(&daemon->config, "http.key");
+        if (daemon->certificate.length || !*certificate || !*key)
+                return true;
+        daemon->certificate.bytes_max = daemon->key.bytes_max = 1 << 20;
+        return config_read_file(certificate, &daemon->certificate, err) && config_read_file(key, &daemon->key, err) &&
+               ((buf_byte(&daemon->certificate, 0) && buf_byte(&daemon->key, 0)) || fail_memory(err, "run", daemon->key.length));
+}
+
+/* "127.0.0.1:8400", "[::1]:8400", "localhost:8400". */
+static bool add_listener(struct daemon *daemon, const char *text, struct err *err)
+{
+        struct http_options *http = &daemon->http;
+        struct str whole = str_of(text), host, port_text;
+        const char *colon = strrchr(text, ':');
+        uint64_t port;
+        if (!colon)
+                return fail(err, ERR_INVALID, "run", "the address %s has no port; write it as 127.0.0.1:8400", text);
+        host = str_slice(whole, 0, (size_t)(colon - text));
+        port_text = str_slice(whole, host.length + 1, whole.length);
+        if (host.length >= 2 && host.bytes[0] == '[' && host.bytes[host.length - 1] == ']')
+                host = str_slice(host, 1, host.length - 1);
+        if (!str_to_u64(port_text, &port) || port > 65535 || host.length == 0 || host.length >= sizeof daemon->http_addresses[0])
+                return fail(err, ERR_INVALID, "run", "the address %s is not understood; write it as 127.0.0.1:8400", text);
+        if (http->listener_count == LISTENERS_MAX)
+                return fail(err, ERR_TOO_LARGE, "run", "more than %d HTTP addresses", LISTENERS_MAX);
+        char *address = daemon->http_addresses[http->listener_count];
+        snprintf(address, sizeof daemon->http_addresses[0], "%.*s", STR_ARGS(host));
+        struct http_listener *listener = &daemon->listeners[http->listener_count++];
+        *listener = (struct http_listener){.address = address, .port = (uint16_t)port};
+        if (!is_loopback(address)) {
+                if (!read_certificate(daemon, err))
+                        return false;
+                listener->certificate = daemon->certificate.bytes;
+                listener->key = daemon->key.bytes;
+                if (!listener->certificate)
+                        return fail(err, ERR_INVALID, "run", "%s is reachable from other machines and needs TLS: set http.certificate and "
+                                    "http.key, or let `evenkeel listen http %s` make them", text, text);
+        }
+        return true;
+}
+
+static bool choose_listeners(struct daemon *daemon, struct err *err)
+{
+        for (int i = 0; i < daemon->options.http_count; i++)
+                if (!add_listener(daemon, daemon->options.http[i], err))
+                        return false;
+        if (daemon->options.http_count)
+                return true;
+        const json_t *listen = config_tree(&daemon->config, "http.listen");
+        if (!listen)
+                return add_listener(daemon, "127.0.0.1:8400", err);
+        size_t i;
+        json_t *address;
+        json_array_foreach(listen, i, address)
+                if (!add_listener(daemon, json_is_string(address) ? json_string_value(address) : "", err))
+                        return false;
+        return true;
+}
+
+static bool make_backup(void *context, const char *directory, struct err *err)
+{
+        struct daemon *daemon = context;
+        return loop_backup(daemon->loop, directory, err);
+}
+
+static bool start_http(struct daemon *daemon, struct err *err)
+{
+        static char state_path[4096];
+        snprintf(state_path, sizeof state_path, "%s/state.db", loop_directory(daemon->loop));
+        struct serve_context context = {
+                .clock = &clock_real, .intake = loop_intake(daemon->loop), .logs = loop_logs(daemon->loop),
+                .series = loop_series(daemon->loop), .archive = loop_archive(daemon->loop), .journal = loop_journal(daemon->loop),
+                .loop = daemon->loop, .command = loop_command, .redactor = daemon->redactor, .backup = make_backup,
+                .backup_context = daemon, .webhooks = config_tree(&daemon->config, "webhooks"),
+                .data_directory = loop_directory(daemon->loop), .state_path = state_path, .version = EVENKEEL_VERSION,
+        };
+        daemon->http.listeners = daemon->listeners;
+        return choose_listeners(daemon, err) && serve_start(&context, &daemon->http, &daemon->server, err);
+}
+
+static bool print_welcome(struct daemon *daemon, struct err *err)
+{
+        bool is_new;
+        char password[PASSWORD_ONCE_BYTES];
+        if (!serve_first_admin(daemon->server, &is_new, password, err))
+                return false;
+        const struct http_listener *first = &daemon->http.listeners[0];
+        bool is_v6 = strchr(first->address, ':') != NULL;
+        printf("\n  Evenkeel %s keeps its data in %s\n", EVENKEEL_VERSION, loop_directory(daemon->loop));
+        printf("  Console: %s://%s%s%s:%u/\n", first->certificate ? "https" : "http", is_v6 ? "[" : "", first->address, is_v6 ? "]" : "",
+               first->port);
+        if (is_new)
+                printf("  First sign-in: admin / %s   (shown once; you will be asked for a new password)\n", password);
+        printf("  Stop it with Ctrl-C.\n\n");
+        fflush(stdout);
+        sodium_memzero(password, sizeof password);
+        return true;
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------------- */
+
+static int thread_count(const struct daemon *daemon)
+{
+        int wanted = daemon->options.threads ? daemon->options.threads : (int)config_count(&daemon->config, "threads");
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+        return wanted ? wanted : processors > 2 ? (int)min_of(processors / 2, 8L) : 1;
+}
+
+static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
+{
+        const struct config *config = &daemon->config;
+        struct loop_options options = {
+                .directory = data,
+                .redactor = daemon->redactor,
+                .workers = thread_count(daemon),
+                .series_max = config_count(config, "limits.series"),
+                .intake_bytes_max = config_count(config, "limits.intake"),
+                .checkpoint_ns = config_duration_ns(config, "checkpoint.every"),
+                .checkpoint_bytes = config_count(config, "checkpoint.bytes"),
+                .retention_days = (int64_t)config_count(config, "retention.days"),
+                .retention_bytes = config_count(config, "retention.bytes"),
+                .skip_damage = daemon->options.skip_damage,
+        };
+        if (!loop_open(&options, &daemon->loop, err))
+                return false;
+        struct loop_stats stats;
+        loop_read_stats(daemon->loop, &stats);
+        if (stats.replayed_entries)
+                log_info("run", "recovered %llu journal entries in %.2f s", (unsigned long long)stats.replayed_entries,
+                         (double)stats.recovery_ns / 1e9);
+        return loop_start(daemon->loop, err);
+}
+
+static bool set_log_level(const struct config *config, struct err *err)
+{
+        static const char *const names[] = {"debug", "info", "warning", "error"};
+        const char *wanted = config_text(config, "log");
+        for (size_t i = 0; i < countof(names); i++)
+                if (strcmp(names[i], wanted) == 0) {
+                        log_set_level((enum log_level)i);
+                        return true;
+                }
+        return fail(err, ERR_INVALID, "run", "log: %s is none of debug, info, warning, error", wanted);
+}
+
+static bool start(struct daemon *daemon, struct err *err)
+{
+        const struct run_options *options = &daemon->options;
+        if (!config_load(options->config_path, &daemon->config, err) || !set_log_level(&daemon->config, err) ||
+            !redactor_create(config_tree(&daemon->config, "redact.patterns"), config_tree(&daemon->config, "redact.disable"),
+                             &daemon->redactor, err))
+                return false;
+        const char *data = options->data ? options->data : config_text(&daemon->config, "data");
+        const char *user = options->user ? options->user : config_text(&daemon->config, "user");
+        if (!privileges_drop(user, options->user != NULL, data, err) || !open_loop(daemon, data, err) || !start_http(daemon, err))
+                return false;
+        if (!options->no_host_sources)
+                start_sources(daemon);
+        return print_welcome(daemon, err);
+}
+
+static void stop(struct daemon *daemon)
+{
+        stop_sources(daemon);
+        if (daemon->loop)
+                intake_stop(loop_intake(daemon->loop));
+        serve_stop(daemon->server);
+        if (daemon->loop)
+                loop_stop(daemon->loop);
+        loop_close(daemon->loop);
+        redactor_destroy(daemon->redactor);
+        buf_done(&daemon->certificate);
+        if (daemon->key.bytes)
+                sodium_memzero(daemon->key.bytes, daemon->key.length);
+        buf_done(&daemon->key);
+        config_done(&daemon->config);
+}
+
+/* The new configuration takes the old one's place only when it is right. What needs a restart is said. */
+static void reload(struct daemon *daemon)
+{
+        struct config fresh;
+        struct err err = {0};
+        if (!config_load(daemon->options.config_path, &fresh, &err)) {
+                err_within(&err, "the configuration stays as it was");
+                log_err(LOG_LEVEL_ERROR, &err);
+                return;
+        }
+        stop_sources(daemon);
+        struct config old = daemon->config;
+        daemon->config = fresh;
+        start_sources(daemon);
+        config_done(&old);
+        log_info("run", "the sources were started again with the new configuration; all else keeps its settings until a restart");
+}
+
+static void wait_for_signals(struct daemon *daemon, int signals)
+{
+        for (struct signalfd_siginfo signal; read(signals, &signal, sizeof signal) == sizeof signal || errno == EINTR;) {
+                if (signal.ssi_signo != SIGHUP) {
+                        log_info("run", "stopping: what was accepted is being stored");
+                        return;
+                }
+                reload(daemon);
+        }
+}
+
+int run_main(int argc, char **argv)
+{
+        struct daemon *daemon = calloc(1, sizeof *daemon);
+        struct err err = {0};
+        if (!daemon || !read_options(argc, argv, &daemon->options)) {
+                fputs(usage, stderr);
+                free(daemon);
+                return 2;
+        }
+        sigset_t wanted;
+        sigemptyset(&wanted);
+        sigaddset(&wanted, SIGTERM);
+        sigaddset(&wanted, SIGINT);
+        sigaddset(&wanted, SIGHUP);
+        sigprocmask(SIG_BLOCK, &wanted, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        int signals = signalfd(-1, &wanted, SFD_CLOEXEC);
+        bool good = (sodium_init() >= 0 || fail(&err, ERR_INTERNAL, "run", "libsodium cannot start")) && start(daemon, &err);
+        if (good) {
+                sd_notify(0, "READY=1");
+                wait_for_signals(daemon, signals);
+                sd_notify(0, "STOPPING=1");
+        } else {
+                log_err(LOG_LEVEL_ERROR, &err);
+        }
+        stop(daemon);
+        close(signals);
+        free(daemon);
+        return good ? 0 : 1;
+}
