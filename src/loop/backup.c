@@ -32,7 +32,6 @@
 SCOPED_PTR(database_close, struct database)
 SCOPED_PTR(archive_close, struct archive)
 SCOPED_PTR(logs_destroy, struct logs)
-SCOPED_PTR(series_destroy, struct series_store)
 
 static void close_file(FILE **file)
 {
@@ -217,21 +216,19 @@ static bool count_row(void *context, const struct log_row *row)
         return true;
 }
 
-/* Reads every record and sample back. Archive and stores are opened over the backup itself; nothing is changed in it. */
+/* Reads every record and sample back. The archive is opened over the backup itself; nothing is changed in it. */
 static bool count_all(const char *directory, uint64_t *out_records, uint64_t *out_samples, struct err *err)
 {
         scoped_ptr(archive_close) struct archive *archive = NULL;
         scoped_ptr(logs_destroy) struct logs *logs = NULL;
-        scoped_ptr(series_destroy) struct series_store *series = NULL;
-        if (!archive_open(disk_real(), directory, NULL, &archive, err) || !logs_create(archive, &logs, err) ||
-            !series_create(archive, 1, &series, err))
+        if (!archive_open(disk_real(), directory, NULL, &archive, err) || !logs_create(archive, &logs, err))
                 return false;
         struct log_select all_logs = {.start_ns = INT64_MIN, .end_ns = INT64_MAX};
         struct log_select_stats log_stats;
         *out_records = *out_samples = 0;
         if (!logs_select(logs, &all_logs, count_row, out_records, &log_stats, err))
                 return false;
-        return series_count(series, out_samples, err);
+        return series_count(archive, out_samples, err);
 }
 
 bool loop_verify_backup(const char *directory, json_t **out_report, struct err *err)

@@ -70,5 +70,5 @@ struct series_stats {
                  blocks_damaged; /* met by selects, which skipped them */
 };
 /* Samples stored in sealed blocks, counted by decoding every one; for the proof of a backup. */
-bool series_count(struct series_store *store, uint64_t *out_samples, struct err *err);
+bool series_count(struct archive *archive, uint64_t *out_samples, struct err *err);
 void series_read_stats(struct series_store *store, struct series_stats *out_stats);

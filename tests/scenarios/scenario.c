@@ -1,0 +1,456 @@
+/*
+ * scenario - tells the stories of tests/scenarios/ on a virtual clock, in process, on a disk that forgets what was not synced.
+ *
+ *      scenario [--workers N] [--seed N] [--dump] FILE.loop...
+ *
+ * A line is WHEN VERB REST; # begins a comment. WHEN is `at 30s` (once), `by 2m` (true at some time until then) or `never`
+ * (at no time); times count from the start, which is 2026-01-01 00:00 UTC.
+ *
+ *      at T  send log HOST SERVICE TEXT             one syslog message
+ *      at T  send metric SERIES V1 V2 ... [every D]  Prometheus text, one value each D (10s when not said)
+ *      at T  order VERB JSON                         a command, as a person gives it
+ *      by T  expect logs N QUERY                     the query finds N records
+ *      by T  expect query EXPRESSION = VALUE         the instant query gives this one value (or: none)
+ *      by T  expect source NAME records N | silent | alive
+ *      by T  expect refused                          the last send or order was refused
+ *      at T  restart | crash                         in order; or as when the power fails
+ *      at T  break disk full | disk readonly | sync SITE ...  and  heal
+ *      at T  clock -1h                               the wall clock is set back (or forward)
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "loop/command.h"
+#include "loop/loop.h"
+#include "model/batch.h"
+#include "observe/intake.h"
+#include "observe/source.h"
+#include "query/logql.h"
+#include "query/promql.h"
+#include "store/disk_forgetful.h"
+#include "store/logs.h"
+#include "store/series.h"
+#include "store/vfs.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define START_NS INT64_C(1767225600000000000)
+#define TURN_NS (100 * NS_PER_MS)
+#define LINES_MAX 4000
+#define FOLDER "/data"
+
+enum when { AT, BY, NEVER };
+
+struct line {
+        int number;
+        enum when when;
+        int64_t time_ns; /* from the start */
+        struct str verb, rest;
+        bool is_done;
+};
+
+struct story {
+        const char *path;
+        struct arena arena;
+        struct line lines[LINES_MAX];
+        size_t count;
+        struct clock clock;
+        int64_t shift_ns; /* of the wall clock, by `clock` */
+        struct disk *disk;
+        struct loop *loop;
+        int workers;
+        uint64_t seed, sent;
+        bool was_refused;
+        struct err err; /* of the last refusal */
+};
+
+static _Noreturn void stop(const struct story *story, const struct line *line, const char *why)
+{
+        printf("%s:%d: %s\n", story->path, line ? line->number : 0, why);
+        exit(1);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------------ */
+
+static struct str word(struct str *rest)
+{
+        *rest = str_trim(*rest);
+        struct str head = {0};
+        if (rest->length)
+                str_cut(rest, ' ', &head);
+        *rest = rest->bytes ? str_trim(*rest) : STR("");
+        return head;
+}
+
+static int64_t duration(const struct story *story, const struct line *line, struct str text)
+{
+        bool negative = text.length && text.bytes[0] == '-';
+        int64_t ns = 0;
+        struct err err = {0};
+        if (!str_is(text, "0s") && !promql_duration(negative ? str_slice(text, 1, text.length) : text, &ns, &err))
+                stop(story, line, err.message);
+        return negative ? -ns : ns;
+}
+
+static struct line *add_line(struct story *story, int number)
+{
+        if (story->count == LINES_MAX)
+                stop(story, NULL, "too many lines");
+        struct line *line = &story->lines[story->count++];
+        *line = (struct line){.number = number};
+        return line;
+}
+
+/* `send metric S v1 v2 every D` becomes a line for each value. */
+static void spread_metric(struct story *story, const struct line *whole)
+{
+        struct str rest = whole->rest, values[512], every = STR("10s");
+        word(&rest); /* "metric" */
+        struct str series = word(&rest);
+        size_t count = 0;
+        while (rest.length && count < countof(values)) {
+                struct str one = word(&rest);
+                if (str_is(one, "every"))
+                        every = word(&rest);
+                else
+                        values[count++] = one;
+        }
+        int64_t step_ns = duration(story, whole, every);
+        for (size_t i = 0; i < count; i++) {
+                struct line *line = add_line(story, whole->number);
+                line->when = AT;
+                line->time_ns = whole->time_ns + (int64_t)i * step_ns;
+                line->verb = STR("send-metric");
+                line->rest = arena_printf(&story->arena, "%.*s %.*s", STR_ARGS(series), STR_ARGS(values[i]));
+        }
+}
+
+static void read_line(struct story *story, int number, struct str text)
+{
+        text = str_trim(text);
+        if (!text.length || text.bytes[0] == '#')
+                return;
+        struct line line = {.number = number};
+        struct str when = word(&text);
+        line.when = str_is(when, "by") ? BY : str_is(when, "never") ? NEVER : AT;
+        if (line.when == AT && !str_is(when, "at"))
+                stop(story, &line, "a line begins with at, by or never");
+        if (line.when != NEVER)
+                line.time_ns = duration(story, &line, word(&text));
+        line.verb = word(&text);
+        line.rest = text;
+        if (str_is(line.verb, "send") && str_starts_with(line.rest, STR("metric ")))
+                spread_metric(story, &line);
+        else
+                *add_line(story, number) = line;
+}
+
+static void read_story(struct story *story)
+{
+        FILE *file = fopen(story->path, "r");
+        if (!file)
+                stop(story, NULL, "cannot be opened");
+        char text[4096];
+        for (int number = 1; fgets(text, sizeof text, file); number++)
+                read_line(story, number, arena_str(&story->arena, str_of(text)));
+        fclose(file);
+}
+
+/* --- doing -------------------------------------------------------------------------------------------------------------- */
+
+static void open_loop(struct story *story)
+{
+        struct loop_options options = {.directory = FOLDER, .disk = story->disk, .vfs = "scenario", .clock = &story->clock,
+                                       .workers = story->workers};
+        if (!loop_open(&options, &story->loop, &story->err))
+                stop(story, NULL, story->err.message);
+}
+
+static void offer(struct story *story, uint16_t format, const char *source, struct str bytes)
+{
+        struct batch *batch = batch_create(format, str_of(source), &story->err);
+        batch->bytes = arena_str(&batch->arena, bytes);
+        batch->received_ns = clock_now_ns(&story->clock);
+        story->was_refused = !intake_offer(loop_intake(story->loop), batch, NULL, NULL, &story->err);
+}
+
+static void send_log(struct story *story, struct str rest)
+{
+        struct str host = word(&rest), service = word(&rest);
+        char time[CLOCK_RFC3339_BYTES];
+        clock_rfc3339(clock_now_ns(&story->clock), 3, time);
+        offer(story, SOURCE_SYSLOG, "syslog", arena_printf(&story->arena, "<14>1 %s %.*s %.*s - - - %.*s\n", time, STR_ARGS(host),
+                                                           STR_ARGS(service), STR_ARGS(rest)));
+}
+
+static void do_send(struct story *story, const struct line *line)
+{
+        struct str rest = line->rest, what = word(&rest);
+        if (!str_is(what, "log"))
+                stop(story, line, "send log HOST SERVICE TEXT, or send metric SERIES VALUE...");
+        send_log(story, rest);
+}
+
+static void do_send_metric(struct story *story, const struct line *line)
+{
+        offer(story, SOURCE_SCRAPE, "scrape", arena_printf(&story->arena, "%.*s\n", STR_ARGS(line->rest)));
+}
+
+static void do_order(struct story *story, const struct line *line)
+{
+        struct str rest = line->rest, verb = word(&rest);
+        json_t *arguments = json_parse(rest.length ? rest : STR("{}"), &story->err), *result = NULL;
+        if (!arguments)
+                stop(story, line, story->err.message);
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", STR_ARGS(verb));
+        story->was_refused = !loop_command(story->loop, name, arguments, "scenario", &result, &story->err);
+        json_decref(result);
+}
+
+static void do_restart(struct story *story, const struct line *line)
+{
+        (void)line;
+        loop_stop(story->loop);
+        loop_close(story->loop);
+        open_loop(story);
+}
+
+static void do_crash(struct story *story, const struct line *line)
+{
+        (void)line;
+        disk_crash(story->disk, story->seed++); /* files that are open fail from here on, so closing writes nothing more */
+        loop_close(story->loop);
+        open_loop(story);
+}
+
+static void do_break(struct story *story, const struct line *line)
+{
+        struct str rest = line->rest, what = word(&rest);
+        if (str_is(what, "disk") && str_is(rest, "full"))
+                disk_set_bytes_max(story->disk, 1);
+        else if (str_is(what, "disk") && str_is(rest, "readonly"))
+                disk_set_read_only(story->disk, true);
+        else
+                stop(story, line, "break disk full, or break disk readonly");
+}
+
+static void do_heal(struct story *story, const struct line *line)
+{
+        (void)line;
+        disk_set_bytes_max(story->disk, 0);
+        disk_set_read_only(story->disk, false);
+}
+
+static void do_clock(struct story *story, const struct line *line)
+{
+        int64_t by_ns = duration(story, line, line->rest);
+        story->shift_ns += by_ns;
+        clock_advance(&story->clock, by_ns);
+}
+
+/* --- expecting ---------------------------------------------------------------------------------------------------------- */
+
+static bool count_row(void *context, const struct log_row *row)
+{
+        (void)row;
+        ++*(uint64_t *)context;
+        return true;
+}
+
+static bool expect_logs(struct story *story, const struct line *line, struct str rest)
+{
+        uint64_t wanted, found = 0;
+        if (!str_to_u64(word(&rest), &wanted))
+                stop(story, line, "expect logs N QUERY");
+        struct log_select select = {0};
+        struct log_select_stats stats;
+        if (!logql_parse(rest, &story->arena, &select, &story->err))
+                stop(story, line, story->err.message);
+        select.start_ns = INT64_MIN;
+        select.end_ns = INT64_MAX;
+        bool good = logs_select(loop_logs(story->loop), &select, count_row, &found, &stats, &story->err);
+        logql_done(&select);
+        if (!good)
+                stop(story, line, story->err.message);
+        return found == wanted;
+}
+
+static bool expect_query(struct story *story, const struct line *line, struct str rest)
+{
+        size_t at = rest.length;
+        while (at > 0 && rest.bytes[at - 1] != '=')
+                at--;
+        if (!at)
+                stop(story, line, "expect query EXPRESSION = VALUE");
+        struct str expression = str_trim(str_slice(rest, 0, at - 1)), value = str_trim(str_slice(rest, at, rest.length));
+        struct promql_source source = promql_store_source(loop_series(story->loop));
+        int64_t now_ns = clock_now_ns(&story->clock);
+        struct promql_options options = {.start_ns = now_ns, .end_ns = now_ns};
+        struct promql_result result;
+        if (!promql_query(expression, &source, &options, &story->arena, &result, &story->err))
+                stop(story, line, story->err.message);
+        if (str_is(value, "none"))
+                return result.type == PROMQL_VECTOR && result.set.count == 0;
+        double wanted, found;
+        if (!str_to_double(value, &wanted))
+                stop(story, line, "the value is no number");
+        if (result.type == PROMQL_VECTOR && result.set.count != 1)
+                return false;
+        found = result.type == PROMQL_SCALAR ? result.scalar : result.set.items[0].values[0];
+        return fabs(found - wanted) <= 1e-9 * fmax(1, fabs(wanted));
+}
+
+static bool expect_source(struct story *story, const struct line *line, struct str rest)
+{
+        static struct source_counters sources[SOURCES_MAX];
+        size_t count = intake_list_sources(loop_intake(story->loop), sources, SOURCES_MAX);
+        struct str name = word(&rest), what = word(&rest);
+        uint64_t wanted = 0;
+        for (size_t i = 0; i < count; i++) {
+                if (!str_is(name, sources[i].name))
+                        continue;
+                if (str_is(what, "silent"))
+                        return sources[i].silent;
+                if (str_is(what, "alive"))
+                        return !sources[i].silent;
+                if (str_is(what, "records") && str_to_u64(rest, &wanted))
+                        return sources[i].records == wanted;
+                stop(story, line, "expect source NAME records N, silent or alive");
+        }
+        return false;
+}
+
+static bool holds(struct story *story, const struct line *line)
+{
+        struct str rest = line->rest, what = word(&rest);
+        if (str_is(what, "logs"))
+                return expect_logs(story, line, rest);
+        if (str_is(what, "query"))
+                return expect_query(story, line, rest);
+        if (str_is(what, "source"))
+                return expect_source(story, line, rest);
+        if (str_is(what, "refused"))
+                return story->was_refused;
+        if (str_is(what, "accepted"))
+                return !story->was_refused;
+        stop(story, line, "expect logs, query, source, refused or accepted");
+}
+
+/* --- telling ------------------------------------------------------------------------------------------------------------ */
+
+static const struct {
+        const char *verb;
+        void (*act)(struct story *story, const struct line *line);
+} acts[] = {
+        {"send", do_send},   {"send-metric", do_send_metric}, {"order", do_order}, {"restart", do_restart},
+        {"crash", do_crash}, {"break", do_break},             {"heal", do_heal},   {"clock", do_clock},
+};
+
+static void run_act(struct story *story, struct line *line)
+{
+        line->is_done = true;
+        for (size_t i = 0; i < countof(acts); i++)
+                if (str_is(line->verb, acts[i].verb)) {
+                        acts[i].act(story, line);
+                        return;
+                }
+        stop(story, line, "there is no such verb");
+}
+
+static void check(struct story *story, struct line *line, int64_t time_ns)
+{
+        bool true_now = holds(story, line);
+        if (line->when == NEVER && true_now)
+                stop(story, line, "this should never be true, and is");
+        if (line->when == NEVER)
+                return;
+        if (true_now)
+                line->is_done = true;
+        else if (line->when == AT || time_ns >= line->time_ns)
+                stop(story, line, "this is not true in time");
+}
+
+static void run_story(struct story *story)
+{
+        int64_t end_ns = 0;
+        for (size_t i = 0; i < story->count; i++)
+                end_ns = max_of(end_ns, story->lines[i].time_ns);
+        for (int64_t time_ns = 0; time_ns <= end_ns; time_ns += TURN_NS) {
+                for (size_t i = 0; i < story->count; i++) {
+                        struct line *line = &story->lines[i];
+                        bool is_expectation = str_is(line->verb, "expect");
+                        if (!line->is_done && !is_expectation && line->time_ns <= time_ns)
+                                run_act(story, line);
+                        else if (!line->is_done && is_expectation && (line->when != AT || line->time_ns <= time_ns))
+                                check(story, line, time_ns);
+                }
+                loop_turn(story->loop);
+                clock_advance(&story->clock, TURN_NS);
+        }
+}
+
+static bool dump_block(void *context, const struct block *block, struct err *err)
+{
+        (void)context, (void)err;
+        printf("block %d %u %" PRIu64 " %" PRIu64 " items %016" PRIx64 " %016" PRIx64 "\n", block->kind, block->partition, block->first_item,
+               block->items, hash64(block->index), hash64(block->body));
+        return true;
+}
+
+/* Every block's hash, for comparing runs with different numbers of workers byte for byte. */
+static void dump(struct story *story)
+{
+        loop_stop(story->loop);
+        for (int kind = BLOCK_LOGS; kind <= BLOCK_METRICS; kind++) {
+                struct archive_range range = {.kind = (enum block_kind)kind, .start_ns = INT64_MIN, .end_ns = INT64_MAX};
+                if (!archive_visit(loop_archive(story->loop), &range, NULL, dump_block, NULL, &story->err))
+                        stop(story, NULL, story->err.message);
+        }
+}
+
+static void tell(const char *path, int workers, uint64_t seed, bool is_dump)
+{
+        struct story *story = calloc(1, sizeof *story);
+        *story = (struct story){.path = path, .workers = workers, .seed = seed};
+        arena_init(&story->arena, 0);
+        clock_init_virtual(&story->clock, START_NS);
+        story->disk = disk_forgetful_create();
+        if (!story->disk || !vfs_register("scenario", story->disk, &story->err))
+                stop(story, NULL, story->err.message);
+        read_story(story);
+        open_loop(story);
+        run_story(story);
+        if (is_dump)
+                dump(story);
+        loop_close(story->loop);
+        vfs_unregister("scenario");
+        disk_forgetful_destroy(story->disk);
+        printf("%s: as told\n", path);
+        arena_done(&story->arena);
+        free(story);
+}
+
+int main(int argc, char **argv)
+{
+        uint64_t workers = 1, seed = 1;
+        bool is_dump = false;
+        log_set_level(LOG_LEVEL_ERROR);
+        for (int i = 1; i < argc; i++) {
+                if (strcmp(argv[i], "--workers") == 0 && i + 1 < argc)
+                        str_to_u64(str_of(argv[++i]), &workers);
+                else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+                        str_to_u64(str_of(argv[++i]), &seed);
+                else if (strcmp(argv[i], "--dump") == 0)
+                        is_dump = true;
+                else
+                        tell(argv[i], (int)workers, seed, is_dump);
+        }
+        return 0;
+}
