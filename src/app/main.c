@@ -1,5 +1,6 @@
 /* main - hands the first word of the command line to whoever answers it: `run` is the daemon, all else is cli/. */
 #include "app/config.h"
+#include "app/listen.h"
 #include "app/run.h"
 #include "cli/cli.h"
 
@@ -18,6 +19,8 @@ int main(int argc, char **argv)
 {
         if (argc > 1 && strcmp(argv[1], "run") == 0)
                 return run_main(argc - 1, argv + 1);
+        if (argc > 1 && strcmp(argv[1], "listen") == 0)
+                return listen_main(argc - 1, argv + 1);
         if (argc == 3 && strcmp(argv[1], "manual") == 0 && strcmp(argv[2], "configuration") == 0)
                 return print_configuration_manual();
         return cli_run(argc, argv);

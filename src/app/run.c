@@ -6,6 +6,7 @@
 #include "app/run.h"
 
 #include "app/config.h"
+#include "app/listen.h"
 #include "app/privileges.h"
 #include "base/buf.h"
 #include "base/json.h"
@@ -40,6 +41,7 @@ struct run_options {
 
 struct daemon {
         struct run_options options;
+        const char *data;
         struct config config;
         struct redactor *redactor;
         struct loop *loop;
@@ -294,13 +296,18 @@ static bool set_log_level(const struct config *config, struct err *err)
 static bool start(struct daemon *daemon, struct err *err)
 {
         const struct run_options *options = &daemon->options;
-        if (!config_load(options->config_path, &daemon->config, err) || !set_log_level(&daemon->config, err) ||
+        if (!config_load(options->config_path, &daemon->config, err))
+                return false;
+        daemon->data = options->data ? options->data : strdup(config_text(&daemon->config, "data"));
+        if (!daemon->data)
+                return fail_memory(err, "run", sizeof *daemon);
+        if (!listen_merge(&daemon->config, daemon->data, err) || !set_log_level(&daemon->config, err) ||
             !redactor_create(config_tree(&daemon->config, "redact.patterns"), config_tree(&daemon->config, "redact.disable"),
                              &daemon->redactor, err))
                 return false;
-        const char *data = options->data ? options->data : config_text(&daemon->config, "data");
         const char *user = options->user ? options->user : config_text(&daemon->config, "user");
-        if (!privileges_drop(user, options->user != NULL, data, err) || !open_loop(daemon, data, err) || !start_http(daemon, err))
+        if (!privileges_drop(user, options->user != NULL, daemon->data, err) || !open_loop(daemon, daemon->data, err) ||
+            !listen_write_pid(daemon->data, err) || !start_http(daemon, err))
                 return false;
         if (!options->no_host_sources)
                 start_sources(daemon);
@@ -315,6 +322,8 @@ static void stop(struct daemon *daemon)
         serve_stop(daemon->server);
         if (daemon->loop)
                 loop_stop(daemon->loop);
+        if (daemon->loop)
+                listen_remove_pid(daemon->data);
         loop_close(daemon->loop);
         redactor_destroy(daemon->redactor);
         buf_done(&daemon->certificate);
@@ -324,22 +333,50 @@ static void stop(struct daemon *daemon)
         config_done(&daemon->config);
 }
 
-/* The new configuration takes the old one's place only when it is right. What needs a restart is said. */
+static void stop_http(struct daemon *daemon)
+{
+        serve_stop(daemon->server);
+        daemon->server = NULL;
+        daemon->http.listener_count = 0;
+        buf_clear(&daemon->certificate);
+        buf_clear(&daemon->key);
+}
+
+static bool begin_service(struct daemon *daemon, struct err *err)
+{
+        if (!start_http(daemon, err))
+                return false;
+        if (!daemon->options.no_host_sources)
+                start_sources(daemon);
+        return true;
+}
+
+/* All or nothing: when the new configuration is wrong, or its addresses cannot be opened, the old one goes on. */
 static void reload(struct daemon *daemon)
 {
-        struct config fresh;
+        struct config fresh = {0}, old = daemon->config;
         struct err err = {0};
-        if (!config_load(daemon->options.config_path, &fresh, &err)) {
+        if (!config_load(daemon->options.config_path, &fresh, &err) || !listen_merge(&fresh, daemon->data, &err)) {
                 err_within(&err, "the configuration stays as it was");
                 log_err(LOG_LEVEL_ERROR, &err);
+                config_done(&fresh);
                 return;
         }
         stop_sources(daemon);
-        struct config old = daemon->config;
+        stop_http(daemon);
         daemon->config = fresh;
-        start_sources(daemon);
-        config_done(&old);
-        log_info("run", "the sources were started again with the new configuration; all else keeps its settings until a restart");
+        if (begin_service(daemon, &err)) {
+                config_done(&old);
+                log_info("run", "sources and HTTP addresses follow the new configuration; all else keeps its settings until a restart");
+                return;
+        }
+        err_within(&err, "the configuration stays as it was");
+        log_err(LOG_LEVEL_ERROR, &err);
+        stop_http(daemon);
+        daemon->config = old;
+        config_done(&fresh);
+        if (!begin_service(daemon, &err))
+                log_err(LOG_LEVEL_ERROR, &err);
 }
 
 static void wait_for_signals(struct daemon *daemon, int signals)

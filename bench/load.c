@@ -1,0 +1,279 @@
+/*
+ * load - makes and sends the telemetry that the comparisons use, faster than any receiver takes it.
+ *
+ *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 apps
+ *      load syslog PORT FILE                  the file over one TCP connection to 127.0.0.1
+ *      load remote-write PORT PATH SERIES SAMPLES   SAMPLES of each series, 10,000 samples a request, one connection
+ *
+ * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles; 15 s apart, ending now;
+ * six labels of about 144 bytes. The same numbers every time. Prints seconds and how much went out.
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <snappy-c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SAMPLES_A_REQUEST 10000
+#define STEP_MS 15000
+
+static _Noreturn void stop(const char *why)
+{
+        perror(why);
+        exit(1);
+}
+
+static int connect_to(const char *port)
+{
+        uint64_t number = 0;
+        str_to_u64(str_of(port), &number);
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)number), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int socket_number = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+        if (connect(socket_number, (struct sockaddr *)&address, sizeof address) != 0)
+                stop("connecting");
+        setsockopt(socket_number, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return socket_number;
+}
+
+static void send_all(int to, const char *bytes, size_t count)
+{
+        while (count) {
+                ssize_t sent = send(to, bytes, count < 131072 ? count : 131072, MSG_NOSIGNAL);
+                if (sent <= 0)
+                        stop("sending");
+                bytes += sent;
+                count -= (size_t)sent;
+        }
+}
+
+static void read_file(const char *path, struct buf *out)
+{
+        FILE *file = fopen(path, "rb");
+        if (!file)
+                stop(path);
+        char piece[65536];
+        for (size_t count; (count = fread(piece, 1, sizeof piece, file));)
+                if (!buf_append(out, piece, count))
+                        stop("memory");
+        fclose(file);
+}
+
+/* --- lines ---------------------------------------------------------------------------------------------------------------- */
+
+static void header(struct buf *out, struct rng *rng, uint64_t line)
+{
+        static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+        time_t now = time(NULL) - 3600 + (time_t)(line / 2000);
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        unsigned host = (unsigned)rng_below(rng, 64), app = (unsigned)rng_below(rng, 32), pid = 1000 + (unsigned)rng_below(rng, 9000);
+        if (line % 2)
+                buf_printf(out, "<%u>1 %04d-%02d-%02dT%02d:%02d:%02d.%03uZ node%02u.example.net app%02u %u - - ", 8 + (unsigned)rng_below(rng, 180),
+                           tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)rng_below(rng, 1000), host, app, pid);
+        else
+                buf_printf(out, "<%u>%s %2d %02d:%02d:%02d node%02u app%02u[%u]: ", 8 + (unsigned)rng_below(rng, 180), months[tm.tm_mon], tm.tm_mday,
+                           tm.tm_hour, tm.tm_min, tm.tm_sec, host, app, pid);
+}
+
+static void body(struct buf *out, struct rng *rng, struct str line, bool mutate)
+{
+        buf_add(out, line);
+        if (mutate)
+                for (size_t i = out->length - line.length; i < out->length; i++)
+                        if (out->bytes[i] >= '0' && out->bytes[i] <= '9' && rng_u64(rng) % 2)
+                                out->bytes[i] = (char)('0' + rng_below(rng, 10));
+        buf_byte(out, '\n');
+}
+
+static int make_mix(int argc, char **argv)
+{
+        struct { struct buf text; struct str rest; } files[32] = {0};
+        int count = 0;
+        for (; count < argc && count < 32 && strcmp(argv[count], "--") != 0; count++)
+                read_file(argv[count], &files[count].text);
+        uint64_t lines;
+        if (count + 3 != argc || !str_to_u64(str_of(argv[count + 1]), &lines))
+                return 2;
+        FILE *out_file = fopen(argv[count + 2], "wb");
+        if (!out_file)
+                stop(argv[count + 2]);
+        struct rng rng = {1};
+        struct buf out = {0};
+        for (uint64_t i = 0; i < lines; i++) {
+                int which = (int)(i % (uint64_t)count);
+                struct str line;
+                if (!files[which].rest.length)
+                        files[which].rest = buf_str(&files[which].text);
+                str_cut(&files[which].rest, '\n', &line);
+                if (line.length && line.bytes[line.length - 1] == '\r')
+                        line.length--;
+                header(&out, &rng, i);
+                body(&out, &rng, line, i >= 2000 * (uint64_t)count);
+                if (out.length > 1 << 20) {
+                        fwrite(out.bytes, 1, out.length, out_file);
+                        buf_clear(&out);
+                }
+        }
+        fwrite(out.bytes, 1, out.length, out_file);
+        return fclose(out_file);
+}
+
+static int send_file(const char *port, const char *path)
+{
+        struct buf text = {0};
+        read_file(path, &text);
+        int to = connect_to(port);
+        int64_t start = clock_monotonic_ns(&clock_real);
+        send_all(to, text.bytes, text.length);
+        shutdown(to, SHUT_WR);
+        char byte;
+        while (read(to, &byte, 1) > 0)
+                ;
+        printf("%.3f s, %zu bytes\n", (double)(clock_monotonic_ns(&clock_real) - start) / 1e9, text.length);
+        return 0;
+}
+
+/* --- samples -------------------------------------------------------------------------------------------------------------- */
+
+struct walk {
+        double value;
+        int kind;
+};
+
+static double next_value(struct walk *walk, struct rng *rng)
+{
+        switch (walk->kind) {
+        case 0:
+                return walk->value += (double)rng_below(rng, 1000);
+        case 1:
+                return walk->value = (double)(int64_t)(walk->value * 100 + (double)rng_below(rng, 201) - 100) / 100;
+        case 2:
+                return walk->value;
+        default:
+                return rng_unit(rng) * 1e6;
+        }
+}
+
+static void put_field(struct buf *out, unsigned number, struct str bytes)
+{
+        buf_varint(out, number << 3 | 2);
+        buf_varint(out, bytes.length);
+        buf_add(out, bytes);
+}
+
+static void put_label(struct buf *out, const char *name, const char *value)
+{
+        struct buf label = {0};
+        put_field(&label, 1, str_of(name));
+        put_field(&label, 2, str_of(value));
+        put_field(out, 1, buf_str(&label));
+        buf_done(&label);
+}
+
+static void put_labels(struct buf *out, uint64_t series)
+{
+        char name[64], instance[64], path[64];
+        snprintf(name, sizeof name, "bench_metric_%03u_total", (unsigned)(series % 200));
+        snprintf(instance, sizeof instance, "node%04u.example.net:9100", (unsigned)(series / 200));
+        snprintf(path, sizeof path, "/srv/volume%02u/data", (unsigned)(series % 17));
+        put_label(out, "__name__", name);
+        put_label(out, "datacenter", "frankfurt-1");
+        put_label(out, "environment", "production");
+        put_label(out, "instance", instance);
+        put_label(out, "job", "bench-node");
+        put_label(out, "path", path);
+}
+
+static void put_sample(struct buf *out, double value, int64_t time_ms)
+{
+        char sample[32];
+        struct buf at = {.bytes = sample, .capacity = sizeof sample};
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        buf_u8(&at, 0x09);
+        buf_u64(&at, bits);
+        buf_u8(&at, 0x10);
+        buf_varint(&at, (uint64_t)time_ms);
+        put_field(out, 2, buf_str(&at));
+}
+
+static void post(int to, const char *path, struct buf *request, struct buf *packed)
+{
+        size_t length = snappy_max_compressed_length(request->length);
+        buf_clear(packed);
+        if (!buf_reserve(packed, length) || snappy_compress(request->bytes, request->length, packed->bytes, &length) != SNAPPY_OK)
+                stop("packing");
+        char head[512];
+        int head_length = snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\n"
+                                   "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: %zu\r\n\r\n", path, length);
+        for (;;) {
+                send_all(to, head, (size_t)head_length);
+                send_all(to, packed->bytes, length);
+                char answer[4096];
+                ssize_t got = recv(to, answer, sizeof answer - 1, 0);
+                if (got <= 0)
+                        stop("answer");
+                answer[got] = 0;
+                if (strncmp(answer, "HTTP/1.1 2", 10) == 0)
+                        return;
+                if (strncmp(answer, "HTTP/1.1 429", 12) != 0) {
+                        fprintf(stderr, "%s\n", answer);
+                        exit(1);
+                }
+                usleep(20000);
+        }
+}
+
+static int send_samples(const char *port, const char *path, uint64_t series, uint64_t samples)
+{
+        struct walk *walks = calloc(series, sizeof *walks);
+        struct rng rng = {7};
+        for (uint64_t i = 0; i < series; i++)
+                walks[i] = (struct walk){(double)rng_below(&rng, 100000) / (i % 10 == 4 ? 100 : 1), i % 10 < 4 ? 0 : i % 10 < 7 ? 1 : i % 10 < 9 ? 2 : 3};
+        int to = connect_to(port);
+        struct buf request = {0}, packed = {0}, *labels = calloc(series, sizeof *labels);
+        for (uint64_t i = 0; i < series; i++)
+                put_labels(&labels[i], i);
+        int64_t first_ms = clock_now_ns(&clock_real) / NS_PER_MS - (int64_t)samples * STEP_MS, start = clock_monotonic_ns(&clock_real);
+        uint64_t in_request = 0;
+        for (uint64_t step = 0; step < samples; step++)
+                for (uint64_t i = 0; i < series; i++) {
+                        struct buf one = {0};
+                        buf_add(&one, buf_str(&labels[i]));
+                        put_sample(&one, next_value(&walks[i], &rng), first_ms + (int64_t)step * STEP_MS);
+                        put_field(&request, 1, buf_str(&one));
+                        buf_done(&one);
+                        if (++in_request == SAMPLES_A_REQUEST) {
+                                post(to, path, &request, &packed);
+                                buf_clear(&request);
+                                in_request = 0;
+                        }
+                }
+        if (in_request)
+                post(to, path, &request, &packed);
+        printf("%.3f s, %llu samples\n", (double)(clock_monotonic_ns(&clock_real) - start) / 1e9, (unsigned long long)(series * samples));
+        return 0;
+}
+
+int main(int argc, char **argv)
+{
+        uint64_t series, samples;
+        if (argc > 2 && strcmp(argv[1], "mix") == 0)
+                return make_mix(argc - 2, argv + 2);
+        if (argc == 4 && strcmp(argv[1], "syslog") == 0)
+                return send_file(argv[2], argv[3]);
+        if (argc == 6 && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
+                return send_samples(argv[2], argv[3], series, samples);
+        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES\n");
+        return 2;
+}
