@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "loop/command.h"
 #include "loop/loop.h"
+#include "observe/intake.h"
 #include "observe/source_kinds.h"
 #include "serve/serve.h"
 #include "wire/redact.h"
@@ -209,8 +210,7 @@ static bool choose_listeners(struct daemon *daemon, struct err *err)
 
 static bool make_backup(void *context, const char *directory, struct err *err)
 {
-        struct daemon *daemon = context;
-        return loop_backup(daemon->loop, directory, err);
+        return loop_backup(context, directory, err);
 }
 
 static bool start_http(struct daemon *daemon, struct err *err)
@@ -221,7 +221,7 @@ static bool start_http(struct daemon *daemon, struct err *err)
                 .clock = &clock_real, .intake = loop_intake(daemon->loop), .logs = loop_logs(daemon->loop),
                 .series = loop_series(daemon->loop), .archive = loop_archive(daemon->loop), .journal = loop_journal(daemon->loop),
                 .loop = daemon->loop, .command = loop_command, .redactor = daemon->redactor, .backup = make_backup,
-                .backup_context = daemon, .webhooks = config_tree(&daemon->config, "webhooks"),
+                .backup_context = daemon->loop, .webhooks = config_tree(&daemon->config, "webhooks"),
                 .data_directory = loop_directory(daemon->loop), .state_path = state_path, .version = EVENKEEL_VERSION,
         };
         daemon->http.listeners = daemon->listeners;

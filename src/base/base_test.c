@@ -132,6 +132,8 @@ static void yaml_becomes_a_tree_and_aliases_are_refused(void **state)
         assert_null(yaml_parse(STR("a: &x 1\nb: *x\n"), "t.yaml", &err));
         assert_string_equal(err.message, "t.yaml, line 1, column 4: anchors are not allowed; write the value out");
         assert_null(yaml_parse(STR("a: 1\na: 2\n"), "t.yaml", &err));
+        scoped_ptr(json_decref) json_t *nothing = yaml_parse((struct str){0}, "t.yaml", &err);
+        assert_true(json_is_object(nothing) && json_object_size(nothing) == 0);
 }
 
 static void any_bytes_become_a_json_string(void **state)

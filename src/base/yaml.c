@@ -171,7 +171,7 @@ json_t *yaml_parse(struct str text, const char *name, struct err *err)
                 fail_memory(err, "yaml", sizeof reading.parser);
                 return NULL;
         }
-        yaml_parser_set_input_string(&reading.parser, (const unsigned char *)text.bytes, text.length);
+        yaml_parser_set_input_string(&reading.parser, (const unsigned char *)(text.bytes ? text.bytes : ""), text.length);
         json_t *root = document(&reading);
         yaml_parser_delete(&reading.parser);
         return root;
