@@ -296,6 +296,21 @@ void archive_close(struct archive *archive)
         free(archive);
 }
 
+/* A day's times cover its waiting blocks too once the day has a file: such a block may be of series that an older block
+ * brought, and whoever asks for its times must be led to the file that knows them. Holds the lock. */
+static void widen(struct day *day, const struct block *block)
+{
+        day->summary.time_min_ns = min_of(day->summary.time_min_ns, block->time_min_ns);
+        day->summary.time_max_ns = max_of(day->summary.time_max_ns, block->time_max_ns);
+}
+
+static void widen_by_waiting(struct archive *archive, struct day *day)
+{
+        for (const struct waiting *waiting = archive->oldest; waiting; waiting = waiting->next)
+                if (waiting->block->day == day->day)
+                        widen(day, waiting->block);
+}
+
 /* --- writing --------------------------------------------------------------------------------------------------- */
 
 bool archive_put(struct archive *archive, struct block *block)
@@ -316,6 +331,9 @@ bool archive_put(struct archive *archive, struct block *block)
                 return false;
         }
         *waiting = (struct waiting){block, NULL};
+        struct day *day = find_day(archive, block->day);
+        if (day && day->summary.time_min_ns <= day->summary.time_max_ns)
+                widen(day, block);
         if (archive->oldest)
                 archive->newest->next = waiting;
         else
@@ -376,8 +394,7 @@ static struct day *day_for_writing(struct archive *archive, int64_t number, stru
 static void note_stored(struct archive *archive, struct day *day, const struct block *block)
 {
         uint64_t stored = block->index.length + block->body.length;
-        day->summary.time_min_ns = min_of(day->summary.time_min_ns, block->time_min_ns);
-        day->summary.time_max_ns = max_of(day->summary.time_max_ns, block->time_max_ns);
+        widen(day, block);
         day->bytes_since_copy += stored;
         day->is_dirty = true;
         archive->stats.blocks[block->kind]++;
@@ -412,6 +429,7 @@ static size_t store_some(struct archive *archive, const struct waiting *first, s
         waiting = first;
         for (size_t i = 0; i < count; i++, waiting = waiting->next)
                 note_stored(archive, day, waiting->block);
+        widen_by_waiting(archive, day);
         return count;
 }
 
@@ -860,10 +878,28 @@ bool archive_visit_series(struct archive *archive, int64_t start_ns, int64_t end
         return good;
 }
 
+struct day_visiting {
+        bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err);
+        void *context;
+        int64_t day;
+};
+
+static bool visit_if_of_day(void *context, int64_t day, uint32_t id, struct str packed_labels, struct err *err)
+{
+        struct day_visiting *visiting = context;
+        return day != visiting->day || visiting->visit(visiting->context, id, packed_labels, err);
+}
+
 bool archive_day_series(struct archive *archive, int64_t day_number,
                         bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err),
                         void *context, struct err *err)
 {
+        /* Blocks on their way first, as everywhere: their series would be missed, and their ids given away again. */
+        struct day_visiting of_day = {visit, context, day_number};
+        struct series_visiting visiting = {visit_if_of_day, &of_day, 0};
+        struct archive_range range = {.kind = BLOCK_METRICS, .start_ns = INT64_MIN, .end_ns = INT64_MAX};
+        if (!visit_waiting_series(archive, &range, (struct str){0}, &visiting, err))
+                return false;
         struct day *day;
         {
                 with_lock(&archive->lock);

@@ -86,7 +86,7 @@ bool archive_visit_series(struct archive *archive, int64_t start_ns, int64_t end
                           bool (*visit)(void *context, int64_t day, uint32_t id, struct str packed_labels, struct err *err),
                           void *context, struct err *err);
 
-/* Series of one day and partition, for a partition that begins after a restart. */
+/* Series of one day, blocks on their way included (one may come twice), for partitions that begin after a restart. */
 bool archive_day_series(struct archive *archive, int64_t day,
                         bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err),
                         void *context, struct err *err);
