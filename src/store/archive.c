@@ -211,13 +211,30 @@ static void note_day_file(void *context, const char *name)
                 listing->good = false;
 }
 
+/* Only read, if it can be: a backup is opened this way too, and must stay as it is. A crash can leave a file without tables,
+ * and an older version one with older tables; these are brought up to date. */
+static bool open_for_summary(struct archive *archive, struct day *day, struct database **out_database, struct err *err)
+{
+        struct database *database;
+        if (database_open_reader(day->path, archive->vfs, &database, err)) {
+                if (day_summary(database, &day->summary, err)) {
+                        *out_database = database;
+                        return true;
+                }
+                database_close(database);
+        }
+        if (err->code == ERR_CORRUPT || !day_open(day->path, archive->vfs, &database, err))
+                return false;
+        *out_database = database;
+        return day_summary(database, &day->summary, err);
+}
+
 /* A damaged day is left out and told; the others serve on. */
 static void read_summary(struct archive *archive, struct day *day)
 {
         struct err err = {0};
         struct database *database = NULL;
-        /* Only read: a backup is opened this way too, and must stay as it is. */
-        if (database_open_reader(day->path, archive->vfs, &database, &err) && day_summary(database, &day->summary, &err)) {
+        if (open_for_summary(archive, day, &database, &err)) {
                 for (int kind = BLOCK_LOGS; kind <= BLOCK_METRICS; kind++) {
                         archive->stats.blocks[kind] += day->summary.blocks[kind];
                         archive->stats.items[kind] += day->summary.items[kind];

@@ -191,6 +191,23 @@ static void a_damaged_day_is_told_and_the_others_serve_on(void **state)
         archive_close(archive);
 }
 
+static void a_day_file_that_a_crash_left_empty_is_used(void **state)
+{
+        (void)state;
+        struct err err;
+        struct seen seen;
+        char path[128];
+        snprintf(path, sizeof path, "%s/telemetry/1971-08-25.db", directory); /* day 601 */
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fclose(file);
+        struct archive *archive = open_archive();
+        put(archive, 3, 601, 6010, "body");
+        assert_true(archive_flush(archive, &err));
+        assert_int_equal(count_blocks(archive, 601 * DAY_NS, 602 * DAY_NS, false, &seen), 1);
+        archive_close(archive);
+}
+
 static void read_again_and_again(void *context)
 {
         struct archive *archive = context;
@@ -226,6 +243,7 @@ int main(void)
                 cmocka_unit_test(what_is_newer_than_a_checkpoint_is_dropped_with_its_series),
                 cmocka_unit_test(whole_days_are_removed_by_age_and_by_size),
                 cmocka_unit_test(a_damaged_day_is_told_and_the_others_serve_on),
+                cmocka_unit_test(a_day_file_that_a_crash_left_empty_is_used),
                 cmocka_unit_test(readers_see_every_block_once_while_it_moves),
         };
         return cmocka_run_group_tests(tests, make_directory, remove_directory);
