@@ -10,11 +10,15 @@ void prom_json_time(int64_t time_ns, struct buf *out)
 {
         int64_t ms = time_ns / NS_PER_MS;
         uint64_t size = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
-        unsigned rest = (unsigned)(size % 1000);
-        buf_printf(out, "%s%llu", ms < 0 ? "-" : "", (unsigned long long)(size / 1000));
-        if (rest)
-                buf_printf(out, rest % 100 == 0 ? ".%.1u" : rest % 10 == 0 ? ".%.2u" : ".%.3u",
-                           rest % 100 == 0 ? rest / 100 : rest % 10 == 0 ? rest / 10 : rest);
+        char rest[] = {'.', (char)('0' + size / 100 % 10), (char)('0' + size / 10 % 10), (char)('0' + size % 10)};
+        size_t length = sizeof rest;
+        while (length > 1 && rest[length - 1] == '0')
+                length--;
+        if (ms < 0)
+                buf_byte(out, '-');
+        promql_integer(size / 1000, out);
+        if (length > 1)
+                buf_append(out, rest, length);
 }
 
 bool prom_json_labels(const struct labels *labels, struct buf *out)

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/rng.h"
 #include "base/scope.h"
 #include "query/prom_json.h"
 #include "query/series_list.h"
@@ -191,6 +192,45 @@ static void numbers_read_as_prometheus_writes_them(void **state)
         }
 }
 
+/* The digits of a number's text, without sign, point, exponent and zeros in front. */
+static size_t digits_of(const char *text, size_t length, char *out)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < length && text[i] != 'e'; i++)
+                if (text[i] >= '0' && text[i] <= '9' && (count || text[i] != '0'))
+                        out[count++] = text[i];
+        return count;
+}
+
+static void a_number_is_the_shortest_that_reads_back(void **state)
+{
+        (void)state;
+        struct rng rng = {7};
+        scoped(buf_done) struct buf out = {0};
+        for (int i = 0; i < 300000; i++) {
+                double value = i % 3 == 0 ? rng_unit(&rng) * 1000 : i % 3 == 1 ? rint(rng_unit(&rng) * 1e6) / 1e4 : 0, back = 0;
+                uint64_t bits = rng_u64(&rng) >> 1;
+                if (i % 3 == 2)
+                        memcpy(&value, &bits, sizeof value);
+                if (!isfinite(value))
+                        continue;
+                buf_clear(&out);
+                promql_number(value, &out);
+                assert_true(str_to_double(buf_str(&out), &back) && back == value);
+                char text[40];
+                int precision = 1;
+                do
+                        snprintf(text, sizeof text, "%.*e", precision - 1, value);
+                while (strtod(text, NULL) != value && precision++ < 17);
+                char ours[400], exact[40];
+                size_t wanted = digits_of(text, strlen(text), exact), given = digits_of(out.bytes, out.length, ours);
+                assert_true(given >= wanted); /* zeros may follow in front of the point */
+                assert_memory_equal(ours, exact, wanted);
+                while (given > wanted)
+                        assert_int_equal(ours[--given], '0');
+        }
+}
+
 static void durations_read_as_prometheus_reads_them(void **state)
 {
         (void)state;
@@ -254,6 +294,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_language_is_as_its_stories_tell),
                 cmocka_unit_test(numbers_read_as_prometheus_writes_them),
+                cmocka_unit_test(a_number_is_the_shortest_that_reads_back),
                 cmocka_unit_test(durations_read_as_prometheus_reads_them),
                 cmocka_unit_test(results_are_written_as_prometheus_api_does),
                 cmocka_unit_test(a_query_beyond_its_memory_is_refused),
