@@ -12,7 +12,7 @@ deps:
 	scripts/deps.sh build
 
 web: deps
-	scripts/web.sh
+	if [ -x scripts/web.sh ]; then scripts/web.sh; fi
 
 build: deps web
 	scripts/build.sh $(BUILD)

@@ -56,14 +56,14 @@ struct daemon {
 
 static const char usage[] =
         "usage: evenkeel run [--data FOLDER] [--config FILE] [--http ADDRESS:PORT]... [--threads N] [--user NAME]\n"
-        "                    [--skip-damage] [--no-sources]\n"
+        "                    [--skip-journal-damage] [--no-sources]\n"
         "\n"
         "  --data FOLDER        where everything is kept (default /var/lib/evenkeel)\n"
         "  --config FILE        evenkeel.yaml; without it nothing needs to be configured\n"
         "  --http ADDRESS:PORT  console, API and HTTP sources (default 127.0.0.1:8400; port 0 takes a free one)\n"
         "  --threads N          threads that own partitions of telemetry\n"
         "  --user NAME          when started as root: become this user (default evenkeel, if there is one)\n"
-        "  --skip-damage        go on past damaged journal entries instead of stopping; what was lost is told\n"
+        "  --skip-journal-damage        go on past damaged journal entries instead of stopping; what was lost is told\n"
         "  --no-sources         listen for HTTP only: no syslog, files, journal, scraping or host metrics\n";
 
 static bool read_options(int argc, char **argv, struct run_options *out_options)
@@ -71,7 +71,7 @@ static bool read_options(int argc, char **argv, struct run_options *out_options)
         static const struct option known[] = {
                 {"data", required_argument, NULL, 'd'},    {"config", required_argument, NULL, 'c'},
                 {"http", required_argument, NULL, 'h'},    {"threads", required_argument, NULL, 't'},
-                {"user", required_argument, NULL, 'u'},    {"skip-damage", no_argument, NULL, 's'},
+                {"user", required_argument, NULL, 'u'},    {"skip-journal-damage", no_argument, NULL, 's'},
                 {"no-sources", no_argument, NULL, 'n'},    {"help", no_argument, NULL, '?'},
                 {NULL, 0, NULL, 0},
         };
