@@ -137,6 +137,12 @@ static int tell(const struct err *err)
         return err->code == ERR_IO ? EXIT_UNREACHED : err->code == ERR_METHOD ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* Where `make run` keeps its data, when nothing was installed on this machine. */
+static const char *default_data(void)
+{
+        return access(DATA_DEFAULT, F_OK) != 0 && access("data/cli.address", F_OK) == 0 ? "data" : DATA_DEFAULT;
+}
+
 int cli_run(int argc, char **argv)
 {
         struct cli cli = {0};
@@ -158,7 +164,7 @@ int cli_run(int argc, char **argv)
         data = data ? data : getenv("EVENKEEL_DATA");
         cli.json = cli_option(&cli, "json");
         cli.has_color = isatty(STDOUT_FILENO) && !(no_color && *no_color);
-        if (cli.verb->asks && !client_init(&cli.client, data ? data : DATA_DEFAULT, cli_option(&cli, "server"), cli_option(&cli, "token"), &err))
+        if (cli.verb->asks && !client_init(&cli.client, data ? data : default_data(), cli_option(&cli, "server"), cli_option(&cli, "token"), &err))
                 return tell(&err);
         return cli.verb->run(&cli, &err) && fflush(stdout) == 0 ? EXIT_DONE : tell(&err);
 }

@@ -517,6 +517,13 @@ static void every_route_is_described_with_schemas_that_exist(void **unused)
         }
         scoped(buf_done) struct buf page = {0};
         assert_true(openapi_markdown(&page));
+        scoped(buf_done) struct buf written = {0};
+        FILE *file = fopen("docs/reference/api.md", "r"); /* made by: evenkeel openapi --markdown */
+        assert_non_null(file);
+        for (int c; (c = fgetc(file)) != EOF;)
+                buf_byte(&written, (char)c);
+        fclose(file);
+        assert_true(str_equal(buf_str(&page), buf_str(&written)));
         scoped(seen_done) struct answer_seen served = ask("GET", "/openapi.json", NULL, NULL);
         assert_int_equal(served.status, 200);
 }

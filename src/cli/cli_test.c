@@ -1,0 +1,142 @@
+/* cli_test - verbs are found, used wrongly in clear words, and tell programs how they ended. */
+#include "cli/cli.h"
+
+#include "base/scope.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#undef fail
+
+/* Runs a command line given as one text, with both outputs kept; gives the exit code. */
+static int run(const char *line, char *out_text, size_t bytes)
+{
+        char copy[400], *argv[20] = {(char[]){"evenkeel"}}, path[] = "/tmp/cli-test-XXXXXX";
+        int argc = 1, kept_out = dup(1), kept_err = dup(2), fd = mkstemp(path);
+        snprintf(copy, sizeof copy, "%s", line);
+        for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+                argv[argc++] = word;
+        fflush(stdout);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        int code = cli_run(argc, argv);
+        fflush(stdout);
+        dup2(kept_out, 1);
+        dup2(kept_err, 2);
+        ssize_t count = pread(fd, out_text, bytes - 1, 0);
+        out_text[count > 0 ? count : 0] = 0;
+        close(kept_out);
+        close(kept_err);
+        close(fd);
+        unlink(path);
+        return code;
+}
+
+static void what_is_used_wrongly_is_told_with_exit_code_2(void **state)
+{
+        (void)state;
+        char text[4000];
+        assert_int_equal(run("nonsense", text, sizeof text), 2);
+        assert_non_null(strstr(text, "there is no verb nonsense"));
+        assert_int_equal(run("logs --nope", text, sizeof text), 2);
+        assert_non_null(strstr(text, "there is no option --nope"));
+        assert_int_equal(run("query", text, sizeof text), 2);
+        assert_int_equal(run("query a b", text, sizeof text), 2);
+        assert_int_equal(run("query up --range", text, sizeof text), 2);
+        assert_int_equal(run("restore /tmp", text, sizeof text), 2);
+        assert_int_equal(run("completion fish", text, sizeof text), 2);
+}
+
+static void without_a_daemon_the_exit_code_is_3_and_the_text_says_what_to_do(void **state)
+{
+        (void)state;
+        char text[4000];
+        assert_int_equal(run("status --data /nonexistent", text, sizeof text), 3);
+        assert_non_null(strstr(text, "evenkeel run --data /nonexistent"));
+        assert_int_equal(run("status --server http://127.0.0.1:1", text, sizeof text), 3);
+        assert_non_null(strstr(text, "is the daemon running?"));
+}
+
+static void every_verb_is_in_the_help_the_manual_and_the_completion(void **state)
+{
+        (void)state;
+        static char help[20000], manual[20000], completion[20000];
+        assert_int_equal(run("help", help, sizeof help), 0);
+        assert_int_equal(run("man --markdown", manual, sizeof manual), 0);
+        assert_int_equal(run("completion bash", completion, sizeof completion), 0);
+        for (size_t i = 0; i < verb_count; i++) {
+                char quoted[80], one[400], line[80];
+                assert_non_null(strstr(help, verbs[i].name));
+                assert_non_null(strstr(manual, verbs[i].summary));
+                snprintf(quoted, sizeof quoted, "\"%s\"", verbs[i].name);
+                assert_non_null(strstr(completion, quoted));
+                snprintf(line, sizeof line, "%s --help", verbs[i].name);
+                if (verbs[i].run)
+                        assert_int_equal(run(line, one, sizeof one), 0);
+        }
+}
+
+static void the_pages_in_docs_are_the_ones_the_program_prints(void **state)
+{
+        (void)state;
+        static const struct { const char *line, *path; } pages[] = {{"man --markdown", "docs/reference/cli.md"}, {"man", "docs/evenkeel.1"}};
+        for (size_t i = 0; i < countof(pages); i++) {
+                static char printed[20000], written[20000];
+                assert_int_equal(run(pages[i].line, printed, sizeof printed), 0);
+                FILE *file = fopen(pages[i].path, "r");
+                assert_non_null(file);
+                written[fread(written, 1, sizeof written - 1, file)] = 0;
+                fclose(file);
+                assert_string_equal(printed, written);
+        }
+}
+
+static void a_table_is_aligned_by_characters_and_keeps_control_bytes_from_the_terminal(void **state)
+{
+        (void)state;
+        char *text = NULL;
+        size_t length;
+        FILE *out = open_memstream(&text, &length);
+        scoped(table_done) struct table table;
+        table_init(&table, "NAME|>COUNT");
+        table_cell(&table, COLOR_RED, "größer");
+        table_cell(&table, COLOR_NONE, "%d", 7);
+        table_cell(&table, COLOR_NONE, "a\033[2J");
+        table_cell(&table, COLOR_NONE, "%d", 123456);
+        table_print(&table, out, false);
+        fclose(out);
+        assert_string_equal(text, "NAME     COUNT\n"
+                                  "größer       7\n"
+                                  "a [2J   123456\n");
+        free(text);
+}
+
+static void a_path_is_encoded(void **state)
+{
+        (void)state;
+        scoped(buf_done) struct buf path = {0};
+        buf_text(&path, "/x");
+        path_add(&path, "query", "{a=\"b c\"}&");
+        path_add(&path, "none", NULL);
+        path_add(&path, "n", "1");
+        assert_true(str_equal(buf_str(&path), STR("/x?query=%7Ba%3D%22b%20c%22%7D%26&n=1")));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_is_used_wrongly_is_told_with_exit_code_2),
+                cmocka_unit_test(without_a_daemon_the_exit_code_is_3_and_the_text_says_what_to_do),
+                cmocka_unit_test(every_verb_is_in_the_help_the_manual_and_the_completion),
+                cmocka_unit_test(the_pages_in_docs_are_the_ones_the_program_prints),
+                cmocka_unit_test(a_table_is_aligned_by_characters_and_keeps_control_bytes_from_the_terminal),
+                cmocka_unit_test(a_path_is_encoded),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
