@@ -64,7 +64,9 @@ static bool evaluate(struct request *request, struct promql_options *options, st
 bool prometheus_query(struct request *request, struct err *err)
 {
         struct promql_options options = {0};
-        if (!read_time(request, "time", clock_now_ns(server_of(request)->context.clock), &options.start_ns, err))
+        /* Evaluations count whole milliseconds: "now" is the end of this one, so that it sees what came in it. */
+        int64_t now_ns = (clock_now_ns(server_of(request)->context.clock) / NS_PER_MS + 1) * NS_PER_MS;
+        if (!read_time(request, "time", now_ns, &options.start_ns, err))
                 return false;
         options.end_ns = options.start_ns;
         return evaluate(request, &options, err);
