@@ -11,11 +11,13 @@
 
 SCOPED_PTR(tree_done, struct node)
 
-/* Whole milliseconds: what Prometheus' clients mean. */
+/* The nearest whole millisecond: times come as decimal seconds, and a double of today is some 100 ns beside them. */
 static int64_t whole_ms(int64_t ns)
 {
         int64_t rest = ns % NS_PER_MS;
-        return ns - (rest < 0 ? rest + NS_PER_MS : rest);
+        if (rest < 0)
+                rest += NS_PER_MS;
+        return time_minus(ns, rest < NS_PER_MS / 2 ? rest : rest - NS_PER_MS);
 }
 
 static bool give_set(const struct rows *rows, const struct steps *steps, struct arena *arena, struct series_set *out_set,

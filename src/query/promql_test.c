@@ -260,6 +260,19 @@ static void results_are_written_as_prometheus_api_does(void **state)
                                        "\"value\":[1.25,\"2.5\"]}]}");
 }
 
+static void a_time_beside_a_millisecond_by_its_last_bit_is_that_millisecond(void **state)
+{
+        (void)state;
+        scoped(arena_done) struct arena arena = {0};
+        struct series_list list = {0};
+        struct promql_source source = series_list_source(&list);
+        struct promql_options options = {.start_ns = INT64_C(1795362019766999936), .end_ns = INT64_C(1795362019766999936)};
+        struct promql_result result;
+        assert_true(promql_query(STR("time()"), &source, &options, &arena, &result, NULL));
+        assert_true(result.time_ns == INT64_C(1795362019767000000));
+        assert_true(result.scalar == 1795362019.767);
+}
+
 static void a_query_beyond_its_memory_is_refused(void **state)
 {
         (void)state;
@@ -297,6 +310,7 @@ int main(void)
                 cmocka_unit_test(a_number_is_the_shortest_that_reads_back),
                 cmocka_unit_test(durations_read_as_prometheus_reads_them),
                 cmocka_unit_test(results_are_written_as_prometheus_api_does),
+                cmocka_unit_test(a_time_beside_a_millisecond_by_its_last_bit_is_that_millisecond),
                 cmocka_unit_test(a_query_beyond_its_memory_is_refused),
                 cmocka_unit_test(a_cancelled_query_ends),
         };

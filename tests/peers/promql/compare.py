@@ -562,6 +562,7 @@ def main():
     parser.add_argument('--fetch', help='scripts/peers.sh, run when Prometheus is not there yet')
     parser.add_argument('--ours-cmd', help='promql_eval')
     parser.add_argument('--ours', help='base URL of a daemon that takes remote write and queries')
+    parser.add_argument('--token', help='file with the API token of that daemon')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--count', type=int, default=1000)
     options = parser.parse_args()
@@ -571,6 +572,10 @@ def main():
     if not os.path.exists(program):
         print('skipped: no Prometheus at %s, and its Debian package could not be fetched' % program)
         return 77
+    if options.token:
+        opener = urllib.request.build_opener()
+        opener.addheaders = [('Authorization', 'Bearer ' + open(options.token).read().strip())]
+        urllib.request.install_opener(opener)
     rng = random.Random(options.seed)
     start = int(time.time()) // 60 * 60 - SPAN - 900 if options.ours else 1690000020  # a daemon wants the recent past
     series, directory = make_series(rng, start), tempfile.mkdtemp(prefix='promql-peer-')
@@ -580,6 +585,7 @@ def main():
         remote_write(url, series, start)
         if options.ours:
             remote_write(options.ours, series, start)
+            time.sleep(2)  # what was acknowledged is in the journal; now let it become readable
             us = Url(options.ours)
         else:
             write_file(os.path.join(directory, 'series.txt'), series)
