@@ -193,7 +193,7 @@ static void print_senders(const struct listen_options *options, const char *cert
                        options->name, port, options->name, options->name, port);
                 return;
         }
-        printf("Make a token first:  evenkeel token add senders --scope ingest\n\n"
+        printf("Make a token first:  evenkeel token add senders --scopes ingest\n\n"
                "Prometheus:\n\n"
                "  remote_write:\n"
                "    - url: https://%s:%s/api/v1/write\n"

@@ -177,11 +177,14 @@ bool verb_token_add(struct cli *cli, struct err *err)
 {
         const char *scopes = cli_option(cli, "scopes"), *days = cli_option(cli, "days");
         scoped_ptr(json_decref) json_t *answer = NULL;
+        uint64_t expires_days = 0;
+        if (days && (!str_to_u64(str_of(days), &expires_days) || expires_days > 36500))
+                return fail(err, ERR_INVALID, "cli", "--days %s is no number of days; leave it out for a token that does not expire", days);
         json_t *list = json_array();
         struct str rest = str_of(scopes), scope;
         while (str_cut(&rest, ',', &scope))
                 json_array_append_new(list, json_stringn(scope.bytes, scope.length));
-        scoped_ptr(json_decref) json_t *body = json_pack("{s:s, s:o, s:i}", "name", cli->words[0], "scopes", list, "expires_days", days ? atoi(days) : 0);
+        scoped_ptr(json_decref) json_t *body = json_pack("{s:s, s:o, s:i}", "name", cli->words[0], "scopes", list, "expires_days", (int)expires_days);
         if (!scopes)
                 return fail(err, ERR_METHOD, "cli", "say --scopes with one or more of ingest, read, write, admin");
         if (!client_ask_json(&cli->client, "POST", "/api/v1/tokens", body, &answer, err))

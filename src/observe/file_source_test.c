@@ -24,7 +24,7 @@ static struct fixture fixture;
 static int set_up(void **state)
 {
         memset(&fixture, 0, sizeof fixture);
-        strcpy(fixture.directory, "/tmp/evenkeel-files-XXXXXX");
+        snprintf(fixture.directory, sizeof fixture.directory, "/tmp/evenkeel-files-XXXXXX");
         fake_init(&fixture.intake);
         if (!mkdtemp(fixture.directory))
                 return -1;

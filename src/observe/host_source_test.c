@@ -37,7 +37,7 @@ static void remove_tree(const char *root)
 static int make_root(void **state)
 {
         static char root[64];
-        strcpy(root, "/tmp/evenkeel-host-XXXXXX");
+        snprintf(root, sizeof root, "/tmp/evenkeel-host-XXXXXX");
         *state = root;
         return mkdtemp(root) ? 0 : -1;
 }

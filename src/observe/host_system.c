@@ -132,7 +132,7 @@ static void write_memory(struct buf *out, struct str key, struct str rest)
         double value = (double)host_u64(host_word(&rest));
         if (str_is(host_word(&rest), "kB")) {
                 value *= 1024;
-                strcpy(name + length, "_bytes");
+                memcpy(name + length, "_bytes", sizeof "_bytes");
         }
         host_type(out, name, "gauge");
         host_sample(out, name, value, NULL);

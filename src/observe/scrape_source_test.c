@@ -58,7 +58,7 @@ static int set_up(void **state)
         socklen_t length = sizeof address;
         memset(&exporter, 0, sizeof exporter);
         lock_init(&exporter.lock, LOCK_SERVE);
-        strcpy(exporter.type, "text/plain");
+        snprintf(exporter.type, sizeof exporter.type, "text/plain");
         exporter.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (bind(exporter.fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(exporter.fd, 16) < 0)
                 return -1;
@@ -201,7 +201,7 @@ static void a_text_that_is_no_metrics_is_down(void **state)
         start_static();
         await_value("up", 0, 0);
         assert_true(fake_wait(&intake, is_failing, ""));
-        strcpy(exporter.type, "application/openmetrics-text; version=1.0.0");
+        snprintf(exporter.type, sizeof exporter.type, "application/openmetrics-text; version=1.0.0");
         say("a 1\n"); /* cut short: no # EOF */
         assert_true(fake_wait(&intake, is_failing, "EOF"));
         say("a 1\n# EOF\n");

@@ -89,7 +89,7 @@ static int shortest_digits(double value, char digits[static 20], int *out_expone
         for (; *c && *c != 'e'; c++)
                 if (isdigit((unsigned char)*c))
                         digits[count++] = *c;
-        *out_exponent = atoi(c + 1);
+        *out_exponent = (int)strtol(c + 1, NULL, 10);
         while (count > 1 && digits[count - 1] == '0')
                 count--;
         return count;

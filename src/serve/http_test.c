@@ -135,7 +135,7 @@ static int raw(const char *bytes, size_t length)
         if (send(fd, bytes, length, MSG_NOSIGNAL) < 0) { /* it may hang up while we are sending */ }
         ssize_t got = recv(fd, answer, sizeof answer - 1, 0);
         close(fd);
-        return got > 12 ? atoi(answer + 9) : 0;
+        return got > 12 ? (int)strtol(answer + 9, NULL, 10) : 0;
 }
 
 static void a_request_is_answered_and_a_long_answer_of_a_worker_is_compressed(void **state)

@@ -186,7 +186,7 @@ static void a_damaged_day_is_told_and_the_others_serve_on(void **state)
         put(archive, 3, 301, 311, "again");
         assert_true(archive_flush(archive, &err));
         assert_int_equal(count_blocks(archive, 300 * DAY_NS, 301 * DAY_NS - 1, false, &seen), 1);
-        strcat(path, ".damaged");
+        snprintf(path + strlen(path), sizeof path - strlen(path), ".damaged");
         assert_int_equal(access(path, R_OK), 0);
         archive_close(archive);
 }

@@ -378,7 +378,7 @@ static struct disk_file *forgetful_open(struct disk *base, const char *path, enu
         }
         struct forgetful_file *file = must(calloc(1, sizeof *file + strlen(path) + 1));
         *file = (struct forgetful_file){{base}, name->seen, disk->generation};
-        strcpy(file->path, path);
+        memcpy(file->path, path, strlen(path) + 1);
         file->node->handles++;
         return &file->base;
 }
