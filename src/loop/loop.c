@@ -75,6 +75,7 @@ struct loop {
         struct archive *archive;
         struct logs *logs;
         struct series_store *series;
+        struct metric_metas *metas;
         struct intake *intake;
         struct ingest *ingest;
         struct database *state;
@@ -508,7 +509,7 @@ static bool open_rooms(struct loop *loop, struct err *err)
                archive_open(options->disk, loop->directory, options->vfs, &loop->archive, err) &&
                logs_create(loop->archive, &loop->logs, err) &&
                series_create(loop->archive, options->series_max, &loop->series, err) &&
-               ingest_create(loop->logs, loop->series, options->workers, &loop->ingest, err) &&
+               metric_metas_create(&loop->metas, err) && ingest_create(loop->logs, loop->series, loop->metas, options->workers, &loop->ingest, err) &&
                intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
 }
 
@@ -595,6 +596,7 @@ void loop_close(struct loop *loop)
         intake_destroy(loop->intake);
         logs_destroy(loop->logs);
         series_destroy(loop->series);
+        metric_metas_destroy(loop->metas);
         archive_close(loop->archive);
         database_close(loop->state);
         if (loop->lock_file >= 0)
@@ -621,6 +623,11 @@ struct logs *loop_logs(struct loop *loop)
 struct series_store *loop_series(struct loop *loop)
 {
         return loop->series;
+}
+
+struct metric_metas *loop_metas(struct loop *loop)
+{
+        return loop->metas;
 }
 
 struct archive *loop_archive(struct loop *loop)

@@ -27,6 +27,7 @@ struct loop;
 struct intake;
 struct logs;
 struct series_store;
+struct metric_metas;
 struct database;
 struct redactor;
 
@@ -66,6 +67,7 @@ void loop_turn(struct loop *loop);
 struct intake *loop_intake(struct loop *loop);
 struct logs *loop_logs(struct loop *loop);
 struct series_store *loop_series(struct loop *loop);
+struct metric_metas *loop_metas(struct loop *loop);
 struct archive *loop_archive(struct loop *loop);
 struct journal *loop_journal(struct loop *loop);
 const char *loop_directory(const struct loop *loop);

@@ -36,6 +36,7 @@ struct worker {
 struct ingest {
         struct logs *logs;
         struct series_store *series;
+        struct metric_metas *metas;
         int worker_count;
         struct worker workers[WORKERS_MAX];
         struct lock lock;
@@ -158,7 +159,7 @@ static void run_worker(void *context)
         }
 }
 
-static void prepare(struct arrival *arrival, struct sorted_batch *sorted)
+static void prepare(struct ingest *ingest, struct arrival *arrival, struct sorted_batch *sorted)
 {
         struct err err;
         if (!intake_decode(arrival->batch, &err)) {
@@ -166,6 +167,8 @@ static void prepare(struct arrival *arrival, struct sorted_batch *sorted)
                 log_err(LOG_LEVEL_ERROR, &err);
                 return;
         }
+        each (meta, &arrival->batch->telemetry.metas)
+                metric_metas_note(ingest->metas, meta);
         while (!sort_records(&sorted->records, arrival->batch) || !sort_series(&sorted->series, arrival->batch)) {
                 fail_memory(&err, "ingest", arrival->batch->bytes.length);
                 wait_for_memory(&err);
@@ -175,7 +178,7 @@ static void prepare(struct arrival *arrival, struct sorted_batch *sorted)
 void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count)
 {
         for (size_t i = 0; i < count; i++)
-                prepare(&arrivals[i], &ingest->sorted[i]);
+                prepare(ingest, &arrivals[i], &ingest->sorted[i]);
         ingest->arrivals = arrivals;
         ingest->arrival_count = count;
         if (ingest->worker_count > 1) {
@@ -202,13 +205,15 @@ bool ingest_seal(struct ingest *ingest, int64_t idle_before_ns, struct err *err)
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
-bool ingest_create(struct logs *logs, struct series_store *series, int workers, struct ingest **out_ingest, struct err *err)
+bool ingest_create(struct logs *logs, struct series_store *series, struct metric_metas *metas, int workers,
+                   struct ingest **out_ingest, struct err *err)
 {
         struct ingest *ingest = calloc(1, sizeof *ingest);
         if (!ingest)
                 return fail_memory(err, "ingest", sizeof *ingest);
         ingest->logs = logs;
         ingest->series = series;
+        ingest->metas = metas;
         ingest->worker_count = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers;
         lock_init(&ingest->lock, LOCK_PIPELINE);
         signal_init(&ingest->begin);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "model/batch.h"
 #include "store/logs.h"
+#include "store/metric_metas.h"
 #include "store/series.h"
 
 #include <stdint.h>
@@ -24,7 +25,8 @@ struct arrival { /* a committed batch */
         int64_t time_ns;
 };
 
-bool ingest_create(struct logs *logs, struct series_store *series, int workers, struct ingest **out_ingest, struct err *err);
+bool ingest_create(struct logs *logs, struct series_store *series, struct metric_metas *metas, int workers,
+                   struct ingest **out_ingest, struct err *err);
 void ingest_destroy(struct ingest *ingest);
 
 /* Stores the arrivals; they stay the caller's. A batch that cannot be decoded (it was damaged, or a newer version wrote it)

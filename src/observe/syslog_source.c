@@ -507,6 +507,19 @@ static void raise_descriptor_limit(size_t wanted)
         }
 }
 
+/* So that the sources page shows where to send to before anything came. */
+static void tell_listening(struct syslog_source *source)
+{
+        for (size_t i = 0; i < source->listeners_count; i++) {
+                const struct listen_socket *listening = &source->listeners[i].socket;
+                struct str name = str_of(listen_sources[listening->how]);
+                if (listening->how == LISTEN_UNIX)
+                        source_state(source->intake, name, "syslog", false, "listens on %s", listening->path);
+                else
+                        source_state(source->intake, name, "syslog", false, "listens on port %u", listening->port);
+        }
+}
+
 bool syslog_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err)
 {
         struct syslog_source *source = calloc(1, sizeof *source);
@@ -529,6 +542,7 @@ bool syslog_source_start(struct intake *intake, const json_t *config, void **out
                 syslog_source_stop(source);
                 return false;
         }
+        tell_listening(source);
         *out_source = source;
         return true;
 }

@@ -9,6 +9,7 @@
 #include "serve/server.h"
 #include "serve/when.h"
 #include "store/archive.h"
+#include "store/metric_metas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,9 +293,32 @@ static bool answer_data(struct request *request, json_t *data, struct err *err) 
         return request_answer_json(request, 200, body, err);
 }
 
+struct metadata {
+        json_t *data;
+        size_t left; /* how many more are wanted */
+};
+
+static void put_metadata(void *context, const struct metric_meta *meta)
+{
+        struct metadata *metadata = context;
+        if (!metadata->left)
+                return;
+        metadata->left--;
+        json_object_setn_new(metadata->data, meta->name.bytes, meta->name.length,
+                             json_pack("[{s:s, s:s%, s:s%}]", "type", metric_type_name(meta->type), "help", meta->help.bytes,
+                                       meta->help.length, "unit", meta->unit.bytes, meta->unit.length));
+}
+
 bool prometheus_metadata(struct request *request, struct err *err)
 {
-        return answer_data(request, json_object(), err);
+        struct str metric = request_field(request, "metric"), limit = request_field(request, "limit");
+        struct metadata metadata = {json_object(), SIZE_MAX};
+        uint64_t most;
+        if (limit.length && str_to_u64(limit, &most))
+                metadata.left = most;
+        if (server_of(request)->context.metas)
+                metric_metas_visit(server_of(request)->context.metas, metric.length ? metric : (struct str){0}, put_metadata, &metadata);
+        return answer_data(request, metadata.data, err);
 }
 
 bool prometheus_rules(struct request *request, struct err *err)

@@ -23,12 +23,14 @@ struct logs;
 struct loop;
 struct redactor;
 struct series_store;
+struct metric_metas;
 
 struct serve_context {
         const struct clock *clock;
         struct intake *intake;
         struct logs *logs;
         struct series_store *series;
+        struct metric_metas *metas;
         struct archive *archive;
         struct journal *journal;
         struct loop *loop;
