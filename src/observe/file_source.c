@@ -465,8 +465,9 @@ static bool look_at_parts(struct followed *followed, int64_t now_ns, struct err 
                         handle_truncation(followed, i, now_ns);
                         return false;
                 }
-                /* Written, copied and truncated since it was seen empty? Then the copy holds what we never saw. */
-                if (was_empty && tail->size && insert_missed(followed, i, modified_ns, now_ns))
+                /* Written, copied and truncated since it was seen empty? Then the copy holds what we never saw. It may be
+                 * empty again, so the time of its last change decides, not its size. */
+                if (was_empty && tail->modified_ns != modified_ns && insert_missed(followed, i, modified_ns, now_ns))
                         return false;
         }
         return true;

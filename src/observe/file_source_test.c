@@ -204,6 +204,19 @@ static void truncations_between_two_looks_are_caught_up_in_order(void **state)
         expect("one\nheld\ntwo\nthree\nfour\n");
 }
 
+static void what_was_copied_before_the_file_was_ever_seen_with_bytes_is_read(void **state)
+{
+        (void)state;
+        append(fixture.path, "");
+        start();
+        usleep(50000); /* seen empty */
+        append(beside("app.log.1"), "copied\n");
+        close(open(fixture.path, O_WRONLY | O_TRUNC));
+        usleep(50000); /* seen empty again, truncated */
+        append(fixture.path, "new\n");
+        expect("copied\nnew\n");
+}
+
 static void a_truncation_without_a_copy_starts_again(void **state)
 {
         (void)state;
@@ -397,6 +410,7 @@ int main(void)
                 WITH_FILES(a_renamed_file_is_finished_before_the_new_one),
                 WITH_FILES(copy_and_truncate_loses_nothing_that_the_copy_holds),
                 WITH_FILES(truncations_between_two_looks_are_caught_up_in_order),
+                WITH_FILES(what_was_copied_before_the_file_was_ever_seen_with_bytes_is_read),
                 WITH_FILES(a_truncation_without_a_copy_starts_again),
                 WITH_FILES(a_restart_goes_on_at_the_cursor),
                 WITH_FILES(rotations_while_we_were_down_are_caught_up_in_order),
