@@ -161,6 +161,21 @@ void config_done(struct config *config)
         config->tree = NULL;
 }
 
+bool config_set_list(struct config *config, const char *first, const char *second, const char *const *texts, int count)
+{
+        json_t *above = json_object_get(config->tree, first), *list = json_array();
+        bool good = list != NULL;
+        for (int i = 0; good && i < count; i++)
+                good = json_array_append_new(list, json_string(texts[i])) == 0;
+        if (good && !above) {
+                above = json_object();
+                good = json_object_set_new(config->tree, first, above) == 0;
+        }
+        good = good && json_object_set(above, second, list) == 0;
+        json_decref(list);
+        return good;
+}
+
 static const json_t *find(const struct config *config, const char *path)
 {
         const json_t *at = config->tree;

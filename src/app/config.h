@@ -21,6 +21,9 @@ struct config {
 bool config_load(const char *path, struct config *out_config, struct err *err);
 void config_done(struct config *config);
 
+/* Puts a list of texts in place of first.second, as if the file said so. */
+bool config_set_list(struct config *config, const char *first, const char *second, const char *const *texts, int count);
+
 const char *config_text(const struct config *config, const char *path);
 uint64_t config_count(const struct config *config, const char *path);   /* COUNT and BYTES */
 int64_t config_duration_ns(const struct config *config, const char *path);

@@ -186,6 +186,7 @@ static void print_senders(const struct listen_options *options, const char *cert
                 printf("rsyslog, in /etc/rsyslog.d/evenkeel.conf (package rsyslog-gnutls):\n\n"
                        "  global(DefaultNetstreamDriverCAFile=\"/etc/ssl/evenkeel.pem\")\n"
                        "  action(type=\"omfwd\" target=\"%s\" port=\"%s\" protocol=\"tcp\" TCP_Framing=\"octet-counted\"\n"
+                       "         template=\"RSYSLOG_SyslogProtocol23Format\"\n"
                        "         StreamDriver=\"gtls\" StreamDriverMode=\"1\" StreamDriverAuthMode=\"x509/name\"\n"
                        "         StreamDriverPermittedPeers=\"%s\" queue.type=\"LinkedList\" action.resumeRetryCount=\"-1\")\n\n"
                        "syslog-ng:\n\n"

@@ -192,11 +192,6 @@ static bool add_listener(struct daemon *daemon, const char *text, struct err *er
 
 static bool choose_listeners(struct daemon *daemon, struct err *err)
 {
-        for (int i = 0; i < daemon->options.http_count; i++)
-                if (!add_listener(daemon, daemon->options.http[i], err))
-                        return false;
-        if (daemon->options.http_count)
-                return true;
         const json_t *listen = config_tree(&daemon->config, "http.listen");
         if (!listen)
                 return add_listener(daemon, "127.0.0.1:8400", err);
@@ -293,15 +288,31 @@ static bool set_log_level(const struct config *config, struct err *err)
         return fail(err, ERR_INVALID, "run", "log: %s is none of debug, info, warning, error", wanted);
 }
 
+/* The file, then --http in place of its http.listen, then what `evenkeel listen` has opened beside either. */
+static bool load_config(struct daemon *daemon, struct config *out_config, struct err *err)
+{
+        const struct run_options *options = &daemon->options;
+        struct config config = {0};
+        if (!config_load(options->config_path, &config, err))
+                return false;
+        if (options->http_count && !config_set_list(&config, "http", "listen", options->http, options->http_count)) {
+                config_done(&config);
+                return fail_memory(err, "run", sizeof options->http);
+        }
+        if (!daemon->data)
+                daemon->data = options->data ? options->data : strdup(config_text(&config, "data"));
+        if (!daemon->data || !listen_merge(&config, daemon->data, err)) {
+                config_done(&config);
+                return daemon->data ? false : fail_memory(err, "run", sizeof *daemon);
+        }
+        *out_config = config;
+        return true;
+}
+
 static bool start(struct daemon *daemon, struct err *err)
 {
         const struct run_options *options = &daemon->options;
-        if (!config_load(options->config_path, &daemon->config, err))
-                return false;
-        daemon->data = options->data ? options->data : strdup(config_text(&daemon->config, "data"));
-        if (!daemon->data)
-                return fail_memory(err, "run", sizeof *daemon);
-        if (!listen_merge(&daemon->config, daemon->data, err) || !set_log_level(&daemon->config, err) ||
+        if (!load_config(daemon, &daemon->config, err) || !set_log_level(&daemon->config, err) ||
             !redactor_create(config_tree(&daemon->config, "redact.patterns"), config_tree(&daemon->config, "redact.disable"),
                              &daemon->redactor, err))
                 return false;
@@ -356,10 +367,9 @@ static void reload(struct daemon *daemon)
 {
         struct config fresh = {0}, old = daemon->config;
         struct err err = {0};
-        if (!config_load(daemon->options.config_path, &fresh, &err) || !listen_merge(&fresh, daemon->data, &err)) {
+        if (!load_config(daemon, &fresh, &err)) {
                 err_within(&err, "the configuration stays as it was");
                 log_err(LOG_LEVEL_ERROR, &err);
-                config_done(&fresh);
                 return;
         }
         stop_sources(daemon);

@@ -100,11 +100,24 @@ static bool open_unix(struct listen_socket *listener, struct str path, struct er
         return true;
 }
 
-static bool open_inet(struct listen_socket *listener, struct str text, struct err *err)
+static bool reaches_beyond_loopback(const union socket_address *address)
+{
+        return address->any.sa_family == AF_INET6 ? !IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr)
+                                                  : ntohl(address->v4.sin_addr.s_addr) >> 24 != 127;
+}
+
+/* may_be_plain: somebody wrote down that this network is to be trusted, for devices that know no TLS. */
+static bool open_inet(struct listen_socket *listener, struct str text, bool may_be_plain, struct err *err)
 {
         union socket_address address = {0};
         socklen_t length = 0;
-        if (!parse_address(text, &address, &length, err) || !bind_socket(listener, &address, length, text, err))
+        if (!parse_address(text, &address, &length, err))
+                return false;
+        if (listener->how != LISTEN_TLS && !may_be_plain && reaches_beyond_loopback(&address))
+                return fail(err, ERR_INVALID, "syslog",
+                            "%s %.*s is reachable from other machines without TLS: open it with `evenkeel listen syslog %.*s`, or, "
+                            "for devices that know no TLS, add plain: true to it", listen_keys[listener->how], STR_ARGS(text), STR_ARGS(text));
+        if (!bind_socket(listener, &address, length, text, err))
                 return false;
         note_port(listener);
         return true;
@@ -126,7 +139,7 @@ bool listen_socket_open(const json_t *item, struct listen_socket *out_socket, st
         if (listener.how == LISTEN_TLS && (!listener.certificate[0] || !listener.key[0]))
                 return fail(err, ERR_INVALID, "syslog", "sources.syslog.listen: tls %.*s needs certificate and key (PEM files)",
                             STR_ARGS(where));
-        bool opened = listener.how == LISTEN_UNIX ? open_unix(&listener, where, err) : open_inet(&listener, where, err);
+        bool opened = listener.how == LISTEN_UNIX ? open_unix(&listener, where, err) : open_inet(&listener, where, json_is_true(json_object_get(item, "plain")), err);
         if (!opened) {
                 listen_socket_close(&listener);
                 return false;

@@ -1,4 +1,5 @@
-"""daemon - one Evenkeel for a test: its own folder, a free port, and questions asked over its API."""
+"""daemon - one Evenkeel for a test: its own folder, a free port, and questions asked over its API; and its peers."""
+import fcntl
 import glob
 import http.client
 import json
@@ -24,17 +25,44 @@ def libraries(root):
     return {**os.environ, "LD_LIBRARY_PATH": ":".join(sorted(found))}
 
 
-class Daemon:
-    """with Daemon(program, {"syslog": {...}}) as daemon: ...    sources that are not named do nothing."""
+def arguments():
+    """(program, folder of the unpacked packages) as Meson gives them."""
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} PROGRAM [PEERS]")
+    return os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2] if len(sys.argv) > 2 else "build/peers")
 
-    def __init__(self, program, sources, folder=None):
-        self.program, self.process, self.port = os.path.abspath(program), None, 0
-        self.folder = folder or tempfile.mkdtemp(prefix="evenkeel-peers-")
+
+def skip(why):
+    print("skipped: " + why)
+    sys.exit(77)
+
+
+def fetch(peers, *packages):
+    """Unpacks Debian packages into peers/<package>, one test at a time; skips the test when they cannot be had."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/peers.sh")
+    os.makedirs(peers, exist_ok=True)
+    with open(os.path.join(peers, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if all(os.path.exists(os.path.join(peers, package, ".unpacked")) for package in packages):
+            return
+        done = subprocess.run(["sh", script, peers, *packages], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        skip("Debian's packages " + " ".join(packages) + " cannot be fetched: " + done.stdout.strip()[-300:])
+
+
+class Daemon:
+    """with Daemon(program, {"syslog": {...}}) as daemon: ...    sources that are not named do nothing. more: other keys
+    of the configuration; data: a folder that exists already."""
+
+    def __init__(self, program, sources=None, more=None, data=None, http="127.0.0.1:0"):
+        self.program, self.process, self.port, self.http = os.path.abspath(program), None, 0, http
+        self.folder = tempfile.mkdtemp(prefix="evenkeel-peers-")
+        self.data = data or os.path.join(self.folder, "data")
         quiet = {"syslog": {"listen": []}, "file": {"files": []}, "scrape": {"jobs": []},
                  "journald": {"directory": os.path.join(self.folder, "no-journal")}, "host": {"every": 3600}}
         self.config = os.path.join(self.folder, "evenkeel.yaml")
         with open(self.config, "w") as file:
-            json.dump({"sources": {**quiet, **sources}}, file)  # JSON is YAML
+            json.dump({**(more or {}), "sources": {**quiet, **(sources or {})}}, file)  # JSON is YAML
 
     def __enter__(self):
         self.start()
@@ -44,18 +72,19 @@ class Daemon:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self):
+    def start(self, *options):
+        """On the same port as before, if there was one: senders wait for it there."""
         self.log = open(os.path.join(self.folder, "log"), "a")
-        self.process = subprocess.Popen(
-            [self.program, "run", "--data", os.path.join(self.folder, "data"), "--config", self.config,
-             "--http", "127.0.0.1:0", "--user", "root"],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        listen = ["--http", self.http if not self.port else self.http.rsplit(":", 1)[0] + f":{self.port}"] if self.http else []
+        user = ["--user", "root"] if os.geteuid() == 0 else []
+        self.process = subprocess.Popen([self.program, "run", "--data", self.data, "--config", self.config, *listen, *user, *options],
+                                        stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
             if "Console:" in line:
                 self.port = urllib.parse.urlparse(line.split("Console:")[1].strip()).port
                 break
         else:
-            sys.exit("the program did not start:\n" + open(self.log.name).read())
+            sys.exit("the program did not start:\n" + self.log_text()[-3000:])
         self.wait_for(lambda: self.request("/-/ready")[0] == 200, "the program to be ready")
 
     def stop(self, kill=False):
@@ -66,21 +95,37 @@ class Daemon:
             self.log.close()
             self.process = None
 
-    def request(self, path, headers=None):
+    def log_text(self):
+        with open(os.path.join(self.folder, "log")) as file:
+            return file.read()
+
+    def request(self, path, headers=None, method="GET", body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("GET", path, headers=headers or {})
+            connection.request(method, path, body, headers=headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read()
-        except OSError as fault:
+        except (OSError, http.client.HTTPException) as fault:
             return 0, str(fault).encode()
         finally:
             connection.close()
 
+    def token(self):
+        with open(os.path.join(self.data, "cli.token")) as file:
+            return {"Authorization": "Bearer " + file.read().strip()}
+
+    def cli(self, *words, text=None):
+        """(exit status, standard output, standard error) of a verb."""
+        done = subprocess.run([self.program, *words, "--data", self.data], input=text, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=60, stdin=None if text is not None else subprocess.DEVNULL)
+        return done.returncode, done.stdout, done.stderr
+
     def ask(self, path, **parameters):
-        with open(os.path.join(self.folder, "data", "cli.token")) as file:
-            token = file.read().strip()
-        status, body = self.request(path + "?" + urllib.parse.urlencode(parameters), {"Authorization": "Bearer " + token})
+        for _ in range(50):  # while sources and addresses change, it says 503, or nothing
+            status, body = self.request(path + "?" + urllib.parse.urlencode(parameters, doseq=True), self.token())
+            if status not in (0, 503):
+                break
+            time.sleep(0.1)
         if status != 200:
             raise RuntimeError(f"GET {path} {parameters}: {status} {body[:300]!r}")
         return json.loads(body)
@@ -110,7 +155,7 @@ class Daemon:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.process and self.process.poll() is not None:
-                sys.exit("the program ended:\n" + open(self.log.name).read()[-2000:])
+                sys.exit("the program ended:\n" + self.log_text()[-2000:])
             if check():
                 return
             time.sleep(0.05)

@@ -6,16 +6,16 @@ usage: scrape_node_exporter.py PROGRAM [PEERS]    PEERS: where scripts/peers.sh 
 import json
 import os
 import subprocess
-import sys
 import tempfile
 
-from daemon import Daemon, expect, free_port
+from daemon import Daemon, arguments, expect, fetch, free_port
 
 OURS = ("evenkeel_", "node_scrape_collector_success", "node_processes_pids")  # not in node_exporter's default set
 
 
 def main():
-    program, peers = sys.argv[1], os.path.abspath(sys.argv[2] if len(sys.argv) > 2 else "build/peers")
+    program, peers = arguments()
+    fetch(peers, "prometheus-node-exporter")
     port = free_port()
     exporter = subprocess.Popen([os.path.join(peers, "prometheus-node-exporter/usr/bin/prometheus-node-exporter"),
                                  f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -6,10 +6,9 @@ usage: syslog_peers.py PROGRAM [PEERS]    PEERS: where scripts/peers.sh has unpa
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 
-from daemon import Daemon, expect, expect_all_once, free_port, libraries, numbers_of
+from daemon import Daemon, arguments, expect, expect_all_once, fetch, free_port, libraries, numbers_of
 
 
 def run(command, **options):
@@ -75,16 +74,37 @@ def check_loggen(daemon, tcp, udp, peers):
         print(f"loggen {name}: {sent} sent, all came")
 
 
+def check_exact_lines(daemon, udp, tcp):
+    """What logger sends comes back byte for byte, header, structured data and all; its fields can be asked for."""
+    data = ["--sd-id", "shop@32473", "--sd-param", 'order="17"', "--sd-param", 'state="pa\\]id"']
+    for port, how in ((udp, ["--udp"]), (tcp, ["--tcp", "--octet-count"])):
+        name = "exact" + how[0]
+        sent = run(["logger", "--server", "127.0.0.1", *how, "--port", str(port), "--rfc5424", *data, "--msgid", "PAID", "--id=4711",
+                    "-t", name, "-p", "daemon.warning", "--stderr", "--no-act", "order 17 is päid"]).rstrip("\n")
+        run(["logger", "--server", "127.0.0.1", *how, "--port", str(port), "--rfc5424", *data, "--msgid", "PAID", "--id=4711",
+             "-t", name, "-p", "daemon.warning", "order 17 is päid"])
+        query = '{service="%s"}' % name
+        daemon.wait_for(lambda: daemon.lines(query), f"logger's line by {how[0]}")
+        row = daemon.ask("/api/v1/logs", query=query)["rows"][0]
+        tail = sent[sent.index(name):] if name in sent else sent
+        expect(row["line"].startswith("<28>1 ") and row["line"].endswith(tail), f"sent {sent!r}, kept {row['line']!r}")
+        expect(row["severity"] == "warn", f"severity is {row['severity']}")
+        expect('state="pa\\]id"' in row["line"] and "PAID" in row["line"], f"structured data: {row['line']!r}")
+    print("logger: structured data and the whole line kept as sent")
+
+
 def records_of(daemon):
     answer = daemon.ask("/api/v1/sources")
     return sum(source["records"] for source in answer["sources"] if source["name"].startswith("syslog-"))
 
 
 def main():
-    program, peers = sys.argv[1], os.path.abspath(sys.argv[2] if len(sys.argv) > 2 else "build/peers")
+    program, peers = arguments()
+    fetch(peers, "rsyslog", "rsyslog-gnutls", "syslog-ng-core")
     udp, tcp = free_port(socket.SOCK_DGRAM), free_port()
     with Daemon(program, {"syslog": {"listen": [{"udp": f"127.0.0.1:{udp}"}, {"tcp": f"127.0.0.1:{tcp}"}]}}) as daemon:
         check_logger(daemon, udp, tcp)
+        check_exact_lines(daemon, udp, tcp)
         check_rsyslog(daemon, tcp, peers, "octet-counted", 20000)
         check_rsyslog(daemon, tcp, peers, "traditional", 20000)
         check_loggen(daemon, tcp, udp, peers)
