@@ -115,6 +115,12 @@ void queue_close(struct queue *queue)
         signal_all(&queue->not_full);
 }
 
+bool queue_is_closed(struct queue *queue)
+{
+        with_lock(&queue->lock);
+        return queue->closed;
+}
+
 size_t queue_weight(struct queue *queue)
 {
         with_lock(&queue->lock);

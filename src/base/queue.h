@@ -37,4 +37,5 @@ void *queue_pop(struct queue *queue, int64_t wait_ms);            /* NULL: nothi
 /* All that is there at once, oldest first, at most things_max; waits up to wait_ms for the first. */
 size_t queue_pop_all(struct queue *queue, void **out_things, size_t things_max, int64_t wait_ms);
 void queue_close(struct queue *queue);
+bool queue_is_closed(struct queue *queue);
 size_t queue_weight(struct queue *queue);

@@ -19,6 +19,8 @@ struct reader {
 
 static inline struct reader reader_of(struct str s)
 {
+        if (!s.bytes)
+                s = STR(""); /* arithmetic on NULL has no meaning */
         return (struct reader){s.bytes, s.bytes + s.length, false};
 }
 

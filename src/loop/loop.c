@@ -290,6 +290,15 @@ static void run_pipeline(void *context)
                 run_works(loop, (struct work **)works, count);
 }
 
+static void drop_one(struct work *work)
+{
+        if (work->batch)
+                batch_destroy(work->batch);
+        if (work->command)
+                answer(work->command, false, NULL, &(struct err){ERR_CANCELLED, "loop", "the program is stopping"});
+        free(work);
+}
+
 /* Committed entries must not be lost for want of a few bytes: memory comes back as the pipeline works. */
 static void hand_over(struct loop *loop, struct work work)
 {
@@ -298,8 +307,13 @@ static void hand_over(struct loop *loop, struct work work)
         while (!(kept = malloc(sizeof *kept)))
                 nanosleep(&pause, NULL);
         *kept = work;
-        while (!queue_try_push(&loop->queue, kept, 1) && !loop->queue.closed)
+        while (!queue_try_push(&loop->queue, kept, 1)) {
+                if (loop->stopping && queue_is_closed(&loop->queue)) { /* it is on disk, and the next start replays it */
+                        drop_one(kept);
+                        return;
+                }
                 nanosleep(&pause, NULL);
+        }
 }
 
 static void deliver_batch(void *context, struct batch *batch, uint64_t sequence, int64_t time_ns)
@@ -573,13 +587,8 @@ void loop_stop(struct loop *loop)
 
 static void drop_work(struct loop *loop)
 {
-        for (struct work *work; (work = queue_pop(&loop->queue, 0));) {
-                if (work->batch)
-                        batch_destroy(work->batch);
-                if (work->command)
-                        answer(work->command, false, NULL, &(struct err){ERR_CANCELLED, "loop", "the program is stopping"});
-                free(work);
-        }
+        for (struct work *work; (work = queue_pop(&loop->queue, 0));)
+                drop_one(work);
 }
 
 void loop_close(struct loop *loop)

@@ -7,6 +7,17 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define STEPS_MAX 1000000       /* of PCRE2 on one value: milliseconds; honest patterns need a few for each byte */
+#define HEAP_KIB_MAX 4096
+
+/* What a matcher's regex points to. Matchers are const for those who match, many threads at once perhaps. */
+struct regex {
+        pcre2_code *code;
+        _Atomic bool has_given_up;      /* it took too many steps on some value: every answer since is worth nothing */
+};
 
 static void sort_by_name(struct label *items, size_t count)
 {
@@ -161,21 +172,34 @@ bool labels_print(const struct labels *labels, struct buf *out)
         return buf_byte(out, '}');
 }
 
-static void *compile(struct str pattern, struct err *err)
+static struct regex *compile(struct str pattern, struct err *err)
 {
         int code;
         PCRE2_SIZE at;
-        pcre2_code *regex = pcre2_compile((PCRE2_SPTR)pattern.bytes, pattern.length,
-                                          PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL, &code, &at, NULL);
+        struct regex *regex = calloc(1, sizeof *regex);
         if (!regex) {
+                fail_memory(err, "labels", sizeof *regex);
+                return NULL;
+        }
+        regex->code = pcre2_compile((PCRE2_SPTR)pattern.bytes, pattern.length,
+                                          PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL, &code, &at, NULL);
+        if (!regex->code) {
                 char why[128];
                 pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
                 fail(err, ERR_INVALID, "labels", "the regular expression \"%.*s\" is wrong at character %zu: %s",
                      (int)min_of(pattern.length, (size_t)120), pattern.bytes, (size_t)at + 1, why);
+                free(regex);
                 return NULL;
         }
-        pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE); /* without it the interpreter is used */
+        pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it the interpreter is used */
         return regex;
+}
+
+static void regex_destroy(struct regex *regex)
+{
+        if (regex)
+                pcre2_code_free(regex->code);
+        free(regex);
 }
 
 bool matchers_add(struct matchers *matchers, struct arena *arena, enum match_op op, struct str name, struct str value,
@@ -188,7 +212,7 @@ bool matchers_add(struct matchers *matchers, struct arena *arena, enum match_op 
                 return false;
         struct matcher *matcher = arena_push(arena, matchers);
         if (!matcher) {
-                pcre2_code_free(made.regex);
+                regex_destroy(made.regex);
                 return fail_memory(err, "labels", sizeof made);
         }
         *matcher = made;
@@ -198,40 +222,78 @@ bool matchers_add(struct matchers *matchers, struct arena *arena, enum match_op 
 void matchers_done(struct matchers *matchers)
 {
         each (matcher, matchers) {
-                pcre2_code_free(matcher->regex);
+                regex_destroy(matcher->regex);
                 matcher->regex = NULL;
         }
 }
 
-static pthread_key_t match_key;
-static pthread_once_t match_once = PTHREAD_ONCE_INIT;
+/* What a match needs beside the code: one a thread, freed with it. */
+struct match_room {
+        pcre2_match_data *data;
+        pcre2_match_context *context;
+};
 
-static void free_match(void *match)
+static pthread_key_t room_key;
+static pthread_once_t room_once = PTHREAD_ONCE_INIT;
+
+static void room_free(void *freed)
 {
-        pcre2_match_data_free(match);
+        struct match_room *room = freed;
+        pcre2_match_data_free(room->data);
+        pcre2_match_context_free(room->context);
+        free(room);
 }
 
-static void make_match_key(void)
+static void make_room_key(void)
 {
-        pthread_key_create(&match_key, free_match);
+        pthread_key_create(&room_key, room_free);
 }
 
-/* One a thread, freed with it. */
-static pcre2_match_data *thread_match(void)
+static struct match_room *make_room(void)
 {
-        static _Thread_local pcre2_match_data *match;
-        pthread_once(&match_once, make_match_key);
-        if (!match && (match = pcre2_match_data_create(1, NULL)))
-                pthread_setspecific(match_key, match);
-        return match;
+        struct match_room *room = calloc(1, sizeof *room);
+        if (!room)
+                return NULL;
+        room->data = pcre2_match_data_create(1, NULL);
+        room->context = pcre2_match_context_create(NULL);
+        if (!room->data || !room->context || pthread_setspecific(room_key, room)) {
+                room_free(room);
+                return NULL;
+        }
+        pcre2_set_match_limit(room->context, STEPS_MAX);
+        pcre2_set_heap_limit(room->context, HEAP_KIB_MAX);
+        return room;
 }
 
-static bool regex_matches(const pcre2_code *regex, struct str value)
+static struct match_room *thread_room(void)
 {
-        pcre2_match_data *match = thread_match();
-        if (!match)
+        static _Thread_local struct match_room *room;
+        pthread_once(&room_once, make_room_key);
+        return room ? room : (room = make_room());
+}
+
+static bool regex_matches(struct regex *regex, struct str value)
+{
+        struct match_room *room = thread_room();
+        if (!room || atomic_load_explicit(&regex->has_given_up, memory_order_relaxed))
                 return false;
-        return pcre2_match(regex, (PCRE2_SPTR)(value.bytes ? value.bytes : ""), value.length, 0, 0, match, NULL) >= 0;
+        int result = pcre2_match(regex->code, (PCRE2_SPTR)(value.bytes ? value.bytes : ""), value.length, 0, 0, room->data,
+                                 room->context);
+        if (result < 0 && result != PCRE2_ERROR_NOMATCH && !(result <= PCRE2_ERROR_UTF8_ERR1 && result >= PCRE2_ERROR_UTF8_ERR21))
+                atomic_store_explicit(&regex->has_given_up, true, memory_order_relaxed);
+        return result >= 0;
+}
+
+bool matchers_hold_out(const struct matchers *matchers, struct err *err)
+{
+        each (matcher, matchers) {
+                const struct regex *regex = matcher->regex;
+                if (regex && atomic_load_explicit(&regex->has_given_up, memory_order_relaxed))
+                        return fail(err, ERR_REFUSED, "labels",
+                                    "the regular expression \"%.*s\" takes too many steps on a label's value; make it simpler",
+                                    (int)min_of(matcher->value.length, (size_t)120), matcher->value.bytes);
+        }
+        return true;
 }
 
 bool matcher_matches(const struct matcher *matcher, struct str value)

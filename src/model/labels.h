@@ -47,7 +47,7 @@ enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
 struct matcher {
         enum match_op op;
         struct str name, value;
-        void *regex; /* pcre2_code, compiled once; owned by whoever owns the matcher */
+        void *regex; /* compiled once; owned by whoever owns the matcher */
 };
 
 struct matchers {
@@ -62,3 +62,6 @@ bool matchers_add(struct matchers *matchers, struct arena *arena, enum match_op 
 void matchers_done(struct matchers *matchers);
 bool matcher_matches(const struct matcher *matcher, struct str value);
 bool matchers_match(const struct matchers *matchers, const struct labels *labels);
+/* False, ERR_REFUSED, when a regex met a value on which it took more steps than it may: from then on its matches mean
+ * nothing, and come at once. Ask now and then during a long walk, and at its end. */
+bool matchers_hold_out(const struct matchers *matchers, struct err *err);

@@ -57,6 +57,24 @@ static void matchers_follow_prometheus(void **state)
         assert_true(str_is(buf_str(&text), "up{job=\"node\"}"));
 }
 
+static void a_regex_that_explodes_gives_up_and_says_so(void **state)
+{
+        (void)state;
+        struct err err = {0};
+        scoped(arena_done) struct arena arena;
+        arena_init(&arena, 0);
+        struct matchers matchers = {0};
+        assert_true(matchers_add(&matchers, &arena, MATCH_NOT_REGEX, STR("host"), STR("(a+)+b\\d"), &err));
+        struct label host = {STR("host"), STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabx")};
+        struct labels labels = {&host, 1, 1};
+        assert_true(matchers_hold_out(&matchers, &err));
+        matchers_match(&matchers, &labels);
+        assert_false(matchers_hold_out(&matchers, &err));
+        assert_int_equal(err.code, ERR_REFUSED);
+        assert_non_null(strstr(err.message, "(a+)+b\\d"));
+        matchers_done(&matchers);
+}
+
 static void a_stream_is_found_again_among_thousands(void **state)
 {
         (void)state;
@@ -116,6 +134,7 @@ int main(void)
                 cmocka_unit_test(labels_become_canonical_or_say_why_not),
                 cmocka_unit_test(an_id_is_the_hash_of_the_packed_form_however_long),
                 cmocka_unit_test(matchers_follow_prometheus),
+                cmocka_unit_test(a_regex_that_explodes_gives_up_and_says_so),
                 cmocka_unit_test(a_stream_is_found_again_among_thousands),
                 cmocka_unit_test(a_batch_comes_back_from_its_payload),
                 cmocka_unit_test(streams_are_listed_once),

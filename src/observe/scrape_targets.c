@@ -255,22 +255,25 @@ static bool read_file(const char *path, struct buf *out, struct err *err)
         return got == 0 || fail_errno(err, why, "scrape", "reading %s", path);
 }
 
-static bool add_file(void *context, const char *path, struct err *err)
+static bool add_groups(struct listing *listing, struct str text, const char *path, struct err *err)
 {
-        scoped(buf_done) struct buf text = {0};
-        if (!read_file(path, &text, err))
-                return false;
         size_t length = strlen(path);
         bool is_json = length > 5 && strcmp(path + length - 5, ".json") == 0;
-        scoped_ptr(json_decref) json_t *groups = is_json ? json_parse(buf_str(&text), err) : yaml_parse(buf_str(&text), path, err);
+        scoped_ptr(json_decref) json_t *groups = is_json ? json_parse(text, err) : yaml_parse(text, path, err);
         if (!groups)
                 return err_within(err, "reading targets from %s", path);
         json_t *group;
         size_t index;
         json_array_foreach(groups, index, group)
-                if (!add_targets(context, json_object_get(group, "targets"), json_object_get(group, "labels"), err))
+                if (!add_targets(listing, json_object_get(group, "targets"), json_object_get(group, "labels"), err))
                         return err_within(err, "reading targets from %s", path);
         return true;
+}
+
+static bool add_file(void *context, const char *path, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        return read_file(path, &text, err) && add_groups(context, buf_str(&text), path, err);
 }
 
 bool scrape_targets_list(const struct scrape_jobs *jobs, struct arena *arena, struct scrape_targets *out_targets,

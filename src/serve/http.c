@@ -92,6 +92,8 @@ static bool begin(struct request_wire *wire, uint64_t declared, struct err *err)
         struct http_server *server = request->server;
         if (server->stopping)
                 return fail(err, ERR_IO, "serve", "the program is stopping; send it again in a few seconds");
+        if (request_header(request, "Content-Length").bytes && request_header(request, "Transfer-Encoding").bytes)
+                return fail(err, ERR_INVALID, "serve", "Content-Length and Transfer-Encoding contradict each other; send one");
         if (!fields_parse(request->raw_query, &request->arena, &request->fields, err) ||
             !server->hooks.begin(server->hooks.context, request, err))
                 return false;
@@ -314,6 +316,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         server->stats.bodies_held_bytes -= wire->held_bytes;
         server->stats.answers_held_bytes -= wire->answer_bytes;
         server->stats.micros_total += (uint64_t)(monotonic_ns() - request->begun_ns) / 1000;
+        lock_take(&wire->lock); /* whoever wrote the stream's last bytes may be about to release it */
+        lock_release(&wire->lock);
         buf_done(&request->body);
         buf_done(&request->answer.body);
         buf_done(&wire->stream_bytes);

@@ -145,9 +145,15 @@ bool database_open(const char *path, const char *vfs, const char *const migratio
 
 bool database_open_reader(const char *path, const char *vfs, struct database **out_database, struct err *err)
 {
-        if (!open_file(path, vfs, SQLITE_OPEN_READONLY, out_database, err))
+        struct database *database;
+        if (!open_file(path, vfs, SQLITE_OPEN_READONLY, &database, err))
                 return false;
-        return database_execute(*out_database, "PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY", NULL);
+        if (!database_execute(database, "PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY", err)) {
+                database_close(database);
+                return false;
+        }
+        *out_database = database;
+        return true;
 }
 
 void database_close(struct database *database)

@@ -111,6 +111,7 @@ static const struct log_stream *add_stream(struct log_chunk *chunk, struct str p
                 map_remove(&chunk->stream_map, hash, stream->number);
                 goto no_memory;
         }
+        chunk->bytes += sizeof *stream + packed.length + stream->labels.count * sizeof *stream->labels.items;
         return *place = stream;
 no_memory:
         fail_memory(err, "logs", packed.length + sizeof *stream);

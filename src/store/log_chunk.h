@@ -40,7 +40,7 @@ struct log_chunk {
         bool closed;
         /* The owner's. */
         struct log_segment *last;
-        size_t rows, bytes;
+        size_t rows, bytes;             /* bytes: lines, attributes, and what its streams take */
         struct arena arena;             /* streams */
         struct { struct log_stream **items; size_t count, capacity; } streams;
         struct map stream_map;

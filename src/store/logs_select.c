@@ -89,6 +89,8 @@ static bool may_go_on(struct selection *selection)
         else if (select->deadline_ns && clock_monotonic_ns(&clock_real) > select->deadline_ns)
                 selection->failed = !fail(selection->err, ERR_TIMEOUT, "logs",
                                           "the search took longer than its time limit; ask for less time or fewer streams");
+        else
+                selection->failed = !matchers_hold_out(&selection->matchers, selection->err);
         return !selection->failed;
 }
 
@@ -227,7 +229,7 @@ static void sort_found(struct selection *selection)
 static void cut_to_limit(struct selection *selection)
 {
         size_t limit = selection->select->limit;
-        if (!limit)
+        if (!limit || !selection->found.count)
                 return;
         sort_found(selection);
         while (selection->found.count > limit - selection->given)
@@ -514,7 +516,7 @@ static bool run(struct selection *selection, bool (*visit)(void *context, const 
                 if (!read_window(selection) || !give_rows(selection, at < end ? at : NULL, visit, context, &ended))
                         return false;
         }
-        return true;
+        return matchers_hold_out(&selection->matchers, selection->err);
 }
 
 bool logs_select(struct logs *logs, const struct log_select *select,
@@ -581,7 +583,7 @@ bool logs_streams(struct logs *logs, const struct matchers *matchers, int64_t st
                 struct archive_range range = {BLOCK_LOGS, start_ns, end_ns - 1, selection.partitions,
                                               selection.snapshot.open_first, false};
                 good = good && archive_visit(logs_archive(logs), &range, note_streams, NULL, &selection, selection.err) &&
-                       !selection.failed;
+                       !selection.failed && matchers_hold_out(&selection.matchers, selection.err);
         }
         for (size_t i = 0; i < selection.streams.count && good; i++)
                 if (selection.streams.items[i]->matches && !visit(context, &selection.streams.items[i]->labels))

@@ -297,6 +297,22 @@ static void a_chunk_becomes_a_block_at_its_bounds_and_at_the_days_end(void **sta
         assert_int_equal(archived.days, 2);
 }
 
+static void labels_of_new_streams_fill_a_chunk_as_lines_do(void **state)
+{
+        struct house *house = *state;
+        struct logs_stats stats;
+        for (size_t i = 0; i < 600; i++) { /* 4.8 MB of labels, and not a byte of lines */
+                scoped(arena_done) struct arena arena = {0};
+                struct label items[] = {{STR("id"), arena_printf(&arena, "%08000zu", i)}, {STR("service"), STR("many")}};
+                struct labels stream = {items, 2, 2};
+                struct log_record record = {START_NS, 0, 9, STR(""), {0}};
+                struct telemetry telemetry = {.streams = {&stream, 1, 1}, .records = {&record, 1, 1}};
+                add_telemetry(house, &telemetry, START_NS);
+        }
+        logs_read_stats(house->logs, &stats);
+        assert_int_equal(stats.blocks_sealed, 2);
+}
+
 struct writer {
         struct house *house;
         _Atomic uint64_t rows;          /* published so far */
@@ -460,6 +476,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(any_search_equals_the_naive_reference),
                 TEST(a_chunk_becomes_a_block_at_its_bounds_and_at_the_days_end),
+                TEST(labels_of_new_streams_fill_a_chunk_as_lines_do),
                 TEST(a_reader_sees_every_row_once_while_a_writer_adds),
                 TEST(a_search_ends_when_the_asker_or_its_time_is_gone),
                 TEST(newest_first_with_a_limit_opens_few_blocks),

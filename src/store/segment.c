@@ -191,7 +191,7 @@ bool segment_find(struct segment_reader *reader, uint64_t sequence_min, uint64_t
                 if (!look(reader, offset, ENTRY_HEAD_BYTES, &bytes, err))
                         return false;
                 if (get_u32(bytes + 40) == ENTRY_MARK && entry_get_head(bytes, reader->head.salt, &head) &&
-                    head.sequence >= sequence_min && head.committed >= committed_min) {
+                    head.sequence >= sequence_min && head.sequence < UINT64_MAX && head.committed >= committed_min) {
                         *out_found = true;
                         *out_sequence = head.sequence;
                         reader->offset = offset;

@@ -25,6 +25,8 @@
 #define WINDOW 32      /* picks between packing and comparing: a power of two above 3 * STAGE_DISTANCE */
 #define PACKED_ROOM 320 /* bytes of labels that need no allocation */
 #define REFUSED UINT32_MAX
+#define LABELS_BYTES_USUAL ((size_t)320) /* a series' share of the memory for labels, so that few with huge ones count as many */
+#define LABELS_BYTES_ROOM ((size_t)64 << 10)
 #define DAYS_AHEAD 2    /* a clock set back, or batches that overtake each other at midnight, may find a later day begun */
 #define IDENTIFY_ROOM ((size_t)64 << 10)
 
@@ -39,6 +41,7 @@ bool series_create(struct archive *archive, size_t series_max, struct series_sto
          * uneven spread, does not. */
         store->partition_series_max = (uint32_t)min_of(series_max / PARTITIONS + series_max / (PARTITIONS * 8) + 16,
                                                        (size_t)SERIES_IDS_MAX - 1);
+        store->partition_labels_max = store->partition_series_max * LABELS_BYTES_USUAL + LABELS_BYTES_ROOM;
         lock_init(&store->learn_lock, LOCK_PIPELINE);
         for (size_t i = 0; i < PARTITIONS; i++) {
                 lock_init(&store->partitions[i].lock, LOCK_PARTITION);
@@ -175,7 +178,8 @@ static void enter_learned(struct series_store *store, const struct learned *lear
         struct hash128 hash = labels_id_packed(learned->packed);
         with_lock(&partition->lock);
         partition->next_id = max_of(partition->next_id, number + 1);
-        if (hash.low % PARTITIONS != learned->id / SERIES_IDS_MAX || partition->entry_count >= store->partition_series_max)
+        if (hash.low % PARTITIONS != learned->id / SERIES_IDS_MAX || partition->entry_count >= store->partition_series_max ||
+            partition->labels.bytes_held + learned->packed.length > store->partition_labels_max)
                 return;
         entry = find_entry(partition, hash.high, learned->packed);
         if (entry != MAP_NONE || add_entry(partition, hash.high, learned->packed, seen_s, &entry))
@@ -541,6 +545,7 @@ static bool enter(struct adding *adding, const struct looked_up *wanted, size_t 
                 entry = find_entry(partition, wanted->hash, wanted->packed);
         if (entry == MAP_NONE) {
                 if (partition->entry_count >= adding->store->partition_series_max ||
+                    partition->labels.bytes_held + wanted->packed.length > adding->store->partition_labels_max ||
                     partition->entry_count + partition->next_id >= SERIES_IDS_MAX) {
                         partition->stats.series_refused++;
                         partition->picked[i] = REFUSED;

@@ -52,6 +52,7 @@ struct series_partition {
 struct series_store {
         struct archive *archive;
         uint32_t partition_series_max;
+        size_t partition_labels_max;    /* bytes of a partition's labels */
         _Atomic bool learned;   /* the ids of the day in which the program started are known */
         struct lock learn_lock;
         _Atomic uint64_t blocks_damaged;

@@ -83,7 +83,7 @@ static bool may_go_on(const struct selecting *selecting, struct err *err)
                 return fail(err, ERR_CANCELLED, "series", "the select was cancelled");
         if (select->deadline_ns && clock_monotonic_ns(&clock_real) > select->deadline_ns)
                 return fail(err, ERR_TIMEOUT, "series", "reading samples took longer than its time limit; ask for less, or a shorter range");
-        return true;
+        return !select->matchers || matchers_hold_out(select->matchers, err);
 }
 
 static bool no_memory(struct err *err, size_t bytes)
@@ -414,5 +414,6 @@ bool series_select(struct series_store *store, const struct series_select *selec
         };
         arena_init(&selecting.scratch, arena->bytes_max);
         arena_init(&selecting.block, 0);
-        return read_open(&selecting, err) && read_blocks(&selecting, err) && gather(&selecting, arena, out_set, err);
+        return read_open(&selecting, err) && read_blocks(&selecting, err) && gather(&selecting, arena, out_set, err) &&
+               (!select->matchers || matchers_hold_out(select->matchers, err));
 }

@@ -340,6 +340,24 @@ static void too_many_series_are_refused_and_counted(void **state)
         assert_true(stats.series_refused > 0);
 }
 
+static void few_series_with_huge_labels_are_refused_as_many_are(void **state)
+{
+        struct room *room = *state;
+        struct series_stats stats;
+        for (size_t i = 0; i < 8000; i++) { /* 64 MB of labels, where 100,000 usual series have 36 */
+                scoped(arena_done) struct arena arena = {0};
+                struct label items[] = {{LABEL_METRIC_NAME, STR("huge")}, {STR("id"), arena_printf(&arena, "%08000zu", i)}};
+                struct sample sample = {START_NS, 1};
+                struct series_points points = {{items, 2, 2}, &sample, 1};
+                struct telemetry telemetry = {.series = {&points, 1, 1}};
+                assert_true(add(room, START_NS, &telemetry));
+        }
+        series_read_stats(room->store, &stats);
+        assert_true(stats.series_refused > 0);
+        assert_true(stats.resident_bytes < (size_t)80 << 20);
+        assert_int_equal(stats.series + stats.series_refused, 8000);
+}
+
 static void a_select_says_no_when_it_is_too_large_too_late_or_cancelled(void **state)
 {
         struct room *room = *state;
@@ -447,6 +465,7 @@ int main(void)
                 story(a_series_keeps_its_id_of_the_day_over_a_restart),
                 story(an_idle_series_leaves_memory_and_comes_back),
                 story(too_many_series_are_refused_and_counted),
+                story(few_series_with_huge_labels_are_refused_as_many_are),
                 story(a_select_says_no_when_it_is_too_large_too_late_or_cancelled),
                 story(labels_alone_come_from_memory_and_from_the_days),
                 story(a_damaged_block_is_skipped_and_counted),

@@ -58,6 +58,10 @@ void stream_expect(struct batch *batch, size_t records)
 
 struct log_record *stream_record(struct batch *batch, uint32_t stream, struct str line, struct err *err)
 {
+        if (batch->telemetry.records.count >= (size_t)1 << ITEM_ORDINAL_BITS) { /* intake refuses it later: spend no memory on it */
+                fail(err, ERR_TOO_LARGE, "wire", "a batch of more than %d records; send smaller ones", 1 << ITEM_ORDINAL_BITS);
+                return NULL;
+        }
         struct log_record *record = arena_push(&batch->arena, &batch->telemetry.records);
         if (!record) {
                 fail_memory(err, "wire", sizeof *record);
