@@ -36,6 +36,15 @@ bool request_answer_json(struct request *request, int status, const json_t *body
         return true;
 }
 
+/* Seconds until a sender shall come again. Many are refused at one time when we are busy: they are spread over three
+ * seconds, or they would all come at one time again. */
+static const char *retry_after(unsigned status)
+{
+        static const char *const soon[] = {"1", "2", "3"};
+        static _Atomic unsigned turn;
+        return status == 429 ? soon[turn++ % countof(soon)] : "5";
+}
+
 void request_answer_err(struct request *request, const struct err *err)
 {
         struct answer *answer = &request->answer;
@@ -48,7 +57,7 @@ void request_answer_err(struct request *request, const struct err *err)
         json_quote(&answer->body, message);
         buf_text(&answer->body, "}\n");
         if (answer->status == 429 || answer->status == 503 || answer->status == 507)
-                request_add_header(request, "Retry-After", answer->status == 429 ? "1" : "5");
+                request_add_header(request, "Retry-After", retry_after(answer->status));
         if (answer->status == 401)
                 request_add_header(request, "WWW-Authenticate", "Bearer realm=\"evenkeel\"");
 }
