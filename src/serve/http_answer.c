@@ -45,11 +45,19 @@ static const char *retry_after(unsigned status)
         return status == 429 ? soon[turn++ % countof(soon)] : "5";
 }
 
+/* Prometheus throws away what is answered with 429, unless retry_on_http_429 is set, and sends again on any 5xx. */
+static bool drops_on_429(const struct request *request)
+{
+        return str_is(request->raw_path, "/api/v1/write");
+}
+
 void request_answer_err(struct request *request, const struct err *err)
 {
         struct answer *answer = &request->answer;
         struct str message = str_of(err->message);
         answer->status = err_http_status(err->code);
+        if (answer->status == 429 && drops_on_429(request))
+                answer->status = 503;
         answer->content_type = "application/json";
         answer->fixed = (struct str){0};
         buf_clear(&answer->body);

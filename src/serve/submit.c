@@ -2,7 +2,8 @@
  * submit.c - see submit.h. A body becomes a batch, intake decodes, masks and journals it, and the answer that the sender's
  * protocol wants leaves after the commit.
  *
- *      /api/v1/write        204; 400 wrong, do not retry; 415 version 2 or no snappy; 429, 503 with Retry-After
+ *      /api/v1/write        204; 400 wrong, do not retry; 415 version 2 or no snappy; 503 when busy
+ *                           too: by default Prometheus does not come again on 429
  *      /v1/logs /v1/metrics 200 with the sender's content type, partial_success only when items were rejected
  *      webhook              200 and JSON
  */
