@@ -18,9 +18,10 @@
 static int run(const char *line, char *out_text, size_t bytes)
 {
         char copy[400], *argv[20] = {(char[]){"evenkeel"}}, path[] = "/tmp/cli-test-XXXXXX";
+        char *rest = NULL;
         int argc = 1, kept_out = dup(1), kept_err = dup(2), fd = mkstemp(path);
         snprintf(copy, sizeof copy, "%s", line);
-        for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+        for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
                 argv[argc++] = word;
         fflush(stdout);
         dup2(fd, 1);

@@ -11,6 +11,7 @@
  */
 #include "observe/syslog_source.h"
 
+#include "base/log.h"
 #include "base/json.h"
 #include "base/thread.h"
 #include "observe/syslog_batch.h"
@@ -481,6 +482,17 @@ static bool listener_open(struct syslog_source *source, const json_t *item, stru
         return true;
 }
 
+/* An address that somebody else has does not keep the other listeners from opening. */
+static void tell_not_open(struct syslog_source *source, const json_t *item, const struct err *err)
+{
+        for (size_t how = 0; how < LISTEN_HOWS; how++) {
+                const char *key = listen_sources[how] + strlen("syslog-"); /* "udp", "tcp", "tls", "unix" */
+                if (json_object_get(item, key))
+                        source_state(source->intake, str_of(listen_sources[how]), "syslog", true, "%s", err->message);
+        }
+        log_err(LOG_LEVEL_ERROR, err);
+}
+
 static bool open_all(struct syslog_source *source, const json_t *config, struct err *err)
 {
         const json_t *listen = json_object_get(config, "listen");
@@ -491,10 +503,15 @@ static bool open_all(struct syslog_source *source, const json_t *config, struct 
         if (listen && !json_is_array(listen))
                 return fail(err, ERR_INVALID, "syslog", "sources.syslog.listen must be a list");
         json_array_foreach(listen ? (json_t *)listen : standard, index, item)
-                if (!(opened = listener_open(source, item, err)))
-                        break;
+        {
+                opened = listener_open(source, item, err);
+                if (!opened && err->code == ERR_INVALID)
+                        break; /* what is configured wrongly is refused whole */
+                if (!opened)
+                        tell_not_open(source, item, err);
+        }
         json_decref(standard);
-        return opened;
+        return opened || (source->listeners_count > 0 && err->code != ERR_INVALID);
 }
 
 /* Ten thousand connections need as many descriptors; the soft limit is often 1024. */
