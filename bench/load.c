@@ -3,7 +3,7 @@
  *
  *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 apps
  *      load syslog PORT FILE                  the file over one TCP connection to 127.0.0.1
- *      load remote-write PORT PATH SERIES SAMPLES   SAMPLES of each series, 10,000 samples a request, one connection
+ *      load remote-write PORT PATH SERIES SAMPLES [TOKEN]   SAMPLES of each series, 10,000 samples a request, one connection
  *
  * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles; 15 s apart, ending now;
  * six labels of about 144 bytes. The same numbers every time. Prints seconds and how much went out.
@@ -207,7 +207,7 @@ static void put_sample(struct buf *out, double value, int64_t time_ms)
         put_field(out, 2, buf_str(&at));
 }
 
-static void post(int to, const char *path, struct buf *request, struct buf *packed)
+static void post(int to, const char *path, const char *token, struct buf *request, struct buf *packed)
 {
         size_t length = snappy_max_compressed_length(request->length);
         buf_clear(packed);
@@ -215,7 +215,8 @@ static void post(int to, const char *path, struct buf *request, struct buf *pack
                 stop("packing");
         char head[512];
         int head_length = snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\n"
-                                   "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: %zu\r\n\r\n", path, length);
+                                   "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n%s%s%sContent-Length: %zu\r\n\r\n",
+                                   path, token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "", length);
         for (;;) {
                 send_all(to, head, (size_t)head_length);
                 send_all(to, packed->bytes, length);
@@ -234,7 +235,7 @@ static void post(int to, const char *path, struct buf *request, struct buf *pack
         }
 }
 
-static int send_samples(const char *port, const char *path, uint64_t series, uint64_t samples)
+static int send_samples(const char *port, const char *path, const char *token, uint64_t series, uint64_t samples)
 {
         struct walk *walks = calloc(series, sizeof *walks);
         struct rng rng = {7};
@@ -254,13 +255,13 @@ static int send_samples(const char *port, const char *path, uint64_t series, uin
                         put_field(&request, 1, buf_str(&one));
                         buf_done(&one);
                         if (++in_request == SAMPLES_A_REQUEST) {
-                                post(to, path, &request, &packed);
+                                post(to, path, token, &request, &packed);
                                 buf_clear(&request);
                                 in_request = 0;
                         }
                 }
         if (in_request)
-                post(to, path, &request, &packed);
+                post(to, path, token, &request, &packed);
         printf("%.3f s, %llu samples\n", (double)(clock_monotonic_ns(&clock_real) - start) / 1e9, (unsigned long long)(series * samples));
         return 0;
 }
@@ -272,8 +273,8 @@ int main(int argc, char **argv)
                 return make_mix(argc - 2, argv + 2);
         if (argc == 4 && strcmp(argv[1], "syslog") == 0)
                 return send_file(argv[2], argv[3]);
-        if (argc == 6 && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
-                return send_samples(argv[2], argv[3], series, samples);
-        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES\n");
+        if ((argc == 6 || argc == 7) && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
+                return send_samples(argv[2], argv[3], argv[6], series, samples);
+        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN]\n");
         return 2;
 }

@@ -1,0 +1,404 @@
+#!/usr/bin/env python3
+"""compare.py - Evenkeel beside its peers, turn about in one run: one core for the program, one for the sender.
+
+    compare.py [--build DIR] [--peers DIR] [--runs N] [--work DIR] syslog CORPUS [--lines N]
+    compare.py ...                                               remote-write SERIES SAMPLES
+    compare.py ...                                               acknowledge
+    compare.py ...                                               idle [--seconds N]
+    compare.py ...                                               query-metrics [--series N] [--samples N]
+    compare.py ...                                               query-logs CORPUS [--lines N]
+
+CORPUS is a folder with *.log files. The peers are unpacked by scripts/peers.sh, never installed:
+    scripts/peers.sh build/peers rsyslog victoria-metrics prometheus
+
+Processor time is that of the whole life of a process, user and system, until a clean stop has sealed and stored everything,
+less that of one which only starts and stops. Medians of the runs; ratios are between medians of the same run. Compare only
+ratios: absolute figures are those of the machine and of who else uses it, so the load is printed too.
+"""
+
+import argparse, contextlib, glob, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import urllib.parse, urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM_CORE, SENDER_CORE = {0}, {1}
+NOW = time.time
+
+
+def fail(why):
+    sys.exit(f"compare: {why}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, check, seconds=900, every=0.02):
+    until = NOW() + seconds
+    while NOW() < until:
+        if check():
+            return
+        time.sleep(every)
+    fail(f"{what} did not happen within {seconds} s")
+
+
+def size_of(path):
+    if os.path.isfile(path):
+        return os.path.getsize(path)
+    return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(path) for name in names)
+
+
+def get(url, headers={}, data=None, timeout=600):
+    with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=timeout) as answer:
+        return answer.read()
+
+
+class Process:
+    """A program pinned to the core of programs, whose processor time is told when it has ended."""
+
+    name = "?"
+
+    def __init__(self, argv, environment=None, **more):
+        self.process = subprocess.Popen(argv, env={**os.environ, **(environment or {})}, stderr=subprocess.DEVNULL,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, PROGRAM_CORE), **more)
+
+    def resident(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) * 1024
+
+    def spent(self):
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        """Ends it in order and tells the processor seconds of its life."""
+        self.process.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = status
+        return usage.ru_utime + usage.ru_stime
+
+
+class Evenkeel(Process):
+    name = "evenkeel"
+
+    def __init__(self, options, data, sources=None):
+        os.makedirs(data, exist_ok=True)
+        self.data, self.syslog = data, None
+        argv = [os.path.join(options.build, "evenkeel"), "run", "--data", data, "--http", "127.0.0.1:0"]
+        if sources is None:
+            argv.append("--no-sources")
+        elif sources == "syslog":
+            self.syslog = free_port()
+            with open(os.path.join(data, "bench.yaml"), "w") as config:
+                config.write(f"sources:\n  syslog:\n    listen:\n      - tcp: 127.0.0.1:{self.syslog}\n")
+            argv += ["--config", os.path.join(data, "bench.yaml")]
+        begun = NOW()
+        super().__init__(argv, stdout=subprocess.PIPE)
+        for line in self.process.stdout:
+            found = re.search(rb"Console: (http://[^/]+)/", line)
+            if found:
+                self.url = found.group(1).decode()
+                break
+        else:
+            fail("evenkeel did not start")
+        self.ready_seconds = NOW() - begun
+        self.port = int(self.url.rsplit(":", 1)[1])
+        with open(os.path.join(data, "cli.token")) as token:
+            self.headers = {"Authorization": "Bearer " + token.read().strip()}
+
+    def get(self, path, **query):
+        return get(self.url + path + ("?" + urllib.parse.urlencode(query) if query else ""), self.headers)
+
+    def metric(self, name):
+        return float(re.search(rb"^%s (\S+)$" % name.encode(), self.get("/metrics"), re.M).group(1))
+
+    def write_path(self):
+        with open(os.path.join(self.data, "cli.token")) as token:
+            return "/api/v1/write", token.read().strip()
+
+    def settle_samples(self, count):
+        wait_for(f"evenkeel: {count} samples", lambda: self.metric("evenkeel_series_samples_total") >= count)
+
+    def stored(self):
+        return size_of(self.data)
+
+
+class Victoria(Process):
+    name = "victoria-metrics"
+
+    def __init__(self, options, data, *more):
+        self.data, self.port = data, free_port()
+        self.url, self.headers = f"http://127.0.0.1:{self.port}", {}
+        super().__init__([os.path.join(options.peers, "victoria-metrics/usr/bin/victoria-metrics"), f"-storageDataPath={data}",
+                          f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=12", "-search.latencyOffset=0s",
+                          "-search.disableCache", *more], stdout=subprocess.DEVNULL)
+        wait_for("victoria-metrics", self.is_up, 60)
+
+    def is_up(self):
+        with contextlib.suppress(OSError):
+            return get(self.url + "/metrics")
+
+    def get(self, path, **query):
+        return get(self.url + path + ("?" + urllib.parse.urlencode(query) if query else ""))
+
+    def write_path(self):
+        return "/api/v1/write", ""
+
+    def settle_samples(self, count):
+        pass
+
+    def stored(self):
+        return size_of(self.data)
+
+
+class Prometheus(Victoria):
+    name = "prometheus"
+
+    def __init__(self, options, data):
+        self.data, self.port = data, free_port()
+        self.url, self.headers = f"http://127.0.0.1:{self.port}", {}
+        os.makedirs(data, exist_ok=True)
+        config = os.path.join(data, "prometheus.yml")
+        with open(config, "w") as text:
+            text.write("global:\n  scrape_interval: 1h\n")
+        Process.__init__(self, [os.path.join(options.peers, "prometheus/usr/bin/prometheus"), f"--config.file={config}",
+                                f"--storage.tsdb.path={data}/tsdb", f"--web.listen-address=127.0.0.1:{self.port}",
+                                "--web.enable-remote-write-receiver", "--web.enable-admin-api", "--storage.tsdb.retention.time=1y"],
+                         stdout=subprocess.DEVNULL)
+        wait_for("prometheus", self.is_up, 60)
+
+    def is_up(self):
+        with contextlib.suppress(OSError):
+            return get(self.url + "/-/ready")
+
+    def stored(self):
+        return size_of(self.data)
+
+
+class Rsyslog(Process):
+    name = "rsyslog"
+
+    def __init__(self, options, data):
+        os.makedirs(data, exist_ok=True)
+        self.data, self.syslog, root = data, free_port(), os.path.join(options.peers, "rsyslog")
+        modules = os.path.join(root, "usr/lib/x86_64-linux-gnu/rsyslog")
+        with open(f"{data}/conf", "w") as conf:
+            conf.write(f'module(load="imtcp")\nmodule(load="builtin:omfile")\nglobal(workDirectory="{data}")\n'
+                       f'ruleset(name="in" queue.type="Direct") {{ action(type="omfile" file="{data}/out.log" ioBufferSize="256k") }}\n'
+                       f'input(type="imtcp" port="{self.syslog}" address="127.0.0.1" ruleset="in")\n')
+        libraries = ":".join(glob.glob(os.path.join(options.peers, "rsyslog/usr/lib/x86_64-linux-gnu")))
+        super().__init__([root + "/usr/sbin/rsyslogd", "-n", "-f", f"{data}/conf", "-i", f"{data}/pid", "-M", modules],
+                         {"LD_LIBRARY_PATH": libraries}, stdout=subprocess.DEVNULL)
+        wait_for("rsyslog", self.is_up, 30)
+
+    def is_up(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.syslog), 1):
+            return True
+
+
+def send(options, *argv):
+    """The sender, on its own core; tells its seconds."""
+    run = subprocess.run([os.path.join(options.build, "load"), *map(str, argv)], stdout=subprocess.PIPE, text=True,
+                         preexec_fn=lambda: os.sched_setaffinity(0, SENDER_CORE))
+    if run.returncode:
+        fail(f"the sender failed: {argv}")
+    return float(run.stdout.split(" s,")[0])
+
+
+def children_spent(argv, **more):
+    """Processor seconds of a command on the core of programs."""
+    process = Process(argv, **more)
+    _, status, usage = os.wait4(process.process.pid, 0)
+    process.process.returncode = status
+    return usage.ru_utime + usage.ru_stime, status
+
+
+class Table:
+    """Figures of each program, a run a column; prints medians and how far apart the runs are."""
+
+    def __init__(self):
+        self.figures = {}
+
+    def add(self, program, **figures):
+        for name, value in figures.items():
+            self.figures.setdefault((program, name), []).append(value)
+        print(f"  {program}: " + ", ".join(f"{name} {value:,.6g}" for name, value in figures.items()) +
+              f"   (load {os.getloadavg()[0]:.1f})", flush=True)
+
+    def median(self, program, name):
+        return statistics.median(self.figures[program, name])
+
+    def show(self):
+        print("\nmedian [least, most]")
+        for (program, name), values in self.figures.items():
+            print(f"  {program:18} {name:34} {statistics.median(values):14,.6g}  [{min(values):,.6g}, {max(values):,.6g}]")
+
+    def ratio(self, what, above, below, wanted, at_most=False):
+        """Median of the ratios of the runs: what the two programs did beside each other, in the same minute."""
+        pairs = [a / b for a, b in zip(self.figures[above], self.figures[below])]
+        value = statistics.median(pairs)
+        good = value <= wanted if at_most else value >= wanted
+        print(f"  {what:60} {value:7.2f}x   wanted {'<=' if at_most else '>='} {wanted}x   {'reached' if good else 'MISSED'}")
+
+
+@contextlib.contextmanager
+def folder(options):
+    path = tempfile.mkdtemp(prefix="compare.", dir=options.work)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def corpus_file(options, lines, into):
+    logs = sorted(glob.glob(os.path.join(options.corpus, "**", "*.log"), recursive=True))
+    if not logs:
+        fail(f"no *.log below {options.corpus}")
+    path = os.path.join(into, f"mix-{lines}.log")
+    if not os.path.exists(path):
+        subprocess.run([os.path.join(options.build, "load"), "mix", *logs[:32], "--", str(lines), path], check=True)
+    return path
+
+
+def idle_seconds(make, options, **more):
+    with folder(options) as data:
+        return make(options, data, **more).stop()
+
+
+# --- syslog ------------------------------------------------------------------------------------------------------------------
+
+def day_bytes(data):
+    return sum(size_of(path) for path in glob.glob(data + "/*.db*") + glob.glob(data + "/days/*") if "state" not in path)
+
+
+def count_lines(evenkeel):
+    answer = json.loads(evenkeel.get("/api/v1/logs/histogram", query='{source="syslog"}', start=int(NOW()) - 30 * 86400, end=int(NOW()) + 86400,
+                                     buckets=1))
+    return sum(sum(bucket.get("counts", {}).values()) if "counts" in bucket else bucket["count"] for bucket in answer["buckets"])
+
+
+def run_evenkeel_syslog(options, file, lines, idle):
+    with folder(options) as data:
+        evenkeel = Evenkeel(options, data, "syslog")
+        time.sleep(1)  # this machine's own journal
+        others, begun = evenkeel.metric("evenkeel_logs_records_total"), NOW()
+        send(options, "syslog", evenkeel.syslog, file)
+        wait_for("all lines", lambda: evenkeel.metric("evenkeel_logs_records_total") >= lines + others)
+        seconds, memory = NOW() - begun, evenkeel.resident()
+        spent = evenkeel.stop() - idle
+        again = Evenkeel(options, data)
+        found, stored = count_lines(again), again.metric("evenkeel_archive_disk_bytes")
+        again.stop()
+        if found != lines:
+            fail(f"{lines} lines sent, {found} found")
+        return {"lines/processor-s": lines / spent, "MB/processor-s": os.path.getsize(file) / spent / 1e6,
+                "lines/s": lines / seconds, "bytes/line": stored / lines, "resident MB": memory / 1e6, "lost": lines - found}
+
+
+def run_rsyslog(options, file, lines, idle):
+    with folder(options) as data:
+        rsyslog = Rsyslog(options, data)
+        begun = NOW()
+        send(options, "syslog", rsyslog.syslog, file)
+        out = data + "/out.log"
+        seconds, memory = NOW() - begun, rsyslog.resident()
+        spent = rsyslog.stop() - idle
+        with open(out, "rb") as text:
+            found = sum(piece.count(b"\n") for piece in iter(lambda: text.read(1 << 20), b""))
+        return {"lines/processor-s": lines / spent, "lines/s": lines / seconds, "bytes/line": size_of(out) / lines,
+                "resident MB": memory / 1e6, "lost": lines - found}
+
+
+def run_zstd(options, file, lines, level):
+    with folder(options) as data:
+        spent, _ = children_spent(["zstd", f"-{level}", "-q", "-f", "--single-thread", file, "-o", data + "/out.zst"])
+        return {"MB/processor-s": os.path.getsize(file) / spent / 1e6, "bytes/line": size_of(data + "/out.zst") / lines}
+
+
+def compare_syslog(options):
+    table = Table()
+    with folder(options) as work:
+        file = corpus_file(options, options.lines, work)
+        print(f"{options.lines:,} lines, {os.path.getsize(file) / 1e6:,.1f} MB, {options.runs} runs")
+        idle, idle_peer = idle_seconds(Evenkeel, options, sources="syslog"), idle_seconds(Rsyslog, options)
+        print(f"  start and stop alone: evenkeel {idle:.3f} s, rsyslog {idle_peer:.3f} s")
+        for _ in range(options.runs):
+            table.add("evenkeel", **run_evenkeel_syslog(options, file, options.lines, idle))
+            table.add("rsyslog", **run_rsyslog(options, file, options.lines, idle_peer))
+            for level in (1, 3):
+                table.add(f"zstd -{level}", **run_zstd(options, file, options.lines, level))
+    table.show()
+    table.ratio("lines per processor-second, beside rsyslog", ("evenkeel", "lines/processor-s"), ("rsyslog", "lines/processor-s"), 2)
+    table.ratio("MB per processor-second, beside zstd -1", ("evenkeel", "MB/processor-s"), ("zstd -1", "MB/processor-s"), 0.8)
+    table.ratio("bytes stored, beside zstd -3", ("evenkeel", "bytes/line"), ("zstd -3", "bytes/line"), 1, at_most=True)
+
+
+# --- remote write --------------------------------------------------------------------------------------------------------------
+
+METRIC_PROGRAMS = (Evenkeel, Victoria, Prometheus)
+
+
+def write_samples(options, program, series, samples):
+    path, token = program.write_path()
+    return send(options, "remote-write", program.port, path, series, samples, *([token] if token else []))
+
+
+def run_remote_write(options, make, idle):
+    series, samples = options.series, options.samples
+    with folder(options) as data:
+        program = make(options, data)
+        before, begun = program.resident(), NOW()
+        write_samples(options, program, series, samples)
+        program.settle_samples(series * samples)
+        seconds, memory = NOW() - begun, program.resident() - before
+        spent = program.stop() - idle
+        figures = {"samples/processor-s": series * samples / spent, "samples/s": series * samples / seconds,
+                   "resident B/series": memory / series, "bytes/sample": program.stored() / series / samples}
+        if make is Evenkeel:
+            again = Evenkeel(options, data)
+            kept = again.metric("evenkeel_archive_metric_samples")
+            figures["bytes/sample"] = again.metric("evenkeel_archive_disk_bytes") / series / samples
+            again.stop()
+            if kept != series * samples:
+                fail(f"{series * samples} samples sent, {kept:.0f} kept")
+        return figures
+
+
+def compare_remote_write(options):
+    table = Table()
+    print(f"{options.series:,} series x {options.samples:,} samples, {options.runs} runs")
+    idle = {make: idle_seconds(make, options) for make in METRIC_PROGRAMS}
+    for _ in range(options.runs):
+        for make in METRIC_PROGRAMS:
+            table.add(make.name, **run_remote_write(options, make, idle[make]))
+    table.show()
+    for peer, speed, bytes_, memory in ((Victoria.name, 3, 1.1, 0.5), (Prometheus.name, 10, 0.75, 0.3)):
+        table.ratio(f"samples per processor-second, beside {peer}", ("evenkeel", "samples/processor-s"), (peer, "samples/processor-s"), speed)
+        table.ratio(f"bytes per sample, beside {peer}", ("evenkeel", "bytes/sample"), (peer, "bytes/sample"), bytes_, at_most=True)
+        table.ratio(f"memory per series, beside {peer}", ("evenkeel", "resident B/series"), (peer, "resident B/series"), memory, at_most=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(HERE, "..", "build"))
+    parser.add_argument("--peers", default=os.path.join(HERE, "..", "build", "peers"))
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--work", help="folder for what is written; on the disk that is to be measured")
+    commands = parser.add_subparsers(dest="command", required=True)
+    syslog = commands.add_parser("syslog")
+    syslog.add_argument("corpus")
+    syslog.add_argument("--lines", type=int, default=2000000)
+    syslog.set_defaults(run=compare_syslog)
+    write = commands.add_parser("remote-write")
+    write.add_argument("series", type=int)
+    write.add_argument("samples", type=int)
+    write.set_defaults(run=compare_remote_write)
+    options = parser.parse_args()
+    options.build, options.peers = os.path.abspath(options.build), os.path.abspath(options.peers)
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()
