@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -31,6 +32,9 @@
 #include <unistd.h>
 
 #define LISTENERS_MAX 8
+#define HEAP_KEPT_BYTES (32 << 20) /* the largest that mallopt takes as threshold */
+#define HEAP_FREE_BYTES (128 << 20)
+#define HEAP_STEP_BYTES (1 << 20)
 
 struct run_options {
         const char *config_path, *data, *user;
@@ -309,9 +313,20 @@ static bool load_config(struct daemon *daemon, struct config *out_config, struct
         return true;
 }
 
+/* Batches are made on one thread and freed on another, a megabyte at a time. One heap that keeps what was freed costs
+ * fewer page faults than a heap a thread that gives it back each time; checkpoints give back what a burst left. */
+static void set_heap(void)
+{
+        mallopt(M_ARENA_MAX, 1);
+        mallopt(M_MMAP_THRESHOLD, HEAP_KEPT_BYTES);
+        mallopt(M_TRIM_THRESHOLD, HEAP_FREE_BYTES);
+        mallopt(M_TOP_PAD, HEAP_STEP_BYTES);
+}
+
 static bool start(struct daemon *daemon, struct err *err)
 {
         const struct run_options *options = &daemon->options;
+        set_heap();
         if (!load_config(daemon, &daemon->config, err) || !set_log_level(&daemon->config, err) ||
             !redactor_create(config_tree(&daemon->config, "redact.patterns"), config_tree(&daemon->config, "redact.disable"),
                              &daemon->redactor, err))

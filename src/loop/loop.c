@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@
 
 #define TICK_MS 100
 #define TICKS_WAITING_MAX 50
+#define HEAP_LEFT_BYTES ((size_t)16 << 20)
 #define SERIES_MAX ((size_t)2 << 20)
 #define CHECKPOINT_NS (3600 * NS_PER_S)
 #define CHECKPOINT_BYTES ((uint64_t)1 << 30)
@@ -196,6 +198,7 @@ static bool checkpoint(struct loop *loop, struct err *err)
         loop->checkpoint_due_ns = loop->time_ns + (good ? loop->options.checkpoint_ns : CHECKPOINT_RETRY_NS);
         if (good)
                 loop->journal_bytes_at_checkpoint = journal_bytes(loop);
+        malloc_trim(HEAP_LEFT_BYTES); /* all chunks are sealed: what a burst took goes back to the system */
         with_lock(&loop->lock);
         loop->stats.checkpoints += good;
         loop->stats.checkpoint_failures += !good;

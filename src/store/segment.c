@@ -119,7 +119,7 @@ static bool look(struct segment_reader *reader, uint64_t offset, size_t count, c
 
 static bool check_head(struct segment_reader *reader, uint64_t first_sequence, struct err *err)
 {
-        const char *bytes;
+        const char *bytes = NULL;
         if (reader->size < SEGMENT_HEAD_BYTES)
                 return fail(err, ERR_CORRUPT, "journal", "%s holds only %llu bytes; " SEGMENT_ADVICE, reader->path,
                             (unsigned long long)reader->size);
@@ -158,7 +158,7 @@ void segment_close(struct segment_reader *reader)
 bool segment_next(struct segment_reader *reader, uint64_t sequence, struct entry *out_entry, bool *out_found,
                   struct err *err)
 {
-        const char *bytes;
+        const char *bytes = NULL;
         struct entry_head head;
         *out_found = false;
         if (reader->size - reader->offset < ENTRY_HEAD_BYTES)
@@ -184,7 +184,7 @@ bool segment_next(struct segment_reader *reader, uint64_t sequence, struct entry
 bool segment_find(struct segment_reader *reader, uint64_t sequence_min, uint64_t committed_min, bool *out_found,
                   uint64_t *out_sequence, struct err *err)
 {
-        const char *bytes;
+        const char *bytes = NULL;
         struct entry_head head;
         *out_found = false;
         for (uint64_t offset = (reader->offset + 7) & ~UINT64_C(7); offset + ENTRY_HEAD_BYTES <= reader->size; offset += 8) {
@@ -206,7 +206,7 @@ bool segment_tail(struct segment_reader *reader, uint64_t *out_bytes, struct err
         uint64_t last = reader->offset;
         for (uint64_t offset = reader->offset; offset < reader->size;) {
                 size_t count = (size_t)min_of((uint64_t)WINDOW_BYTES, reader->size - offset);
-                const char *bytes;
+                const char *bytes = NULL;
                 if (!look(reader, offset, count, &bytes, err))
                         return false;
                 bool zeros = bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
