@@ -31,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READ_BYTES_MAX ((size_t)1 << 20)
+#define READ_BYTES_MAX ((size_t)2 << 20)
 #define LISTENERS_MAX 32
 #define EVENTS_MAX 256
 #define CONNECTIONS_MAX 10000

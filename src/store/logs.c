@@ -162,8 +162,8 @@ struct adding {
         struct log_chunk *fresh, *last; /* chunks made by this call, oldest first; last: where rows go now */
         int64_t day;
         uint64_t bytes;
-        uint32_t stream_index[64];      /* streams of the batch that were looked up: index + 1 */
-        const struct log_stream *streams[64];
+        uint32_t stream_index[256];     /* streams of the batch that were looked up: index + 1 */
+        const struct log_stream *streams[256];
 };
 
 static bool next_chunk(struct adding *adding, struct err *err)
