@@ -244,7 +244,7 @@ static void damage_before_later_groups_is_told_with_file_and_offset(void **state
         assert_false(journal_open(disk_real(), directory, &clock, NULL, &journal, &err));
         assert_int_equal(err.code, ERR_CORRUPT);
         assert_non_null(strstr(err.message, "0000000000000001.seg is damaged at offset 128"));
-        assert_non_null(strstr(err.message, "--skip-damage"));
+        assert_non_null(strstr(err.message, "--skip-journal-damage"));
 
         struct journal_options options = {.skip_damage = true};
         journal = opened(&clock, &options);

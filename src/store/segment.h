@@ -32,7 +32,7 @@
 #define SEGMENT_HEAD_BYTES 64
 #define ENTRY_HEAD_BYTES 56
 #define SEGMENT_ADVICE                                                                                                 \
-        "restore the file from a backup, or start once with --skip-damage to go on without the entries it lost"
+        "restore the file from a backup, or start once with --skip-journal-damage to go on without the entries it lost"
 
 struct segment_head {
         uint64_t first_sequence;
