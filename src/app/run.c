@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
@@ -28,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -235,7 +237,10 @@ static bool print_welcome(struct daemon *daemon, struct err *err)
                 return false;
         const struct http_listener *first = &daemon->http.listeners[0];
         bool is_v6 = strchr(first->address, ':') != NULL;
-        printf("\n  Evenkeel %s keeps its data in %s\n", EVENKEEL_VERSION, loop_directory(daemon->loop));
+        char folder[PATH_MAX];
+        if (!realpath(loop_directory(daemon->loop), folder))
+                snprintf(folder, sizeof folder, "%s", loop_directory(daemon->loop));
+        printf("\n  Evenkeel %s keeps its data in %s\n", EVENKEEL_VERSION, folder);
         printf("  Console: %s://%s%s%s:%u/\n", first->certificate ? "https" : "http", is_v6 ? "[" : "", first->address, is_v6 ? "]" : "",
                first->port);
         if (is_new)
@@ -424,6 +429,7 @@ int run_main(int argc, char **argv)
                 free(daemon);
                 return 2;
         }
+        umask(077); /* what it keeps is for its own user */
         sigset_t wanted;
         sigemptyset(&wanted);
         sigaddset(&wanted, SIGTERM);
