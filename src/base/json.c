@@ -35,7 +35,8 @@ int64_t json_i64(const json_t *object, const char *key, int64_t otherwise)
         const json_t *member = json_object_get(object, key);
         if (json_is_integer(member))
                 return json_integer_value(member);
-        return json_is_real(member) ? (int64_t)json_real_value(member) : otherwise;
+        double real = json_is_real(member) ? json_real_value(member) : 0x1p63;
+        return real >= -0x1p63 && real < 0x1p63 ? (int64_t)real : otherwise;
 }
 
 bool json_flag(const json_t *object, const char *key, bool otherwise)

@@ -41,12 +41,12 @@ static inline struct str str_slice(struct str s, size_t start, size_t end)
                 end = s.length;
         if (start > end)
                 start = end;
-        return (struct str){s.bytes + start, end - start};
+        return (struct str){start ? s.bytes + start : s.bytes, end - start};
 }
 
 static inline bool str_starts_with(struct str s, struct str prefix)
 {
-        return s.length >= prefix.length && memcmp(s.bytes, prefix.bytes, prefix.length) == 0;
+        return s.length >= prefix.length && (!prefix.length || memcmp(s.bytes, prefix.bytes, prefix.length) == 0);
 }
 
 int str_compare(struct str a, struct str b);                   /* by unsigned bytes, shorter first; as memcmp */

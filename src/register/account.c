@@ -74,7 +74,7 @@ bool account_name_check(struct str name, struct err *err)
 {
         bool good = name.length > 0 && name.length < ACCOUNT_NAME_BYTES;
         for (size_t i = 0; good && i < name.length; i++)
-                good = isalnum((unsigned char)name.bytes[i]) || strchr("._@-", name.bytes[i]);
+                good = isalnum((unsigned char)name.bytes[i]) || (name.bytes[i] && strchr("._@-", name.bytes[i]));
         return good || fail(err, ERR_INVALID, "register", "a name has 1 to %d letters, digits or . _ @ -", ACCOUNT_NAME_BYTES - 1);
 }
 

@@ -17,13 +17,15 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define REQUEST_BYTES_MAX ((size_t)256 << 20) /* of a request's arena */
 #define CONNECTION_BYTES ((size_t)16 << 10)   /* headers must fit; 10,000 connections hold at most 160 MB */
-#define DISCARD_BYTES_MAX ((uint64_t)1 << 20) /* read and thrown away so that a refused sender sees its answer */
+#define DISCARD_BYTES_MAX ((uint64_t)128 << 20) /* read and thrown away so that a refused sender sees its answer */
+#define DISCARD_CHUNKED_BYTES_MAX ((uint64_t)2 << 30) /* the same for a body whose length nobody knew: it can only be answered at its end */
 #define BODY_BYTES_PER_S ((int64_t)16 << 10)  /* a body slower than this is not waited for */
 #define WORKER_QUEUE_MAX 256
 #define CROWDED_WAIT_NS (2 * NS_PER_S)        /* for headers, when nine tenths of all connections are open */
@@ -86,14 +88,27 @@ static uint64_t declared_length(struct request *request)
         return text.bytes && !str_to_u64(text, &length) ? UINT64_MAX : length;
 }
 
+static enum MHD_Result count_lengths(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+        (void)kind, (void)value;
+        unsigned *lengths = context;
+        *lengths += strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+        return MHD_YES;
+}
+
 static bool begin(struct request_wire *wire, uint64_t declared, struct err *err)
 {
         struct request *request = &wire->request;
         struct http_server *server = request->server;
         if (server->stopping)
                 return fail(err, ERR_IO, "serve", "the program is stopping; send it again in a few seconds");
-        if (request_header(request, "Content-Length").bytes && request_header(request, "Transfer-Encoding").bytes)
-                return fail(err, ERR_INVALID, "serve", "Content-Length and Transfer-Encoding contradict each other; send one");
+        unsigned lengths = 0;
+        MHD_get_connection_values(request->wire->connection, MHD_HEADER_KIND, count_lengths, &lengths);
+        if (lengths > 1) {
+                request_add_header(request, "Connection", "close"); /* what follows may be meant as anything */
+                return fail(err, ERR_INVALID, "serve", "the request says more than once how long it is (Content-Length, Transfer-Encoding); "
+                            "say it once");
+        }
         if (!fields_parse(request->raw_query, &request->arena, &request->fields, err) ||
             !server->hooks.begin(server->hooks.context, request, err))
                 return false;
@@ -125,7 +140,7 @@ static enum MHD_Result receive(struct request_wire *wire, const char *bytes, siz
                                           (int64_t)(wire->received * (NS_PER_S / 1000) / (BODY_BYTES_PER_S / 1000));
         if (wire->state == REQUEST_DISCARDING) {
                 wire->received += count;
-                return wire->received > 2 * DISCARD_BYTES_MAX + wire->held_bytes ? MHD_NO : MHD_YES;
+                return wire->received > DISCARD_CHUNKED_BYTES_MAX ? MHD_NO : MHD_YES;
         }
         if (check_room(wire, count, &err) && !buf_append(&request->body, bytes, count))
                 fail_memory(&err, "serve", count);
@@ -264,8 +279,11 @@ static struct connection *peer_of(struct MHD_Connection *connection)
 static bool split_uri(struct request *request, const char *uri)
 {
         struct str whole = arena_str(&request->arena, str_of(uri));
+        char *query = strchr(uri, '?');
         request->raw_query = whole;
         str_cut(&request->raw_query, '?', &request->raw_path);
+        if (query && query[1])
+                query[1] = 0; /* libmicrohttpd would take it apart too, in the memory for headers, and hang when that is full */
         return whole.bytes;
 }
 
