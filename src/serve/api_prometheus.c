@@ -331,6 +331,12 @@ bool prometheus_alerts(struct request *request, struct err *err)
         return answer_data(request, json_pack("{s:[]}", "alerts"), err);
 }
 
+/* Grafana asks for them beside every graph in its explorer. */
+bool prometheus_exemplars(struct request *request, struct err *err)
+{
+        return answer_data(request, json_array(), err);
+}
+
 bool prometheus_buildinfo(struct request *request, struct err *err)
 {
         return answer_data(request, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "version", PROMETHEUS_VERSION, "revision",

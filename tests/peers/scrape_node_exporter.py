@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""scrape_node_exporter - scrapes the real node_exporter, compares the host source's names with its, and takes it away.
+"""scrape_node_exporter - scrapes the real node_exporter, compares the host source's names with its, and takes it away; and
+scrapes OpenMetrics from Prometheus' own client library for Python.
 
 usage: scrape_node_exporter.py PROGRAM [PEERS]    PEERS: where scripts/peers.sh has unpacked prometheus-node-exporter
+                                                  and python3-prometheus-client
 """
 import json
 import os
 import subprocess
+import sys
 import tempfile
 
 from daemon import Daemon, arguments, expect, fetch, free_port
@@ -13,21 +16,60 @@ from daemon import Daemon, arguments, expect, fetch, free_port
 OURS = ("evenkeel_", "node_scrape_collector_success", "node_processes_pids")  # not in node_exporter's default set
 
 
+LIBRARY = """
+import sys, time
+from prometheus_client import Counter, Enum, Gauge, Histogram, Info, start_http_server
+orders = Counter("orders", "Orders.", ["code"], unit="items")
+orders.labels("200").inc(41)
+orders.labels('5"00\\\\').inc(1.5)
+Gauge("temperature", "It is\\ncold.").set(-3.25)
+latency = Histogram("latency_seconds", "Latency.", buckets=[0.1, 1])
+for value in (0.05, 0.5, 0.5, 7):
+    latency.observe(value, {"trace_id": "abc"})
+Info("build", "Build.").info({"version": "1.2"})
+Enum("state", "State.", states=["on", "off"]).state("off")
+start_http_server(int(sys.argv[1]), "127.0.0.1")
+time.sleep(3600)
+"""
+
+LIBRARY_VALUES = {
+    'orders_items_total{code="200"}': 41, 'orders_items_total{code="5\\"00\\\\"}': 1.5, "temperature": -3.25, "latency_seconds_count": 4,
+    'latency_seconds_bucket{le="0.1"}': 1, 'latency_seconds_bucket{le="1.0"}': 3, 'latency_seconds_bucket{le="+Inf"}': 4, "latency_seconds_sum": 8.05,
+    'build_info{version="1.2"}': 1, 'state{state="off"}': 1, 'state{state="on"}': 0,
+}
+
+
+def check_open_metrics(daemon, port):
+    daemon.wait_for(lambda: daemon.value('up{job="library"}') == 1, "the client library's target to be up")
+    for expression, value in LIBRARY_VALUES.items():
+        found = daemon.value(expression)
+        expect(found is not None and abs(found - value) < 1e-9, f"{expression} is {found}, exposed was {value}")
+    # Only OpenMetrics exposes when a counter was made as <name>_created beside a unit that was declared.
+    expect(daemon.value('orders_items_created{code="200"}') > 1e9, "OpenMetrics was not what was scraped")
+    meta = daemon.ask("/api/v1/metadata", metric="temperature")["data"]
+    expect("temperature" not in meta or meta["temperature"][0]["type"] == "gauge", f"metadata are {meta}")
+    print(f"OpenMetrics from Prometheus' client library: {len(LIBRARY_VALUES)} values as exposed")
+
+
 def main():
     program, peers = arguments()
-    fetch(peers, "prometheus-node-exporter")
-    port = free_port()
+    fetch(peers, "prometheus-node-exporter", "python3-prometheus-client")
+    port, library_port = free_port(), free_port()
+    library = subprocess.Popen([sys.executable, "-c", LIBRARY, str(library_port)], stderr=subprocess.DEVNULL,
+                               env={**os.environ, "PYTHONPATH": peers + "/python3-prometheus-client/usr/lib/python3/dist-packages"})
     exporter = subprocess.Popen([os.path.join(peers, "prometheus-node-exporter/usr/bin/prometheus-node-exporter"),
                                  f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory(prefix="evenkeel-sd-") as folder:
         targets = os.path.join(folder, "targets.json")
         with open(targets, "w") as file:
             json.dump([{"targets": [f"127.0.0.1:{port}"], "labels": {"rack": "r1"}}], file)
-        jobs = [{"job": "node", "files": [folder + "/*.json"], "every": "1s", "timeout": "1s"}]
+        jobs = [{"job": "node", "files": [folder + "/*.json"], "every": "1s", "timeout": "1s"},
+                {"job": "library", "targets": [f"127.0.0.1:{library_port}"], "every": "1s", "timeout": "1s"}]
         try:
             with Daemon(program, {"scrape": {"jobs": jobs}, "host": {"every": 1}}) as daemon:
                 daemon.wait_for(lambda: daemon.value('up{job="node",rack="r1"}') == 1, "the target to be up")
                 daemon.wait_for(lambda: daemon.value('count({job="host"})'), "the host's own metrics")
+                check_open_metrics(daemon, library_port)
                 theirs, ours = daemon.names('{job="node"}'), daemon.names('{job="host"}')
                 expect(len(theirs) > 100, f"node_exporter has only {len(theirs)} names here")
                 unknown = {name for name in ours - theirs if not name.startswith(OURS)}
@@ -43,8 +85,9 @@ def main():
                     file.write("[]")
                 daemon.wait_for(lambda: daemon.value('up{job="node"}') is None, "the removed target's up to end")
         finally:
-            exporter.kill()
-            exporter.wait()
+            for process in (exporter, library):
+                process.kill()
+                process.wait()
     print("node_exporter: fine")
 
 

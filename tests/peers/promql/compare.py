@@ -388,7 +388,10 @@ def make_cases(rng, start, count):
 
 def http_get(url, path, parameters):
     try:
-        with urllib.request.urlopen(url + path + '?' + urllib.parse.urlencode(parameters), timeout=30) as answer:
+        request = urllib.request.Request(url + path + '?' + urllib.parse.urlencode(parameters))
+        if os.environ.get('EVENKEEL_TOKEN'):
+            request.add_header('Authorization', 'Bearer ' + os.environ['EVENKEEL_TOKEN'])
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return json.loads(error.read())
