@@ -31,6 +31,7 @@ const struct verb verbs[] = {
         {"token revoke", "ID", "", 1, 1, true, "Revokes an API token for good.", verb_token_revoke},
         {"backup", "DIRECTORY", "", 1, 1, true, "Copies the data, online, into a new directory of the daemon's machine.", verb_backup},
         {"restore", "BACKUP [--verify] [--to FOLDER]", "verify to=", 1, 1, false, "Proves a backup, and restores it into a new data folder.", verb_restore},
+        {"mine", "--assign FILE|- or --online FILE|-", "assign= online=", 0, 0, false, "Finds the templates of messages, one a line: the template of each, at the end or as first told.", verb_mine},
         {"redact test", "[TEXT]", "", 0, 1, true, "Shows a text (or standard input) as it would be stored, secrets masked.", verb_redact_test},
         {"openapi", "[--markdown]", "markdown", 0, 0, false, "Prints the description of the HTTP API.", verb_openapi},
         {"version", "", "", 0, 0, false, "Prints the version.", verb_version},
