@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/queue.h"
 #include "base/reader.h"
+#include "base/regex.h"
 #include "base/scope.h"
 #include "base/yaml.h"
 
@@ -136,6 +137,26 @@ static void yaml_becomes_a_tree_and_aliases_are_refused(void **state)
         assert_true(json_is_object(nothing) && json_object_size(nothing) == 0);
 }
 
+static void a_regex_is_anchored_or_not_and_never_hangs(void **state)
+{
+        (void)state;
+        struct err err;
+        struct regex *whole, *anywhere, *slow;
+        assert_true(regex_create(STR("no.e"), REGEX_WHOLE, "test", &whole, &err));
+        assert_true(regex_create(STR("no.e"), REGEX_ANYWHERE, "test", &anywhere, &err));
+        assert_int_equal(regex_match(whole, STR("node")), REGEX_YES);
+        assert_int_equal(regex_match(whole, STR("a node")), REGEX_NO);
+        assert_int_equal(regex_match(anywhere, STR("a \xFF node")), REGEX_YES);
+        assert_false(regex_create(STR("a("), REGEX_WHOLE, "test", &slow, &err));
+        assert_non_null(strstr(err.message, "\"a(\" is wrong at character 3"));
+        assert_true(regex_create(STR("^(a+)+$"), REGEX_ANYWHERE, "test", &slow, &err));
+        assert_int_equal(regex_match(slow, STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac")), REGEX_GAVE_UP);
+        assert_true(regex_has_given_up(slow));
+        regex_destroy(whole);
+        regex_destroy(anywhere);
+        regex_destroy(slow);
+}
+
 static void any_bytes_become_a_json_string(void **state)
 {
         (void)state;
@@ -156,6 +177,7 @@ int main(void)
                 cmocka_unit_test(a_full_queue_refuses_and_a_closed_one_gives_what_is_left),
                 cmocka_unit_test(times_are_written_as_people_and_programs_read_them),
                 cmocka_unit_test(yaml_becomes_a_tree_and_aliases_are_refused),
+                cmocka_unit_test(a_regex_is_anchored_or_not_and_never_hangs),
                 cmocka_unit_test(any_bytes_become_a_json_string),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

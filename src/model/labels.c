@@ -2,22 +2,8 @@
 #include "model/labels.h"
 
 #include "base/reader.h"
+#include "base/regex.h"
 #include "base/scope.h"
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
-#define STEPS_MAX 1000000       /* of PCRE2 on one value: milliseconds; honest patterns need a few for each byte */
-#define HEAP_KIB_MAX 4096
-
-/* What a matcher's regex points to. Matchers are const for those who match, many threads at once perhaps. */
-struct regex {
-        pcre2_code *code;
-        _Atomic bool has_given_up;      /* it took too many steps on some value: every answer since is worth nothing */
-};
 
 static void sort_by_name(struct label *items, size_t count)
 {
@@ -172,43 +158,13 @@ bool labels_print(const struct labels *labels, struct buf *out)
         return buf_byte(out, '}');
 }
 
-static struct regex *compile(struct str pattern, struct err *err)
-{
-        int code;
-        PCRE2_SIZE at;
-        struct regex *regex = calloc(1, sizeof *regex);
-        if (!regex) {
-                fail_memory(err, "labels", sizeof *regex);
-                return NULL;
-        }
-        regex->code = pcre2_compile((PCRE2_SPTR)pattern.bytes, pattern.length,
-                                          PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL, &code, &at, NULL);
-        if (!regex->code) {
-                char why[128];
-                pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-                fail(err, ERR_INVALID, "labels", "the regular expression \"%.*s\" is wrong at character %zu: %s",
-                     (int)min_of(pattern.length, (size_t)120), pattern.bytes, (size_t)at + 1, why);
-                free(regex);
-                return NULL;
-        }
-        pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it the interpreter is used */
-        return regex;
-}
-
-static void regex_destroy(struct regex *regex)
-{
-        if (regex)
-                pcre2_code_free(regex->code);
-        free(regex);
-}
-
 bool matchers_add(struct matchers *matchers, struct arena *arena, enum match_op op, struct str name, struct str value,
                   struct err *err)
 {
         struct matcher made = {.op = op, .name = arena_str(arena, name), .value = arena_str(arena, value)};
         if (!made.name.bytes || !made.value.bytes)
                 return fail_memory(err, "labels", name.length + value.length);
-        if ((op == MATCH_REGEX || op == MATCH_NOT_REGEX) && !(made.regex = compile(made.value, err)))
+        if ((op == MATCH_REGEX || op == MATCH_NOT_REGEX) && !regex_create(made.value, REGEX_WHOLE, "labels", &made.regex, err))
                 return false;
         struct matcher *matcher = arena_push(arena, matchers);
         if (!matcher) {
@@ -227,68 +183,11 @@ void matchers_done(struct matchers *matchers)
         }
 }
 
-/* What a match needs beside the code: one a thread, freed with it. */
-struct match_room {
-        pcre2_match_data *data;
-        pcre2_match_context *context;
-};
-
-static pthread_key_t room_key;
-static pthread_once_t room_once = PTHREAD_ONCE_INIT;
-
-static void room_free(void *freed)
-{
-        struct match_room *room = freed;
-        pcre2_match_data_free(room->data);
-        pcre2_match_context_free(room->context);
-        free(room);
-}
-
-static void make_room_key(void)
-{
-        pthread_key_create(&room_key, room_free);
-}
-
-static struct match_room *make_room(void)
-{
-        struct match_room *room = calloc(1, sizeof *room);
-        if (!room)
-                return NULL;
-        room->data = pcre2_match_data_create(1, NULL);
-        room->context = pcre2_match_context_create(NULL);
-        if (!room->data || !room->context || pthread_setspecific(room_key, room)) {
-                room_free(room);
-                return NULL;
-        }
-        pcre2_set_match_limit(room->context, STEPS_MAX);
-        pcre2_set_heap_limit(room->context, HEAP_KIB_MAX);
-        return room;
-}
-
-static struct match_room *thread_room(void)
-{
-        static _Thread_local struct match_room *room;
-        pthread_once(&room_once, make_room_key);
-        return room ? room : (room = make_room());
-}
-
-static bool regex_matches(struct regex *regex, struct str value)
-{
-        struct match_room *room = thread_room();
-        if (!room || atomic_load_explicit(&regex->has_given_up, memory_order_relaxed))
-                return false;
-        int result = pcre2_match(regex->code, (PCRE2_SPTR)(value.bytes ? value.bytes : ""), value.length, 0, 0, room->data,
-                                 room->context);
-        if (result < 0 && result != PCRE2_ERROR_NOMATCH && !(result <= PCRE2_ERROR_UTF8_ERR1 && result >= PCRE2_ERROR_UTF8_ERR21))
-                atomic_store_explicit(&regex->has_given_up, true, memory_order_relaxed);
-        return result >= 0;
-}
-
 bool matchers_hold_out(const struct matchers *matchers, struct err *err)
 {
         each (matcher, matchers) {
                 const struct regex *regex = matcher->regex;
-                if (regex && atomic_load_explicit(&regex->has_given_up, memory_order_relaxed))
+                if (regex && regex_has_given_up(regex))
                         return fail(err, ERR_REFUSED, "labels",
                                     "the regular expression \"%.*s\" takes too many steps on a label's value; make it simpler",
                                     (int)min_of(matcher->value.length, (size_t)120), matcher->value.bytes);
@@ -304,9 +203,9 @@ bool matcher_matches(const struct matcher *matcher, struct str value)
         case MATCH_NOT_EQUAL:
                 return !str_equal(value, matcher->value);
         case MATCH_REGEX:
-                return regex_matches(matcher->regex, value);
+                return regex_match(matcher->regex, value) == REGEX_YES;
         default:
-                return !regex_matches(matcher->regex, value);
+                return regex_match(matcher->regex, value) != REGEX_YES;
         }
 }
 

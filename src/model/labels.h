@@ -41,13 +41,15 @@ bool labels_print(const struct labels *labels, struct buf *out);
 
 #define LABEL_METRIC_NAME STR("__name__")
 
+struct regex;
+
 enum match_op { MATCH_EQUAL, MATCH_NOT_EQUAL, MATCH_REGEX, MATCH_NOT_REGEX };
 
 /* One condition of a selector, as in {host=~"web.*"}; regexes are anchored at both ends. A missing label is "". */
 struct matcher {
         enum match_op op;
         struct str name, value;
-        void *regex; /* compiled once; owned by whoever owns the matcher */
+        struct regex *regex; /* compiled once; owned by whoever owns the matcher */
 };
 
 struct matchers {

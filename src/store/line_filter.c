@@ -6,94 +6,31 @@
  */
 #include "store/line_filter.h"
 
+#include "base/regex.h"
 #include "base/scope.h"
 #include "store/skeleton.h"
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <pthread.h>
-#include <stdlib.h>
-
-#define STEPS_MAX 200000        /* of PCRE2 on one line */
-#define HEAP_KIB_MAX 4096
 
 bool line_filter_compile(struct line_filter *filter, struct err *err)
 {
         if (filter->op != LINE_MATCHES && filter->op != LINE_NOT_MATCHES)
                 return true;
-        int code;
-        PCRE2_SIZE at;
-        filter->regex = pcre2_compile((PCRE2_SPTR)(filter->text.bytes ?: ""), filter->text.length,
-                                      PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &at, NULL);
-        if (!filter->regex) {
-                char why[128];
-                pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-                return fail(err, ERR_INVALID, "line_filter", "the regular expression \"%.*s\" is wrong at character %zu: %s",
-                            (int)min_of(filter->text.length, (size_t)120), filter->text.bytes, (size_t)at + 1, why);
-        }
-        pcre2_jit_compile(filter->regex, PCRE2_JIT_COMPLETE); /* without it the interpreter is used */
-        return true;
+        return regex_create(filter->text, REGEX_ANYWHERE, "line_filter", &filter->regex, err);
 }
 
 void line_filter_done(struct line_filter *filter)
 {
-        pcre2_code_free(filter->regex);
+        regex_destroy(filter->regex);
         filter->regex = NULL;
-}
-
-/* What a match needs beside the code: one a thread, kept to the thread's end by a key's destructor. */
-struct match_room {
-        pcre2_match_data *data;
-        pcre2_match_context *context;
-};
-
-static pthread_key_t room_key;
-static pthread_once_t room_once = PTHREAD_ONCE_INIT;
-
-static void room_free(void *room)
-{
-        struct match_room *it = room;
-        pcre2_match_data_free(it->data);
-        pcre2_match_context_free(it->context);
-        free(it);
-}
-
-static void room_make_key(void)
-{
-        pthread_key_create(&room_key, room_free);
-}
-
-static struct match_room *room_of_thread(void)
-{
-        pthread_once(&room_once, room_make_key);
-        struct match_room *room = pthread_getspecific(room_key);
-        if (room)
-                return room;
-        if (!(room = calloc(1, sizeof *room)))
-                return NULL;
-        room->data = pcre2_match_data_create(1, NULL);
-        room->context = pcre2_match_context_create(NULL);
-        if (!room->data || !room->context || pthread_setspecific(room_key, room)) {
-                room_free(room);
-                return NULL;
-        }
-        pcre2_set_match_limit(room->context, STEPS_MAX);
-        pcre2_set_heap_limit(room->context, HEAP_KIB_MAX);
-        return room;
 }
 
 static bool regex_found(const struct line_filter *filter, struct str line, bool *out_found, struct err *err)
 {
-        struct match_room *room = room_of_thread();
-        if (!room)
-                return fail_memory(err, "line_filter", sizeof *room);
-        int result = pcre2_match(filter->regex, (PCRE2_SPTR)(line.bytes ?: ""), line.length, 0, 0, room->data,
-                                 room->context);
-        if (result < 0 && result != PCRE2_ERROR_NOMATCH)
+        enum regex_result result = regex_match(filter->regex, line);
+        if (result == REGEX_GAVE_UP)
                 return fail(err, ERR_REFUSED, "line_filter",
                             "the regular expression \"%.*s\" takes too many steps on a line of %zu bytes; make it simpler",
                             (int)min_of(filter->text.length, (size_t)120), filter->text.bytes, line.length);
-        *out_found = result >= 0;
+        *out_found = result == REGEX_YES;
         return true;
 }
 

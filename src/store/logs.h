@@ -34,12 +34,14 @@ bool logs_add(struct logs *logs, uint16_t partition, uint64_t sequence, int64_t 
 /* Seals every open chunk of the partition (checkpoint, shutdown). */
 bool logs_seal(struct logs *logs, uint16_t partition, struct err *err);
 
+struct regex;
+
 enum line_filter_op { LINE_CONTAINS, LINE_NOT_CONTAINS, LINE_MATCHES, LINE_NOT_MATCHES }; /* |= != |~ !~ */
 
 struct line_filter {
         enum line_filter_op op;
         struct str text;
-        void *regex;            /* pcre2_code, not anchored; owned by whoever owns the filter */
+        struct regex *regex;    /* not anchored; owned by whoever owns the filter */
 };
 
 struct log_row {
