@@ -154,6 +154,9 @@ static size_t read_quantifier(struct str pattern, size_t at, bool *out_optional)
                 const char *close = memchr(pattern.bytes + at, '}', pattern.length - at);
                 if (!close)
                         return 0;
+                for (const char *c = pattern.bytes + at + 1; c < close; c++)
+                        if ((*c < '0' || *c > '9') && *c != ',')
+                                return 0; /* no quantifier but literal text, alternatives perhaps */
                 at = (size_t)(close - pattern.bytes);
         }
         at++;
