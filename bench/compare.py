@@ -16,8 +16,9 @@ less that of one which only starts and stops. Medians of the runs; ratios are be
 ratios: absolute figures are those of the machine and of who else uses it, so the load is printed too.
 """
 
-import argparse, contextlib, glob, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
-import urllib.parse, urllib.request
+import argparse, contextlib, glob, http.client, json, os, random, re, shutil, signal, socket, statistics, string, subprocess, sys
+import tempfile, time
+import urllib.error, urllib.parse, urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM_CORE, SENDER_CORE = {0}, {1}
@@ -50,8 +51,11 @@ def size_of(path):
 
 
 def get(url, headers={}, data=None, timeout=600):
-    with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=timeout) as answer:
-        return answer.read()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=timeout) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        fail(f"{url}: {error.code} {error.read()[:300]!r}")
 
 
 class Process:
@@ -273,8 +277,8 @@ def day_bytes(data):
     return sum(size_of(path) for path in glob.glob(data + "/*.db*") + glob.glob(data + "/days/*") if "state" not in path)
 
 
-def count_lines(evenkeel):
-    answer = json.loads(evenkeel.get("/api/v1/logs/histogram", query='{source="syslog"}', start=int(NOW()) - 30 * 86400, end=int(NOW()) + 86400,
+def count_lines(evenkeel, filters=""):
+    answer = json.loads(evenkeel.get("/api/v1/logs/histogram", timeout="60s", query='{source="syslog"} ' + filters, start=int(NOW()) - 30 * 86400, end=int(NOW()) + 86400,
                                      buckets=1))
     return sum(sum(bucket.get("counts", {}).values()) if "counts" in bucket else bucket["count"] for bucket in answer["buckets"])
 
@@ -340,9 +344,9 @@ def compare_syslog(options):
 METRIC_PROGRAMS = (Evenkeel, Victoria, Prometheus)
 
 
-def write_samples(options, program, series, samples):
+def write_samples(options, program, series, samples, step_ms=15000):
     path, token = program.write_path()
-    return send(options, "remote-write", program.port, path, series, samples, *([token] if token else []))
+    return send(options, "remote-write", program.port, path, series, samples, token or "-", step_ms)
 
 
 def run_remote_write(options, make, idle):
@@ -380,6 +384,166 @@ def compare_remote_write(options):
         table.ratio(f"memory per series, beside {peer}", ("evenkeel", "resident B/series"), (peer, "resident B/series"), memory, at_most=True)
 
 
+# --- acknowledgement -------------------------------------------------------------------------------------------------------------
+
+def percentile(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def time_writes(path, size, count):
+    """pwrite and fdatasync into a preallocated file: the least that is possible."""
+    file, payload, taken = os.open(path, os.O_RDWR | os.O_CREAT), os.urandom(size), []
+    try:
+        os.posix_fallocate(file, 0, size * count)
+        os.fsync(file)
+        for i in range(count):
+            begun = time.perf_counter()
+            os.pwrite(file, payload, i * size)
+            os.fdatasync(file)
+            taken.append(time.perf_counter() - begun)
+    finally:
+        os.close(file)
+        os.unlink(path)
+    return taken
+
+
+def time_posts(evenkeel, size, count, first):
+    """OTLP log records as JSON, one request after the other on one connection, until each is answered."""
+    connection, taken = http.client.HTTPConnection("127.0.0.1", evenkeel.port), []
+    for i in range(count):
+        noise = "".join(random.choices(string.ascii_letters + string.digits + " ", k=size - 200))
+        body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [
+            {"timeUnixNano": str(time.time_ns()), "body": {"stringValue": f"{first + i} {noise}"}}]}]}]})
+        begun = time.perf_counter()
+        connection.request("POST", "/v1/logs", body, {**evenkeel.headers, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        taken.append(time.perf_counter() - begun)
+        if answer.status != 200:
+            fail(f"HTTP {answer.status}")
+    return taken
+
+
+def compare_acknowledge(options):
+    print("one sender that waits, microseconds: HTTP request to answer, beside pwrite and fdatasync of the same size")
+    with folder(options) as data:
+        evenkeel = Evenkeel(options, data + "/evenkeel")
+        for size in (4096, 65536):
+            posts, writes = [], []
+            for turn in range(10):
+                posts += time_posts(evenkeel, size, 50, turn * 50)
+                writes += time_writes(data + "/plain", size, 50)
+            for name, taken in (("HTTP", posts), ("pwrite + fdatasync", writes)):
+                print(f"  {size:6} B  {name:20} p50 {percentile(taken, .5) * 1e6:8.0f}  p99 {percentile(taken, .99) * 1e6:8.0f}")
+            print(f"  {size:6} B  {'ratio':20} p50 {percentile(posts, .5) / percentile(writes, .5):8.2f}  "
+                  f"p99 {percentile(posts, .99) / percentile(writes, .99):8.2f}")
+        evenkeel.stop()
+        print("the journal alone (bench/ack_latency):")
+        os.makedirs(data + "/journal")
+        subprocess.run([os.path.join(options.build, "bench", "ack_latency"), data + "/journal"], check=True)
+
+
+# --- idle ------------------------------------------------------------------------------------------------------------------------
+
+def compare_idle(options):
+    table = Table()
+    for _ in range(options.runs):
+        with folder(options) as data:
+            evenkeel = Evenkeel(options, data, "all")
+            time.sleep(10)
+            before, begun = evenkeel.spent(), NOW()
+            time.sleep(options.seconds)
+            table.add("evenkeel", **{"start to ready ms": evenkeel.ready_seconds * 1e3, "resident MB": evenkeel.resident() / 1e6,
+                                     "% of a core": (evenkeel.spent() - before) / (NOW() - begun) * 100})
+            evenkeel.stop()
+    table.show()
+
+
+# --- queries ---------------------------------------------------------------------------------------------------------------------
+
+RANGE_QUERIES = {  # 50 series have the same name
+    "1,000 series as they are": '{__name__=~"bench_metric_0[01][0-9]_total"}',
+    "sum by name of 1,000 series": 'sum by (__name__) ({__name__=~"bench_metric_0[01][0-9]_total"})',
+    "rate of 50 series": "rate(bench_metric_000_total[5m])",
+    "p95 over an hour of 50 series": "quantile_over_time(0.95, bench_metric_005_total[1h])",
+}
+
+
+def ask(program, query, end):
+    spent, begun = program.spent(), time.perf_counter()
+    answer = program.get("/api/v1/query_range", query=query, start=end - 86400, end=end, step=60)
+    seconds, spent = time.perf_counter() - begun, program.spent() - spent
+    return {"ms": seconds * 1e3, "processor ms": spent * 1e3, "series": len(json.loads(answer)["data"]["result"])}
+
+
+def compare_query_metrics(options):
+    table, programs = Table(), []
+    with folder(options) as work:
+        for make in METRIC_PROGRAMS:
+            program = make(options, os.path.join(work, make.name))
+            write_samples(options, program, options.series, options.samples, 60000)
+            program.settle_samples(options.series * options.samples)
+            programs.append(program)
+        end = int(NOW())
+        for run in range(options.runs + 1):  # the first warms
+            for name, query in RANGE_QUERIES.items():
+                for program in programs:
+                    figures = ask(program, query, end)
+                    if run:
+                        table.add(program.name, **{f"{name}: {what}": value for what, value in figures.items()})
+        for program in programs:
+            program.stop()
+    table.show()
+    for name in RANGE_QUERIES:
+        for peer in (Victoria.name, Prometheus.name):
+            table.ratio(f"{name}, time beside {peer}", ("evenkeel", f"{name}: ms"), (peer, f"{name}: ms"), 1, at_most=True)
+
+
+NEEDLE = "heliotrope-needle"
+LOG_QUERIES = {
+    "a rare word": ('|= "%s"' % NEEDLE, ["-c", "-F", NEEDLE]),
+    "a frequent word": ('|= "Failed password"', ["-c", "-F", "Failed password"]),
+    "a regular expression": ('|~ "session (opened|closed) for user [a-z]+"', ["-c", "-E", "session (opened|closed) for user [a-z]+"]),
+}
+
+
+def compare_query_logs(options):
+    table = Table()
+    with folder(options) as work:
+        file = corpus_file(options, options.lines, work)
+        with open(file, "ab") as out:
+            out.write(b"<13>Nov  1 00:00:00 node07 app07[1]: the one %s among many\n" % NEEDLE.encode())
+        lines = options.lines + 1
+        packed = file + ".zst"
+        subprocess.run(["zstd", "-3", "-q", "-f", file, "-o", packed], check=True)
+        evenkeel = Evenkeel(options, work + "/data", "syslog")
+        send(options, "syslog", evenkeel.syslog, file)
+        os.unlink(file)
+        wait_for("all lines", lambda: evenkeel.metric("evenkeel_logs_records_total") >= lines)
+        evenkeel.stop()
+        evenkeel = Evenkeel(options, work + "/data")
+        print(f"{lines:,} lines: zstd -3 {os.path.getsize(packed) / 1e6:,.0f} MB, evenkeel "
+              f"{evenkeel.metric('evenkeel_archive_disk_bytes') / 1e6:,.0f} MB")
+        for run in range(options.runs + 1):  # the first warms
+            for name, (query, grep) in LOG_QUERIES.items():
+                begun, spent = time.perf_counter(), evenkeel.spent()
+                count = count_lines(evenkeel, query)
+                mine = {f"{name}: ms": (time.perf_counter() - begun) * 1e3, f"{name}: processor ms": (evenkeel.spent() - spent) * 1e3,
+                        f"{name}: lines": count}
+                begun = time.perf_counter()
+                found = Process(["zstdgrep", *grep, packed], stdout=subprocess.PIPE)
+                count = int(found.process.stdout.read())
+                _, found.process.returncode, usage = os.wait4(found.process.pid, 0)
+                theirs = {f"{name}: ms": (time.perf_counter() - begun) * 1e3, f"{name}: lines": count}
+                if run:
+                    table.add("evenkeel", **mine)
+                    table.add("zstdgrep", **theirs)
+        evenkeel.stop()
+    table.show()
+    for name in LOG_QUERIES:
+        table.ratio(f"{name}, time beside zstdgrep", ("evenkeel", f"{name}: ms"), ("zstdgrep", f"{name}: ms"), 1, at_most=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.path.join(HERE, "..", "build"))
@@ -395,6 +559,18 @@ def main():
     write.add_argument("series", type=int)
     write.add_argument("samples", type=int)
     write.set_defaults(run=compare_remote_write)
+    commands.add_parser("acknowledge").set_defaults(run=compare_acknowledge)
+    idle = commands.add_parser("idle")
+    idle.add_argument("--seconds", type=int, default=60)
+    idle.set_defaults(run=compare_idle)
+    query = commands.add_parser("query-metrics")
+    query.add_argument("--series", type=int, default=10000)
+    query.add_argument("--samples", type=int, default=1440)
+    query.set_defaults(run=compare_query_metrics)
+    search = commands.add_parser("query-logs")
+    search.add_argument("corpus")
+    search.add_argument("--lines", type=int, default=10000000)
+    search.set_defaults(run=compare_query_logs)
     options = parser.parse_args()
     options.build, options.peers = os.path.abspath(options.build), os.path.abspath(options.peers)
     options.run(options)

@@ -3,9 +3,10 @@
  *
  *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 apps
  *      load syslog PORT FILE                  the file over one TCP connection to 127.0.0.1
- *      load remote-write PORT PATH SERIES SAMPLES [TOKEN]   SAMPLES of each series, 10,000 samples a request, one connection
+ *      load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]   10,000 samples a request, one connection;
+ *                                                             a token may be "-" for none; samples 15 s apart or STEP_MS
  *
- * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles; 15 s apart, ending now;
+ * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles, ending now;
  * six labels of about 144 bytes. The same numbers every time. Prints seconds and how much went out.
  */
 #include "base/buf.h"
@@ -235,7 +236,7 @@ static void post(int to, const char *path, const char *token, struct buf *reques
         }
 }
 
-static int send_samples(const char *port, const char *path, const char *token, uint64_t series, uint64_t samples)
+static int send_samples(const char *port, const char *path, const char *token, uint64_t series, uint64_t samples, int64_t step_ms)
 {
         struct walk *walks = calloc(series, sizeof *walks);
         struct rng rng = {7};
@@ -245,13 +246,13 @@ static int send_samples(const char *port, const char *path, const char *token, u
         struct buf request = {0}, packed = {0}, *labels = calloc(series, sizeof *labels);
         for (uint64_t i = 0; i < series; i++)
                 put_labels(&labels[i], i);
-        int64_t first_ms = clock_now_ns(&clock_real) / NS_PER_MS - (int64_t)samples * STEP_MS, start = clock_monotonic_ns(&clock_real);
+        int64_t first_ms = clock_now_ns(&clock_real) / NS_PER_MS - (int64_t)samples * step_ms, start = clock_monotonic_ns(&clock_real);
         uint64_t in_request = 0;
         for (uint64_t step = 0; step < samples; step++)
                 for (uint64_t i = 0; i < series; i++) {
                         struct buf one = {0};
                         buf_add(&one, buf_str(&labels[i]));
-                        put_sample(&one, next_value(&walks[i], &rng), first_ms + (int64_t)step * STEP_MS);
+                        put_sample(&one, next_value(&walks[i], &rng), first_ms + (int64_t)step * step_ms);
                         put_field(&request, 1, buf_str(&one));
                         buf_done(&one);
                         if (++in_request == SAMPLES_A_REQUEST) {
@@ -268,13 +269,15 @@ static int send_samples(const char *port, const char *path, const char *token, u
 
 int main(int argc, char **argv)
 {
-        uint64_t series, samples;
+        uint64_t series, samples, step_ms = STEP_MS;
+        if (argc == 8 && !str_to_u64(str_of(argv[7]), &step_ms))
+                return 2;
         if (argc > 2 && strcmp(argv[1], "mix") == 0)
                 return make_mix(argc - 2, argv + 2);
         if (argc == 4 && strcmp(argv[1], "syslog") == 0)
                 return send_file(argv[2], argv[3]);
-        if ((argc == 6 || argc == 7) && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
-                return send_samples(argv[2], argv[3], argv[6], series, samples);
-        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN]\n");
+        if (argc >= 6 && argc <= 8 && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
+                return send_samples(argv[2], argv[3], argc > 6 && strcmp(argv[6], "-") ? argv[6] : NULL, series, samples, (int64_t)step_ms);
+        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]\n");
         return 2;
 }
