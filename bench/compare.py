@@ -16,7 +16,7 @@ less that of one which only starts and stops. Medians of the runs; ratios are be
 ratios: absolute figures are those of the machine and of who else uses it, so the load is printed too.
 """
 
-import argparse, contextlib, glob, http.client, json, os, random, re, shutil, signal, socket, statistics, string, subprocess, sys
+import argparse, atexit, contextlib, glob, http.client, json, os, random, re, shutil, signal, socket, statistics, string, subprocess, sys
 import tempfile, time
 import urllib.error, urllib.parse, urllib.request
 
@@ -55,7 +55,7 @@ def get(url, headers={}, data=None, timeout=600):
         with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers), timeout=timeout) as answer:
             return answer.read()
     except urllib.error.HTTPError as error:
-        fail(f"{url}: {error.code} {error.read()[:300]!r}")
+        raise OSError(f"{url}: {error.code} {error.read()[:300]!r}") from error
 
 
 class Process:
@@ -66,6 +66,7 @@ class Process:
     def __init__(self, argv, environment=None, **more):
         self.process = subprocess.Popen(argv, env={**os.environ, **(environment or {})}, stderr=subprocess.DEVNULL,
                                         preexec_fn=lambda: os.sched_setaffinity(0, PROGRAM_CORE), **more)
+        atexit.register(self.process.kill)  # nothing when it has ended
 
     def resident(self):
         with open(f"/proc/{self.process.pid}/status") as status:
