@@ -69,6 +69,11 @@ export type QueryData =
     | { resultType: 'matrix'; result: Series[] }
     | { resultType: 'vector'; result: Series[] }
     | { resultType: 'scalar' | 'string'; result: [number, string] };
+export interface MetricMeaning {
+    type: string;
+    help: string;
+    unit: string;
+}
 export interface Account {
     name: string;
     role: Role;
@@ -160,6 +165,8 @@ export const api = {
     labels: (match?: string) => data(get<{ data: string[] }>(`/api/v1/labels?${query({ 'match[]': match })}`)),
     labelValues: (label: string, match?: string) =>
         data(get<{ data: string[] }>(`/api/v1/label/${encodeURIComponent(label)}/values?${query({ 'match[]': match })}`)),
+
+    metadata: () => data(get<{ data: Record<string, MetricMeaning[]> }>('/api/v1/metadata')),
 
     users: () => get<{ users: Account[] }>('/api/v1/users'),
     addUser: (user: { name: string; role: Role; password: string }) => call<unknown>('POST', '/api/v1/users', user),
