@@ -1,4 +1,5 @@
 """daemon - one Evenkeel for a test: its own folder, a free port, and questions asked over its API; and its peers."""
+import atexit
 import fcntl
 import glob
 import http.client
@@ -57,6 +58,7 @@ class Daemon:
     def __init__(self, program, sources=None, more=None, data=None, http="127.0.0.1:0"):
         self.program, self.process, self.port, self.http = os.path.abspath(program), None, 0, http
         self.folder = tempfile.mkdtemp(prefix="evenkeel-peers-")
+        atexit.register(self.clean_up)
         self.data = data or os.path.join(self.folder, "data")
         quiet = {"syslog": {"listen": []}, "file": {"files": []}, "scrape": {"jobs": []},
                  "journald": {"directory": os.path.join(self.folder, "no-journal")}, "host": {"every": 3600}}
@@ -69,6 +71,9 @@ class Daemon:
         return self
 
     def __exit__(self, *_):
+        self.clean_up()
+
+    def clean_up(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -20,7 +20,7 @@ def main():
             token = file.read().strip()
         environment = {**os.environ, "EVENKEEL_TOKEN": token}
         return subprocess.run([sys.executable, os.path.join(HERE, "promql/compare.py"), "--peers", peers, "--ours", f"http://127.0.0.1:{daemon.port}",
-                               "--count", sys.argv[3] if len(sys.argv) > 3 else "800"], env=environment).returncode
+                               "--count", sys.argv[3] if len(sys.argv) > 3 else "2000"], env=environment).returncode
 
 
 sys.exit(main())
