@@ -98,6 +98,7 @@ struct loop {
         uint64_t sequence_applied; /* the pipeline's own, like the following */
         int64_t time_ns, checkpoint_due_ns, retention_due_ns;
         uint64_t journal_bytes_at_checkpoint;
+        uint64_t command_left; /* a committed command that could not be applied: the next start does it; 0: none */
 };
 
 /* --- applying entries, live and replayed --------------------------------------------------------------------------- */
@@ -151,17 +152,31 @@ static void answer(struct command *command, bool good, json_t *result, const str
         signal_one(&command->answered);
 }
 
+/* False: give up, the program is stopping. */
+static bool wait_for_state(struct loop *loop)
+{
+        if (loop->options.stalled)
+                return loop->options.stalled(loop->options.stalled_context);
+        struct timespec pause = {1, 0};
+        nanosleep(&pause, NULL);
+        return !loop->stopping;
+}
+
+/* A command that is given up stays in the journal for the next start. Nothing may pass it by: no later command, since
+ * replay begins behind the last one applied, and no checkpoint. */
 static void run_command(struct loop *loop, const struct work *work)
 {
         json_t *result = NULL;
         bool accepted = false;
         struct err err = {0};
-        while (!apply_command(loop, work->sequence, work->time_ns, work->command->append.payload, &result, &accepted, &err)) {
-                if (err.code == ERR_CORRUPT || loop->stopping)
-                        break; /* the journal keeps it; it is applied at the next start */
+        if (loop->command_left)
+                fail(&err, ERR_CANCELLED, "loop", "the command of entry %" PRIu64 " could not be applied; this one waits behind it for the next start",
+                     loop->command_left);
+        while (!loop->command_left &&
+               !apply_command(loop, work->sequence, work->time_ns, work->command->append.payload, &result, &accepted, &err)) {
                 log_err(LOG_LEVEL_ERROR, &err);
-                struct timespec pause = {1, 0};
-                nanosleep(&pause, NULL);
+                if (err.code == ERR_CORRUPT || !wait_for_state(loop))
+                        loop->command_left = work->sequence;
         }
         answer(work->command, accepted, result, &err);
         with_lock(&loop->lock);
@@ -179,6 +194,9 @@ static uint64_t journal_bytes(struct loop *loop)
 
 static bool write_checkpoint(struct loop *loop, struct err *err)
 {
+        if (loop->command_left)
+                return fail(err, ERR_CANCELLED, "loop", "the command of entry %" PRIu64 " is not applied yet; the next start does it",
+                            loop->command_left);
         if (!ingest_seal(loop->ingest, loop->time_ns - SERIES_IDLE_NS, err) || !archive_flush(loop->archive, err))
                 return false;
         scoped_ptr(json_decref) json_t *saved = intake_save(loop->intake);
@@ -469,6 +487,7 @@ static bool recover(struct loop *loop, struct err *err)
             !state_last_audit(loop->state, &recovery.last_audit, err))
                 return false;
         struct journal_options journal_options = {
+                .segment_bytes = loop->options.segment_bytes,
                 .skip_damage = loop->options.skip_damage || begins_after_restore(loop, saved),
                 .sequence_min = max_of(checkpoint_sequence, recovery.last_audit) + 1,
         };

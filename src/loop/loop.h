@@ -44,7 +44,11 @@ struct loop_options {
         uint64_t checkpoint_bytes;      /* of journal since the last; 0: 1 GiB */
         int64_t retention_days;         /* 0: 30 */
         uint64_t retention_bytes;       /* of telemetry on disk; 0: no bound */
+        size_t segment_bytes;           /* of the journal; 0: 64 MiB */
         bool skip_damage;               /* go on past damaged journal entries: the operator's word for it */
+        /* Called instead of waiting a second when a committed command cannot be applied; true: try again. For tests. */
+        bool (*stalled)(void *context);
+        void *stalled_context;
 };
 
 struct loop_stats {
