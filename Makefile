@@ -31,7 +31,8 @@ torture: build
 	meson test -C $(BUILD) --suite torture --print-errorlogs
 
 voyage: build
-	$(BUILD)/disk_voyage --seeds $(or $(SEEDS),200) --first $(or $(SEED),1)
+	$(BUILD)/tests/voyage/disk_voyage --seeds $(or $(SEEDS),200) --first $(or $(SEED),1)
+	$(BUILD)/tests/voyage/loop_voyage --seeds $(or $(SEEDS),200) --first $(or $(SEED),1)
 
 hostile: build
 	python3 tests/hostile/hostile.py $(BUILD)/evenkeel

@@ -153,11 +153,12 @@ static void answer(struct command *command, bool good, json_t *result, const str
 }
 
 /* False: give up, the program is stopping. */
-static bool wait_for_state(struct loop *loop)
+static bool wait_a_moment(void *context)
 {
+        struct loop *loop = context;
         if (loop->options.stalled)
                 return loop->options.stalled(loop->options.stalled_context);
-        struct timespec pause = {1, 0};
+        struct timespec pause = {0, 500 * NS_PER_MS};
         nanosleep(&pause, NULL);
         return !loop->stopping;
 }
@@ -175,7 +176,7 @@ static void run_command(struct loop *loop, const struct work *work)
         while (!loop->command_left &&
                !apply_command(loop, work->sequence, work->time_ns, work->command->append.payload, &result, &accepted, &err)) {
                 log_err(LOG_LEVEL_ERROR, &err);
-                if (err.code == ERR_CORRUPT || !wait_for_state(loop))
+                if (err.code == ERR_CORRUPT || !wait_a_moment(loop))
                         loop->command_left = work->sequence;
         }
         answer(work->command, accepted, result, &err);
@@ -197,6 +198,8 @@ static bool write_checkpoint(struct loop *loop, struct err *err)
         if (loop->command_left)
                 return fail(err, ERR_CANCELLED, "loop", "the command of entry %" PRIu64 " is not applied yet; the next start does it",
                             loop->command_left);
+        if (ingest_gave_up(loop->ingest))
+                return fail(err, ERR_CANCELLED, "loop", "some telemetry is not stored yet; the next start does it");
         if (!ingest_seal(loop->ingest, loop->time_ns - SERIES_IDLE_NS, err) || !archive_flush(loop->archive, err))
                 return false;
         scoped_ptr(json_decref) json_t *saved = intake_save(loop->intake);
@@ -428,19 +431,19 @@ struct recovery {
         uint64_t entries;
 };
 
-static bool replay_batch(struct loop *loop, const struct entry *entry)
+static bool replay_batch(struct loop *loop, const struct entry *entry, struct err *err)
 {
-        struct err err = {0};
-        struct batch *batch = batch_unpack(entry->payload, &err);
+        struct err fault = {0};
+        struct batch *batch = batch_unpack(entry->payload, &fault);
         if (!batch) {
-                err_within(&err, "entry %" PRIu64 " of the journal is left out", entry->sequence);
-                log_err(LOG_LEVEL_ERROR, &err);
+                err_within(&fault, "entry %" PRIu64 " of the journal is left out", entry->sequence);
+                log_err(LOG_LEVEL_ERROR, &fault);
                 return true;
         }
         struct arrival arrival = {batch, entry->sequence, entry->time_ns};
         ingest_round(loop->ingest, &arrival, 1);
         intake_stored(loop->intake, batch, entry->time_ns);
-        return true;
+        return !ingest_gave_up(loop->ingest) || fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be stored", entry->sequence);
 }
 
 static bool replay_entry(void *context, const struct entry *entry, struct err *err)
@@ -451,7 +454,7 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         loop->sequence_applied = entry->sequence;
         loop->time_ns = entry->time_ns;
         if (entry->kind == ENTRY_BATCH)
-                return replay_batch(loop, entry);
+                return replay_batch(loop, entry, err);
         if (entry->kind != ENTRY_COMMAND || entry->sequence <= recovery->last_audit)
                 return true;
         bool accepted;
@@ -546,6 +549,7 @@ static bool open_rooms(struct loop *loop, struct err *err)
                logs_create(loop->archive, &loop->logs, err) &&
                series_create(loop->archive, options->series_max, &loop->series, err) &&
                metric_metas_create(&loop->metas, err) && ingest_create(loop->logs, loop->series, loop->metas, options->workers, &loop->ingest, err) &&
+               (ingest_on_stall(loop->ingest, wait_a_moment, loop), true) &&
                intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
 }
 

@@ -44,6 +44,9 @@ struct ingest {
         uint64_t round;         /* counts up; a worker runs when it changes */
         int running;
         bool stopping;
+        _Atomic bool gave_up;
+        bool (*stalled)(void *context);
+        void *stalled_context;
         const struct arrival *arrivals;
         size_t arrival_count;
         struct sorted_batch sorted[INGEST_ROUND_MAX];
@@ -108,11 +111,21 @@ static bool sort_series(struct sorting *sorting, struct batch *batch)
 
 /* --- storing ------------------------------------------------------------------------------------------------------ */
 
-static void wait_for_memory(const struct err *err)
+/* Memory is short, or the disk does not tell which series the day has. False: the program is stopping. */
+static bool wait_to_store(struct ingest *ingest, const struct err *err)
 {
+        if (ingest->gave_up)
+                return false;
         log_err(LOG_LEVEL_ERROR, err);
-        struct timespec pause = {0, 200 * NS_PER_MS};
-        nanosleep(&pause, NULL);
+        if (ingest->stalled && !ingest->stalled(ingest->stalled_context)) {
+                ingest->gave_up = true;
+                return false;
+        }
+        if (!ingest->stalled) {
+                struct timespec pause = {0, 200 * NS_PER_MS};
+                nanosleep(&pause, NULL);
+        }
+        return true;
 }
 
 static void store_partition(struct ingest *ingest, const struct arrival *arrival, const struct sorted_batch *sorted, uint16_t p)
@@ -123,17 +136,19 @@ static void store_partition(struct ingest *ingest, const struct arrival *arrival
         size_t count = records->starts[p + 1] - records->starts[p];
         while (count && !logs_add(ingest->logs, p, arrival->sequence, batch->received_ns, &batch->telemetry,
                                   records->picks + records->starts[p], count, &err))
-                wait_for_memory(&err);
+                if (!wait_to_store(ingest, &err))
+                        return;
         count = series->starts[p + 1] - series->starts[p];
         while (count && !series_add(ingest->series, p, arrival->sequence, batch->received_ns, &batch->telemetry,
                                     series->picks + series->starts[p], series->ordinals + series->starts[p], count, &err))
-                wait_for_memory(&err);
+                if (!wait_to_store(ingest, &err))
+                        return;
 }
 
 static void run_round(struct ingest *ingest, int worker)
 {
         for (size_t i = 0; i < ingest->arrival_count; i++)
-                if (ingest->arrivals[i].batch->is_decoded)
+                if (ingest->arrivals[i].batch->is_decoded && !ingest->gave_up)
                         for (int p = worker; p < PARTITIONS; p += ingest->worker_count)
                                 store_partition(ingest, &ingest->arrivals[i], &ingest->sorted[i], (uint16_t)p);
 }
@@ -171,7 +186,8 @@ static void prepare(struct ingest *ingest, struct arrival *arrival, struct sorte
                 metric_metas_note(ingest->metas, meta);
         while (!sort_records(&sorted->records, arrival->batch) || !sort_series(&sorted->series, arrival->batch)) {
                 fail_memory(&err, "ingest", arrival->batch->bytes.length);
-                wait_for_memory(&err);
+                if (!wait_to_store(ingest, &err))
+                        return;
         }
 }
 
@@ -193,6 +209,17 @@ void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count)
                 while (ingest->running)
                         signal_wait(&ingest->end, &ingest->lock);
         }
+}
+
+void ingest_on_stall(struct ingest *ingest, bool (*stalled)(void *context), void *context)
+{
+        ingest->stalled = stalled;
+        ingest->stalled_context = context;
+}
+
+bool ingest_gave_up(const struct ingest *ingest)
+{
+        return ingest->gave_up;
 }
 
 bool ingest_seal(struct ingest *ingest, int64_t idle_before_ns, struct err *err)

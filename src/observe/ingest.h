@@ -33,5 +33,10 @@ void ingest_destroy(struct ingest *ingest);
  * is told in the log and left out. Waits, telling why, while memory is short. */
 void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count);
 
+/* Called, from any worker, instead of waiting a moment; false: give up, the program is stopping. What is given up, and all after
+ * it, stays in the journal alone: no checkpoint may pass it by. */
+void ingest_on_stall(struct ingest *ingest, bool (*stalled)(void *context), void *context);
+bool ingest_gave_up(const struct ingest *ingest);
+
 /* Seals all open chunks and drops series idle since before the time. */
 bool ingest_seal(struct ingest *ingest, int64_t idle_before_ns, struct err *err);

@@ -229,8 +229,9 @@ static bool open_for_summary(struct archive *archive, struct day *day, struct da
         return day_summary(database, &day->summary, err);
 }
 
-/* A damaged day is left out and told; the others serve on. */
-static void read_summary(struct archive *archive, struct day *day)
+/* A damaged day is left out and told; the others serve on. A disk that fails now is no damage: a day left out for it would
+ * be missing from every answer, and keep what recovery has to remove. */
+static bool read_summary(struct archive *archive, struct day *day, struct err *out_err)
 {
         struct err err = {0};
         struct database *database = NULL;
@@ -241,13 +242,18 @@ static void read_summary(struct archive *archive, struct day *day)
                         archive->stats.raw_bytes[kind] += day->summary.raw_bytes[kind];
                         archive->stats.stored_bytes[kind] += day->summary.stored_bytes[kind];
                 }
-        } else {
+        } else if (err.code == ERR_CORRUPT || err.code == ERR_UNSUPPORTED) {
                 err_within(&err, "this day is left out until it is repaired");
                 log_err(LOG_LEVEL_ERROR, &err);
                 day->is_damaged = true;
                 archive->stats.failures++;
+        } else {
+                if (out_err)
+                        *out_err = err;
+                return err_within(out_err, "opening the days of telemetry");
         }
         database_close(database);
+        return true;
 }
 
 static void run_writer(void *context);
@@ -272,7 +278,8 @@ bool archive_open(struct disk *disk, const char *directory, const char *vfs, str
             !disk_list(disk, archive->directory, note_day_file, &listing, err) || !listing.good)
                 goto fault;
         for (struct day *day = archive->days; day; day = day->next)
-                read_summary(archive, day);
+                if (!read_summary(archive, day, err))
+                        goto fault;
         if (!thread_start(&archive->thread, "archive", run_writer, archive, err))
                 goto fault;
         *out_archive = archive;
@@ -389,11 +396,16 @@ static bool open_writer(struct archive *archive, struct day *day, struct err *er
 {
         if (day->writer)
                 return true;
-        if (day_open(day->path, archive->vfs, &day->writer, err))
-                return disk_sync_directory(archive->disk, archive->directory, "archive.day_created", err);
-        return err->code == ERR_CORRUPT && set_aside(archive, day, err) &&
-               day_open(day->path, archive->vfs, &day->writer, err) &&
-               disk_sync_directory(archive->disk, archive->directory, "archive.day_created", err);
+        struct database *writer;
+        if (!day_open(day->path, archive->vfs, &writer, err) &&
+            !(err->code == ERR_CORRUPT && set_aside(archive, day, err) && day_open(day->path, archive->vfs, &writer, err)))
+                return false;
+        if (!disk_sync_directory(archive->disk, archive->directory, "archive.day_created", err)) {
+                database_close(writer); /* with it open the sync would not be tried again */
+                return false;
+        }
+        day->writer = writer;
+        return true;
 }
 
 static struct day *day_for_writing(struct archive *archive, int64_t number, struct err *err)
