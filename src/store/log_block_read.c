@@ -233,7 +233,7 @@ static bool read_dictionary(struct walk *walk, bool *out_chance, struct err *err
                 decoder->entry_capacity = count;
         }
         walk->templates = decoder->entries;
-        walk->literals = decoder->entries + templates;
+        walk->literals = decoder->entries ? decoder->entries + templates : NULL; /* a block of no lines has neither */
         walk->template_count = templates;
         walk->literal_count = literals;
         if (!log_column_get(&reader, templates, lengths) || !log_column_get(&reader, literals, lengths + templates) ||
