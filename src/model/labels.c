@@ -66,6 +66,28 @@ int labels_compare(const struct labels *a, const struct labels *b)
         return a->count < b->count ? -1 : a->count > b->count;
 }
 
+bool text_copy(struct str text, struct arena *arena, struct str *out_copy)
+{
+        struct str copy = text.length ? arena_str(arena, text) : STR("");
+        if (copy.bytes)
+                *out_copy = copy;
+        return copy.bytes != NULL;
+}
+
+bool labels_copy(const struct labels *labels, struct arena *arena, struct labels *out_copy)
+{
+        struct labels copy = {.items = arena_array(arena, labels->count + 1, sizeof *copy.items), .capacity = labels->count};
+        if (!copy.items)
+                return false;
+        each (label, labels) {
+                struct label *kept = &copy.items[copy.count++];
+                if (!text_copy(label->name, arena, &kept->name) || !text_copy(label->value, arena, &kept->value))
+                        return false;
+        }
+        *out_copy = copy;
+        return true;
+}
+
 bool labels_pack(const struct labels *labels, struct buf *out)
 {
         each (label, labels) {

@@ -32,6 +32,9 @@ bool labels_canonical(struct labels *labels, struct err *err);
 struct str labels_value(const struct labels *labels, struct str name); /* empty when it is missing */
 bool labels_equal(const struct labels *a, const struct labels *b);     /* both canonical */
 int labels_compare(const struct labels *a, const struct labels *b);    /* Prometheus' order: by name, value, then count */
+/* Copies into an arena, for who keeps them longer; false: no memory. text_copy never gives NULL bytes. */
+bool labels_copy(const struct labels *labels, struct arena *arena, struct labels *out_copy);
+bool text_copy(struct str text, struct arena *arena, struct str *out_copy);
 bool labels_pack(const struct labels *labels, struct buf *out);        /* appends; false: no memory */
 bool labels_unpack(struct str packed, struct arena *arena, struct labels *out_labels, struct err *err);
 struct hash128 labels_id(const struct labels *labels);                 /* hashes the packed form; canonical labels only */

@@ -1,5 +1,5 @@
 /*
- * telemetry - what a batch of bytes says: log records and metric samples, decoded, owned by one arena.
+ * telemetry - what a batch of bytes says: log records, metric samples, findings and changes, decoded, owned by one arena.
  *
  * Filled by a decoder of wire/, read by observe/ and store/. Texts point into the batch's bytes or into the arena.
  * Streams are listed once a batch, so that labels are hashed once for many records.
@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "model/finding.h"
 #include "model/labels.h"
 
 #include <stdint.h>
@@ -63,6 +64,8 @@ struct telemetry {
         struct { struct log_record *items; size_t count, capacity; } records;
         struct { struct series_points *items; size_t count, capacity; } series;
         struct { struct metric_meta *items; size_t count, capacity; } metas;
+        struct { struct finding *items; size_t count, capacity; } findings; /* other tools' alerts, results of checks */
+        struct { struct change_event *items; size_t count, capacity; } changes;
         uint64_t rejected;          /* items that were wrong while the rest was right (partial success) */
         struct str rejected_why;    /* the first reason; for the sender and the sources page */
         struct stream_index {       /* telemetry_stream's own: finds a stream by the hash of its labels */

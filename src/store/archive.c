@@ -666,7 +666,7 @@ struct candidate {
         struct day *day;
 };
 
-struct finding {
+struct selection {
         struct archive *archive;
         const struct archive_range *range;
         struct arena arena;
@@ -681,9 +681,9 @@ static bool in_range(const struct archive_range *range, uint16_t partition, uint
                (!range->open_first || !range->open_first[partition] || first_item < range->open_first[partition]);
 }
 
-static bool note_candidate(struct finding *finding, const struct candidate *found, struct err *err)
+static bool note_candidate(struct selection *selection, const struct candidate *found, struct err *err)
 {
-        struct candidate *candidate = arena_push(&finding->arena, &finding->candidates);
+        struct candidate *candidate = arena_push(&selection->arena, &selection->candidates);
         if (!candidate)
                 return fail_memory(err, "archive", sizeof *candidate);
         *candidate = *found;
@@ -692,22 +692,22 @@ static bool note_candidate(struct finding *finding, const struct candidate *foun
 
 static bool note_row(void *context, const struct day_row *row, struct err *err)
 {
-        struct finding *finding = context;
-        if (!in_range(finding->range, row->partition, row->first_item))
+        struct selection *selection = context;
+        if (!in_range(selection->range, row->partition, row->first_item))
                 return true;
-        for (size_t i = 0; i < finding->waiting_count; i++) {
-                const struct day_row *seen = &finding->candidates.items[i].place;
+        for (size_t i = 0; i < selection->waiting_count; i++) {
+                const struct day_row *seen = &selection->candidates.items[i].place;
                 if (seen->partition == row->partition && seen->first_item == row->first_item)
                         return true; /* stored since we looked at the waiting ones */
         }
-        return note_candidate(finding, &(struct candidate){.place = *row, .day = finding->day}, err);
+        return note_candidate(selection, &(struct candidate){.place = *row, .day = selection->day}, err);
 }
 
 /* References the waiting blocks in range, and the days to ask. */
-static bool note_waiting(struct finding *finding, struct err *err)
+static bool note_waiting(struct selection *selection, struct err *err)
 {
-        struct archive *archive = finding->archive;
-        const struct archive_range *range = finding->range;
+        struct archive *archive = selection->archive;
+        const struct archive_range *range = selection->range;
         with_lock(&archive->lock);
         for (struct waiting *waiting = archive->oldest; waiting; waiting = waiting->next) {
                 struct block *block = waiting->block;
@@ -716,11 +716,11 @@ static bool note_waiting(struct finding *finding, struct err *err)
                         continue;
                 struct candidate found = {.place = {0, block->partition, block->first_item, block->time_min_ns, block->time_max_ns},
                                           .waiting = block};
-                if (!note_candidate(finding, &found, err))
+                if (!note_candidate(selection, &found, err))
                         return false;
                 __atomic_add_fetch(&block->references, 1, __ATOMIC_RELAXED);
         }
-        finding->waiting_count = finding->candidates.count;
+        selection->waiting_count = selection->candidates.count;
         return true;
 }
 
@@ -737,16 +737,16 @@ static struct day *next_day(struct archive *archive, int64_t before, int64_t sta
         return NULL;
 }
 
-static bool note_stored_rows(struct finding *finding, struct day *day, struct err *err)
+static bool note_stored_rows(struct selection *selection, struct day *day, struct err *err)
 {
-        const struct archive_range *range = finding->range;
+        const struct archive_range *range = selection->range;
         struct database *reader;
-        if (!take_reader(finding->archive, day, &reader, err))
+        if (!take_reader(selection->archive, day, &reader, err))
                 return false;
-        finding->day = day;
-        bool good = day_find(reader, range->kind, range->start_ns, range->end_ns, note_row, finding, err);
+        selection->day = day;
+        bool good = day_find(reader, range->kind, range->start_ns, range->end_ns, note_row, selection, err);
         if (good)
-                give_reader(finding->archive, day, reader);
+                give_reader(selection->archive, day, reader);
         else
                 database_close(reader);
         return good;
@@ -792,22 +792,22 @@ static bool visit_stored(struct database *reader, const struct candidate *candid
         return visiting->visit(visiting->context, &block, err);
 }
 
-static bool visit_all(struct finding *finding, const struct visiting *visiting, struct err *err)
+static bool visit_all(struct selection *selection, const struct visiting *visiting, struct err *err)
 {
         struct day *open_day = NULL;
         struct database *reader = NULL;
         bool good = true;
-        each (candidate, &finding->candidates) {
+        each (candidate, &selection->candidates) {
                 if (candidate->waiting) {
                         if (!visiting->wants || visiting->wants(visiting->context, candidate->waiting))
                                 good = !visiting->visit || visiting->visit(visiting->context, candidate->waiting, err);
                 } else {
                         if (candidate->day != open_day) {
                                 if (reader)
-                                        give_reader(finding->archive, open_day, reader);
+                                        give_reader(selection->archive, open_day, reader);
                                 reader = NULL;
                                 open_day = candidate->day;
-                                good = take_reader(finding->archive, open_day, &reader, err);
+                                good = take_reader(selection->archive, open_day, &reader, err);
                         }
                         good = good && visit_stored(reader, candidate, visiting, err);
                 }
@@ -815,7 +815,7 @@ static bool visit_all(struct finding *finding, const struct visiting *visiting, 
                         break;
         }
         if (reader)
-                give_reader(finding->archive, open_day, reader);
+                give_reader(selection->archive, open_day, reader);
         return good;
 }
 
@@ -826,30 +826,30 @@ bool archive_visit(struct archive *archive, const struct archive_range *range,
         struct err ignored = {0};
         if (!err)
                 err = &ignored;
-        struct finding finding = {.archive = archive, .range = range};
-        arena_init(&finding.arena, 0);
-        bool good = note_waiting(&finding, err);
+        struct selection selection = {.archive = archive, .range = range};
+        arena_init(&selection.arena, 0);
+        bool good = note_waiting(&selection, err);
         struct { struct day **items; size_t count, capacity; } days = {0};
         for (struct day *day = NULL; good && (day = next_day(archive, day ? day->day : INT64_MAX, range->start_ns, range->end_ns));) {
-                struct day **kept = arena_push(&finding.arena, &days);
+                struct day **kept = arena_push(&selection.arena, &days);
                 if (kept)
                         *kept = day;
                 else
                         day_unref(archive, day);
-                good = kept ? note_stored_rows(&finding, day, err) : fail_memory(err, "archive", sizeof day);
+                good = kept ? note_stored_rows(&selection, day, err) : fail_memory(err, "archive", sizeof day);
         }
-        if (good && finding.candidates.count) {
+        if (good && selection.candidates.count) {
                 struct visiting visiting = {wants, visit, context};
-                struct candidate *items = finding.candidates.items;
+                struct candidate *items = selection.candidates.items;
                 /* Waiting blocks stand first until here; sorting a copy would cost the same memory again. */
-                qsort(items, finding.candidates.count, sizeof *items, range->newest_first ? by_time_backwards : by_item);
-                good = visit_all(&finding, &visiting, err);
+                qsort(items, selection.candidates.count, sizeof *items, range->newest_first ? by_time_backwards : by_item);
+                good = visit_all(&selection, &visiting, err);
         }
-        each (candidate, &finding.candidates)
+        each (candidate, &selection.candidates)
                 block_unref(candidate->waiting);
         each (day, &days)
                 day_unref(archive, *day);
-        arena_done(&finding.arena);
+        arena_done(&selection.arena);
         return good;
 }
 
@@ -869,10 +869,10 @@ static bool visit_series_of_day(void *context, uint32_t id, struct str packed_la
 static bool visit_waiting_series(struct archive *archive, const struct archive_range *range, struct str name,
                                  struct series_visiting *visiting, struct err *err)
 {
-        struct finding finding = {.archive = archive, .range = range};
-        arena_init(&finding.arena, 0);
-        bool good = note_waiting(&finding, err);
-        each (candidate, &finding.candidates) {
+        struct selection selection = {.archive = archive, .range = range};
+        arena_init(&selection.arena, 0);
+        bool good = note_waiting(&selection, err);
+        each (candidate, &selection.candidates) {
                 const struct block *block = candidate->waiting;
                 for (size_t i = 0; good && i < block->series_count; i++)
                         if (!name.bytes || str_equal(block->series[i].name, name))
@@ -880,7 +880,7 @@ static bool visit_waiting_series(struct archive *archive, const struct archive_r
                                                        block->series[i].packed_labels, err);
                 block_unref(candidate->waiting);
         }
-        arena_done(&finding.arena);
+        arena_done(&selection.arena);
         return good;
 }
 
