@@ -1,11 +1,11 @@
 /*
  * loop.c - see loop.h. The diagram on the wall:
  *
- *      sources -> intake -> journal --commit--> pipeline -> ingest -> open chunks -> archive
- *      people  -> loop_command -^                  '-> verbs -> state database
- *      clock   -> tick ---------^                  '-> checkpoint, retention
+ *      sources -> intake -> journal --commit--> ingest -> open chunks -> archive
+ *      people  -> loop_command -^                  '-> folding stages -> pipeline: deciding stages -> state database
+ *      clock   -> tick ---------^                                           '-> checkpoint, retention
  *
- * The pipeline is one thread: it takes committed entries in order and lets ingest spread a round of batches over its
+ * The pipeline's is one thread: it takes committed entries in order and lets ingest spread a round of batches over its
  * workers. Work waits in a list whose weight the intake bounds; commands and ticks are few.
  */
 #include "loop/loop.h"
@@ -17,11 +17,13 @@
 #include "base/scope.h"
 #include "base/thread.h"
 #include "loop/command.h"
+#include "loop/pipeline.h"
 #include "loop/state_table.h"
 #include "loop/verbs.h"
 #include "model/batch.h"
 #include "observe/ingest.h"
 #include "observe/intake.h"
+#include "observe/observe.h"
 #include "store/database.h"
 #include "store/logs.h"
 #include "store/series.h"
@@ -79,7 +81,9 @@ struct loop {
         struct series_store *series;
         struct metric_metas *metas;
         struct intake *intake;
+        struct observe *observe;
         struct ingest *ingest;
+        struct pipeline *deciding;
         struct database *state;
 
         struct queue queue;
@@ -87,7 +91,7 @@ struct loop {
         _Atomic bool tick_is_free;
         _Atomic int ticks_waiting;
         _Atomic bool stopping;
-        struct thread ticker, pipeline;
+        struct thread ticker, thread;
         bool started;
 
         struct lock lock; /* guards stats, settle */
@@ -98,23 +102,59 @@ struct loop {
         uint64_t sequence_applied; /* the pipeline's own, like the following */
         int64_t time_ns, checkpoint_due_ns, retention_due_ns;
         uint64_t journal_bytes_at_checkpoint;
-        uint64_t command_left; /* a committed command that could not be applied: the next start does it; 0: none */
+        uint64_t entry_left; /* a committed entry whose effect could not be stored: the next start does it; 0: none */
 };
 
 /* --- applying entries, live and replayed --------------------------------------------------------------------------- */
 
-static bool apply_verb(struct loop *loop, const char *verb, const json_t *arguments, int64_t time_ns, json_t **out_result, struct err *err)
+/* What became of a command; kept while the state database fails, since deciding is done once. */
+struct decision {
+        bool is_made, is_accepted;
+        json_t *result;
+        struct err refusal;
+};
+
+/* Puts what the deciding stages changed, and the watermark, into the transaction under way, and commits it. */
+static bool commit_decisions(struct loop *loop, uint64_t sequence, struct err *err)
+{
+        if (!pipeline_write(loop->deciding, loop->state, err) || !state_write_watermark(loop->state, sequence, err) ||
+            !database_commit(loop->state, err)) {
+                database_rollback(loop->state);
+                return false;
+        }
+        pipeline_written(loop->deciding);
+        return true;
+}
+
+static bool decide(struct loop *loop, const json_t *command, uint64_t sequence, int64_t time_ns, struct decision *decision, struct err *err)
+{
+        const char *verb = json_string_value(json_object_get(command, "verb"));
+        if (!pipeline_drain(loop->deciding, sequence, time_ns, err))
+                return false;
+        if (pipeline_handles(verb))
+                decision->is_accepted = pipeline_command(loop->deciding, verb, json_object_get(command, "arguments"),
+                                                         json_string_value(json_object_get(command, "by")), sequence, time_ns,
+                                                         &decision->result, &decision->refusal);
+        decision->is_made = true;
+        return true;
+}
+
+/* For the rooms whose commands are SQL alone: again at every try, undone when refused. */
+static bool apply_verb(struct loop *loop, const char *verb, const json_t *arguments, int64_t time_ns, struct decision *decision, struct err *err)
 {
         apply_fn *apply = verb_find(verb);
-        if (!apply)
-                return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
-        return database_execute(loop->state, "SAVEPOINT command", err) && apply(loop->state, verb, arguments, time_ns, out_result, err);
+        json_decref(give(decision->result));
+        if (!database_execute(loop->state, "SAVEPOINT command", err))
+                return false;
+        decision->refusal = (struct err){0};
+        decision->is_accepted = apply ? apply(loop->state, verb, arguments, time_ns, &decision->result, &decision->refusal) :
+                                fail(&decision->refusal, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
+        return decision->is_accepted || database_execute(loop->state, "ROLLBACK TO command", err);
 }
 
 /* A command and its row in the audit log are one transaction, also when the command is refused. False: the state
- * database failed; the command is not applied. */
-static bool apply_command(struct loop *loop, uint64_t sequence, int64_t time_ns, struct str payload, json_t **out_result,
-                          bool *out_accepted, struct err *err)
+ * database failed; the command is not applied, and can be tried again with the same decision. */
+static bool apply_command(struct loop *loop, uint64_t sequence, int64_t time_ns, struct str payload, struct decision *decision, struct err *err)
 {
         scoped_ptr(json_decref) json_t *command = json_parse(payload, err);
         if (!command)
@@ -124,21 +164,19 @@ static bool apply_command(struct loop *loop, uint64_t sequence, int64_t time_ns,
         scoped(buf_done) struct buf text = {0};
         if (!json_write(arguments, &text) || !verb)
                 return fail(err, ERR_CORRUPT, "loop", "the command of entry %" PRIu64 " has no verb", sequence);
-        if (!database_begin(loop->state, err))
+        if ((!decision->is_made && !decide(loop, command, sequence, time_ns, decision, err)) || !database_begin(loop->state, err))
                 return false;
-        struct err refusal = {0};
-        *out_accepted = apply_verb(loop, verb, arguments, time_ns, out_result, &refusal);
-        if (!*out_accepted)
-                database_execute(loop->state, "ROLLBACK TO command", NULL);
-        struct audit_row row = {sequence, time_ns, json_str(command, "by"), str_of(verb), buf_str(&text),
-                                *out_accepted ? STR("done") : str_of(refusal.message)};
-        if (!state_append_audit(loop->state, &row, err) || !database_commit(loop->state, err)) {
+        if (!pipeline_handles(verb) && !apply_verb(loop, verb, arguments, time_ns, decision, err)) {
                 database_rollback(loop->state);
                 return false;
         }
-        if (!*out_accepted && err)
-                *err = refusal;
-        return true;
+        struct audit_row row = {sequence, time_ns, json_str(command, "by"), str_of(verb), buf_str(&text),
+                                decision->is_accepted ? STR("done") : str_of(decision->refusal.message)};
+        if (!state_append_audit(loop->state, &row, err)) {
+                database_rollback(loop->state);
+                return false;
+        }
+        return commit_decisions(loop, sequence, err);
 }
 
 static void answer(struct command *command, bool good, json_t *result, const struct err *err)
@@ -163,25 +201,61 @@ static bool wait_a_moment(void *context)
         return !loop->stopping;
 }
 
-/* A command that is given up stays in the journal for the next start. Nothing may pass it by: no later command, since
- * replay begins behind the last one applied, and no checkpoint. */
+/* An entry whose effect is given up stays in the journal for the next start. Nothing may pass it by: no later command or tick,
+ * since replay begins behind the watermark, and no checkpoint. */
+static bool stays_behind(struct loop *loop, struct err *err)
+{
+        return loop->entry_left && !fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " could not be applied; what came after it waits for the next start",
+                                         loop->entry_left);
+}
+
+/* Tells why a decision cannot be stored, and waits. False: it is given up. */
+static bool try_again(struct loop *loop, uint64_t sequence, const struct err *err)
+{
+        log_err(LOG_LEVEL_ERROR, err);
+        if (err->code != ERR_CORRUPT && wait_a_moment(loop))
+                return true;
+        loop->entry_left = sequence;
+        return false;
+}
+
 static void run_command(struct loop *loop, const struct work *work)
 {
-        json_t *result = NULL;
-        bool accepted = false;
+        struct decision decision = {0};
         struct err err = {0};
-        if (loop->command_left)
-                fail(&err, ERR_CANCELLED, "loop", "the command of entry %" PRIu64 " could not be applied; this one waits behind it for the next start",
-                     loop->command_left);
-        while (!loop->command_left &&
-               !apply_command(loop, work->sequence, work->time_ns, work->command->append.payload, &result, &accepted, &err)) {
-                log_err(LOG_LEVEL_ERROR, &err);
-                if (err.code == ERR_CORRUPT || !wait_a_moment(loop))
-                        loop->command_left = work->sequence;
+        bool applied = false;
+        while (!stays_behind(loop, &err) && !applied) {
+                applied = apply_command(loop, work->sequence, work->time_ns, work->command->append.payload, &decision, &err);
+                if (!applied && !try_again(loop, work->sequence, &err))
+                        break;
         }
-        answer(work->command, accepted, result, &err);
+        if (applied && !decision.is_accepted)
+                err = decision.refusal;
+        if (!applied)
+                json_decref(give(decision.result));
+        answer(work->command, applied && decision.is_accepted, decision.result, &err);
         with_lock(&loop->lock);
         loop->stats.commands++;
+}
+
+static bool store_decisions(struct loop *loop, uint64_t sequence, struct err *err)
+{
+        return !pipeline_is_dirty(loop->deciding) || (database_begin(loop->state, err) && commit_decisions(loop, sequence, err));
+}
+
+/* False: given up. */
+static bool decide_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
+{
+        struct err err = {0};
+        if (stays_behind(loop, &err))
+                return false;
+        while (!pipeline_tick(loop->deciding, sequence, time_ns, &err))
+                if (!try_again(loop, sequence, &err))
+                        return false;
+        while (!store_decisions(loop, sequence, &err))
+                if (!try_again(loop, sequence, &err))
+                        return false;
+        return true;
 }
 
 /* --- checkpoint and retention ---------------------------------------------------------------------------------------- */
@@ -193,11 +267,35 @@ static uint64_t journal_bytes(struct loop *loop)
         return stats.bytes_appended;
 }
 
+static bool write_folds(struct loop *loop, struct err *err)
+{
+        scoped(buf_done) struct buf bytes = {0};
+        for (const struct fold_part *part = fold_parts; part->name; part++) {
+                buf_clear(&bytes);
+                if (!part->save(loop->observe, &bytes, err) || !state_write_fold(loop->state, part->name, buf_str(&bytes), err))
+                        return false;
+        }
+        return true;
+}
+
+static bool restore_folds(struct loop *loop, struct err *err)
+{
+        scoped(buf_done) struct buf bytes = {0};
+        for (const struct fold_part *part = fold_parts; part->name; part++) {
+                bool found;
+                buf_clear(&bytes);
+                if (!state_read_fold(loop->state, part->name, &bytes, &found, err) ||
+                    (found && !part->restore(loop->observe, buf_str(&bytes), err)))
+                        return err_within(err, "restoring %s", part->name);
+        }
+        return true;
+}
+
+/* What was noticed since the last tick is decided on now: the journal's entries that would tell it again go away. */
 static bool write_checkpoint(struct loop *loop, struct err *err)
 {
-        if (loop->command_left)
-                return fail(err, ERR_CANCELLED, "loop", "the command of entry %" PRIu64 " is not applied yet; the next start does it",
-                            loop->command_left);
+        if (stays_behind(loop, err) || !pipeline_drain(loop->deciding, loop->sequence_applied, loop->time_ns, err))
+                return false;
         if (ingest_gave_up(loop->ingest))
                 return fail(err, ERR_CANCELLED, "loop", "some telemetry is not stored yet; the next start does it");
         if (!ingest_seal(loop->ingest, loop->time_ns - SERIES_IDLE_NS, err) || !archive_flush(loop->archive, err))
@@ -205,11 +303,11 @@ static bool write_checkpoint(struct loop *loop, struct err *err)
         scoped_ptr(json_decref) json_t *saved = intake_save(loop->intake);
         if (!database_begin(loop->state, err))
                 return false;
-        if (!state_write_checkpoint(loop->state, loop->sequence_applied, loop->time_ns, saved, err) || !database_commit(loop->state, err)) {
+        if (!state_write_checkpoint(loop->state, loop->sequence_applied, loop->time_ns, saved, err) || !write_folds(loop, err)) {
                 database_rollback(loop->state);
                 return false;
         }
-        return database_checkpoint(loop->state, err) && journal_trim(loop->journal, loop->sequence_applied + 1, err);
+        return commit_decisions(loop, loop->sequence_applied, err) && database_checkpoint(loop->state, err) && journal_trim(loop->journal, loop->sequence_applied + 1, err);
 }
 
 static bool checkpoint(struct loop *loop, struct err *err)
@@ -244,9 +342,10 @@ static void retain(struct loop *loop)
         loop->stats.days_removed += removed;
 }
 
-static void run_tick(struct loop *loop, int64_t time_ns)
+static void run_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
 {
         intake_tick(loop->intake, time_ns);
+        decide_tick(loop, sequence, time_ns);
         bool large = journal_bytes(loop) - loop->journal_bytes_at_checkpoint >= loop->options.checkpoint_bytes;
         bool due = time_ns >= loop->checkpoint_due_ns;
         bool wanted = atomic_exchange(&loop->checkpoint_wanted, false);
@@ -269,6 +368,17 @@ static void note_applied(struct loop *loop, uint64_t sequence, int64_t time_ns)
         signal_all(&loop->settled);
 }
 
+/* Hands on what a stored batch carries, and lets go of it. False: given up; the next start does it. */
+static bool finish_batch(struct loop *loop, const struct arrival *arrival)
+{
+        struct err err = {0};
+        bool good;
+        while (!(good = pipeline_carry(loop->deciding, arrival->batch, arrival->time_ns, &err)) && try_again(loop, arrival->sequence, &err))
+                ;
+        intake_stored(loop->intake, arrival->batch, arrival->time_ns);
+        return good;
+}
+
 /* Stores a run of batches in one round. */
 static void run_batches(struct loop *loop, struct work **works, size_t count)
 {
@@ -277,7 +387,7 @@ static void run_batches(struct loop *loop, struct work **works, size_t count)
                 arrivals[i] = (struct arrival){works[i]->batch, works[i]->sequence, works[i]->time_ns};
         ingest_round(loop->ingest, arrivals, count);
         for (size_t i = 0; i < count; i++)
-                intake_stored(loop->intake, arrivals[i].batch, arrivals[i].time_ns);
+                finish_batch(loop, &arrivals[i]);
         note_applied(loop, works[count - 1]->sequence, works[count - 1]->time_ns);
 }
 
@@ -296,7 +406,7 @@ static void run_works(struct loop *loop, struct work **works, size_t count)
                 note_applied(loop, work->sequence, work->time_ns);
                 if (work->kind == ENTRY_TICK) {
                         atomic_fetch_sub(&loop->ticks_waiting, 1);
-                        run_tick(loop, work->time_ns);
+                        run_tick(loop, work->sequence, work->time_ns);
                 } else if (work->command) {
                         run_command(loop, work);
                 }
@@ -423,11 +533,16 @@ bool loop_command(struct loop *loop, const char *verb, json_t *arguments, const 
         return good;
 }
 
+static bool submit_command(void *context, const char *verb, json_t *arguments, const char *by, json_t **out_result, struct err *err)
+{
+        return loop_command(context, verb, arguments, by, out_result, err);
+}
+
 /* --- recovery ------------------------------------------------------------------------------------------------------------ */
 
 struct recovery {
         struct loop *loop;
-        uint64_t last_audit;
+        uint64_t watermark;
         uint64_t entries;
 };
 
@@ -442,10 +557,18 @@ static bool replay_batch(struct loop *loop, const struct entry *entry, struct er
         }
         struct arrival arrival = {batch, entry->sequence, entry->time_ns};
         ingest_round(loop->ingest, &arrival, 1);
-        intake_stored(loop->intake, batch, entry->time_ns);
-        return !ingest_gave_up(loop->ingest) || fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be stored", entry->sequence);
+        return (finish_batch(loop, &arrival) && !ingest_gave_up(loop->ingest)) || fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be stored", entry->sequence);
 }
 
+static bool replay_command(struct loop *loop, const struct entry *entry, struct err *err)
+{
+        struct decision decision = {0};
+        bool applied = apply_command(loop, entry->sequence, entry->time_ns, entry->payload, &decision, err);
+        json_decref(decision.result);
+        return applied;
+}
+
+/* Folding stages see every entry again; what is decided already, up to the watermark, is not decided twice. */
 static bool replay_entry(void *context, const struct entry *entry, struct err *err)
 {
         struct recovery *recovery = context;
@@ -453,15 +576,14 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         recovery->entries++;
         loop->sequence_applied = entry->sequence;
         loop->time_ns = entry->time_ns;
-        if (entry->kind == ENTRY_BATCH)
-                return replay_batch(loop, entry, err);
-        if (entry->kind != ENTRY_COMMAND || entry->sequence <= recovery->last_audit)
-                return true;
-        bool accepted;
-        json_t *result = NULL;
-        bool applied = apply_command(loop, entry->sequence, entry->time_ns, entry->payload, &result, &accepted, err);
-        json_decref(result);
-        return applied;
+        if (entry->kind == ENTRY_BATCH && !replay_batch(loop, entry, err))
+                return false;
+        if (entry->sequence <= recovery->watermark)
+                return pipeline_forget(loop->deciding, err);
+        if (entry->kind == ENTRY_COMMAND)
+                return replay_command(loop, entry, err);
+        return entry->kind != ENTRY_TICK || decide_tick(loop, entry->sequence, entry->time_ns) ||
+               fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be decided on", entry->sequence);
 }
 
 static void note_file(void *context, const char *name)
@@ -487,17 +609,17 @@ static bool recover(struct loop *loop, struct err *err)
         scoped_ptr(json_decref) json_t *saved = NULL;
         struct recovery recovery = {.loop = loop};
         if (!state_read_checkpoint(loop->state, &checkpoint_sequence, &saved, err) ||
-            !state_last_audit(loop->state, &recovery.last_audit, err))
+            !state_read_watermark(loop->state, &recovery.watermark, err))
                 return false;
         struct journal_options journal_options = {
                 .segment_bytes = loop->options.segment_bytes,
                 .skip_damage = loop->options.skip_damage || begins_after_restore(loop, saved),
-                .sequence_min = max_of(checkpoint_sequence, recovery.last_audit) + 1,
+                .sequence_min = max_of(checkpoint_sequence, recovery.watermark) + 1,
         };
         if (!journal_open(loop->options.disk, loop->directory, loop->options.clock, &journal_options, &loop->journal, err))
                 return false;
         loop->sequence_applied = checkpoint_sequence;
-        if ((saved && !intake_restore(loop->intake, saved, err)) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
+        if ((saved && !intake_restore(loop->intake, saved, err)) || !restore_folds(loop, err) || !pipeline_load(loop->deciding, loop->state, err) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
             !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))
                 return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
         loop->stats.sequence_applied = loop->sequence_applied;
@@ -548,7 +670,10 @@ static bool open_rooms(struct loop *loop, struct err *err)
                archive_open(options->disk, loop->directory, options->vfs, &loop->archive, err) &&
                logs_create(loop->archive, &loop->logs, err) &&
                series_create(loop->archive, options->series_max, &loop->series, err) &&
-               metric_metas_create(&loop->metas, err) && ingest_create(loop->logs, loop->series, loop->metas, options->workers, &loop->ingest, err) &&
+               metric_metas_create(&loop->metas, err) &&
+               observe_create(&(struct observe_options){.logs = loop->logs, .series = loop->series}, &loop->observe, err) &&
+               pipeline_create(&(struct pipeline_options){.observe = loop->observe, .sink = {submit_command, loop}}, &loop->deciding, err) &&
+               ingest_create(loop->logs, loop->series, loop->metas, loop->observe, options->workers, &loop->ingest, err) &&
                (ingest_on_stall(loop->ingest, wait_a_moment, loop), true) &&
                intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
 }
@@ -580,8 +705,8 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
 bool loop_start(struct loop *loop, struct err *err)
 {
         loop->started = true;
-        return journal_start(loop->journal, err) && thread_start(&loop->pipeline, "pipeline", run_pipeline, loop, err) &&
-               thread_start(&loop->ticker, "ticker", run_ticker, loop, err);
+        return journal_start(loop->journal, err) && thread_start(&loop->thread, "pipeline", run_pipeline, loop, err) &&
+               thread_start(&loop->ticker, "ticker", run_ticker, loop, err) && pipeline_start(loop->deciding, err);
 }
 
 void loop_turn(struct loop *loop)
@@ -597,13 +722,14 @@ void loop_turn(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
         struct err err = {0};
+        pipeline_stop(loop->deciding);
         intake_stop(loop->intake);
         loop->stopping = true;
         thread_join(&loop->ticker);
         if (loop->started && !loop_settle(loop, 60000, &err))
                 log_err(LOG_LEVEL_WARNING, &err);
         queue_close(&loop->queue);
-        thread_join(&loop->pipeline);
+        thread_join(&loop->thread);
         loop->started = false;
         if (!checkpoint(loop, &err)) {
                 err_within(&err, "the journal is replayed at the next start instead");
@@ -622,12 +748,15 @@ void loop_close(struct loop *loop)
         if (!loop)
                 return;
         loop->stopping = true;
+        pipeline_stop(loop->deciding);
         thread_join(&loop->ticker);
         journal_close(loop->journal);
         queue_close(&loop->queue);
-        thread_join(&loop->pipeline);
+        thread_join(&loop->thread);
         drop_work(loop);
         ingest_destroy(loop->ingest);
+        pipeline_destroy(loop->deciding);
+        observe_destroy(loop->observe);
         intake_destroy(loop->intake);
         logs_destroy(loop->logs);
         series_destroy(loop->series);

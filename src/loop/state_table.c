@@ -17,6 +17,10 @@ static const char *const migrations[] = {
         "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, by TEXT NOT NULL, verb TEXT NOT NULL,"
         " arguments TEXT NOT NULL, outcome TEXT NOT NULL, chain BLOB NOT NULL);",
         account_schema,
+        "CREATE TABLE watermark (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL);"
+        "INSERT INTO watermark SELECT 1, coalesce(max(sequence), 0) FROM audit;"
+        "CREATE TABLE fold (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE content (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NULL);",
         NULL,
 };
 
@@ -53,6 +57,76 @@ bool state_write_checkpoint(struct database *state, uint64_t sequence, int64_t t
         query_bind_i64(&query, 1, (int64_t)sequence);
         query_bind_i64(&query, 2, time_ns);
         query_bind_str(&query, 3, buf_str(&text));
+        query_step(&query, err);
+        return query_good(&query);
+}
+
+bool state_read_watermark(struct database *state, uint64_t *out_sequence, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "SELECT sequence FROM watermark", err))
+                return false;
+        *out_sequence = query_step(&query, err) ? (uint64_t)query_i64(&query, 0) : 0;
+        return query_good(&query);
+}
+
+bool state_write_watermark(struct database *state, uint64_t sequence, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "UPDATE watermark SET sequence = ?1", err))
+                return false;
+        query_bind_i64(&query, 1, (int64_t)sequence);
+        query_step(&query, err);
+        return query_good(&query);
+}
+
+bool state_write_fold(struct database *state, const char *name, struct str bytes, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "INSERT OR REPLACE INTO fold (name, bytes) VALUES (?1, ?2)", err))
+                return false;
+        query_bind_str(&query, 1, str_of(name));
+        query_bind_blob(&query, 2, bytes);
+        query_step(&query, err);
+        return query_good(&query);
+}
+
+bool state_read_fold(struct database *state, const char *name, struct buf *out, bool *out_found, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "SELECT bytes FROM fold WHERE name = ?1", err))
+                return false;
+        query_bind_str(&query, 1, str_of(name));
+        *out_found = query_step(&query, err);
+        if (*out_found && !buf_add(out, query_str(&query, 0)))
+                return fail_memory(err, "state", query_str(&query, 0).length);
+        return query_good(&query);
+}
+
+bool state_read_content(struct database *state, json_t **out_content, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "SELECT content FROM content", err))
+                return false;
+        *out_content = NULL;
+        if (!query_step(&query, err))
+                return query_good(&query);
+        json_t *content = json_parse(query_str(&query, 0), err);
+        if (!content)
+                return err_within(err, "reading the rules, routes and runbooks in force");
+        *out_content = content;
+        return true;
+}
+
+bool state_write_content(struct database *state, const json_t *content, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        scoped(query_done) struct query query = {0};
+        if (!json_write(content, &text))
+                return fail_memory(err, "state", text.length);
+        if (!query_begin(&query, state, "INSERT OR REPLACE INTO content (id, content) VALUES (1, ?1)", err))
+                return false;
+        query_bind_str(&query, 1, buf_str(&text));
         query_step(&query, err);
         return query_good(&query);
 }
@@ -119,15 +193,6 @@ bool state_append_audit(struct database *state, const struct audit_row *row, str
         query_bind_blob(&query, 7, (struct str){(const char *)now, CHAIN_BYTES});
         query_step(&query, err);
         return query_good(&query);
-}
-
-bool state_last_audit(struct database *state, uint64_t *out_sequence, struct err *err)
-{
-        scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT coalesce(max(sequence), 0) FROM audit", err) || !query_step(&query, err))
-                return false;
-        *out_sequence = (uint64_t)query_i64(&query, 0);
-        return true;
 }
 
 static struct audit_row row_of(struct query *query)

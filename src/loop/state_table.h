@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "store/database.h"
@@ -19,6 +20,18 @@ bool state_open(const char *path, const char *vfs, struct database **out_state, 
 bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, json_t **out_saved, struct err *err);
 bool state_write_checkpoint(struct database *state, uint64_t sequence, int64_t time_ns, const json_t *saved, struct err *err);
 
+/* The newest entry whose effect on deciding stages is in this database; 0: none. Written in the transaction that holds the effect. */
+bool state_read_watermark(struct database *state, uint64_t *out_sequence, struct err *err);
+bool state_write_watermark(struct database *state, uint64_t sequence, struct err *err);
+
+/* What folding stages must know after a restart, by part, as it stood at the checkpoint. *out_found false: there is none. */
+bool state_write_fold(struct database *state, const char *name, struct str bytes, struct err *err);
+bool state_read_fold(struct database *state, const char *name, struct buf *out, bool *out_found, struct err *err);
+
+/* The configuration that the deciding stages go by (rules, routes, runbooks ...); NULL when none was given yet. */
+bool state_read_content(struct database *state, json_t **out_content, struct err *err);
+bool state_write_content(struct database *state, const json_t *content, struct err *err);
+
 struct audit_row {
         uint64_t sequence;
         int64_t time_ns;
@@ -27,7 +40,6 @@ struct audit_row {
 };
 
 bool state_append_audit(struct database *state, const struct audit_row *row, struct err *err);
-bool state_last_audit(struct database *state, uint64_t *out_sequence, struct err *err); /* 0: none */
 /* Newest first, at most limit, with sequences below `before` (0: all). */
 bool state_visit_audit(struct database *state, uint64_t before, size_t limit,
                        bool (*visit)(void *context, const struct audit_row *row, struct err *err), void *context,

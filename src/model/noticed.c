@@ -85,3 +85,31 @@ bool noticed_add_resource(struct noticed *noticed, const struct resource_seen *r
         *kept = copy;
         return true;
 }
+
+bool noticed_move(struct noticed *from, struct noticed *to, struct err *err)
+{
+        if (noticed_is_empty(from) && !from->dropped)
+                return true;
+        struct noticed before = *to; /* the lists' ends: what memory took half way is cut off again */
+        bool good = true;
+        each (anomaly, &from->anomalies)
+                good = good && noticed_add_anomaly(to, anomaly, err);
+        each (finding, &from->findings)
+                good = good && noticed_add_finding(to, finding, err);
+        each (change, &from->changes)
+                good = good && noticed_add_change(to, change, err);
+        each (resource, &from->resources)
+                good = good && noticed_add_resource(to, resource, err);
+        if (!good) {
+                to->anomalies.count = before.anomalies.count;
+                to->findings.count = before.findings.count;
+                to->changes.count = before.changes.count;
+                to->resources.count = before.resources.count;
+                to->dropped = before.dropped;
+                return false;
+        }
+        to->dropped += from->dropped;
+        from->dropped = 0;
+        noticed_clear(from);
+        return true;
+}

@@ -29,6 +29,8 @@ bool noticed_add_anomaly(struct noticed *noticed, const struct anomaly *anomaly,
 bool noticed_add_finding(struct noticed *noticed, const struct finding *finding, struct err *err);
 bool noticed_add_change(struct noticed *noticed, const struct change_event *change, struct err *err);
 bool noticed_add_resource(struct noticed *noticed, const struct resource_seen *resource, struct err *err);
+/* Appends copies of all that `from` has and empties it. False: no memory; `from` keeps what was not moved yet. */
+bool noticed_move(struct noticed *from, struct noticed *to, struct err *err);
 static inline bool noticed_is_empty(const struct noticed *noticed)
 {
         return !noticed->anomalies.count && !noticed->findings.count && !noticed->changes.count && !noticed->resources.count;

@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "base/clock.h"
 #include "observe/intake.h"
+#include "observe/observe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct ingest {
         struct logs *logs;
         struct series_store *series;
         struct metric_metas *metas;
+        struct observe *observe;
         int worker_count;
         struct worker workers[WORKERS_MAX];
         struct lock lock;
@@ -143,6 +145,14 @@ static void store_partition(struct ingest *ingest, const struct arrival *arrival
                                     series->picks + series->starts[p], series->ordinals + series->starts[p], count, &err))
                 if (!wait_to_store(ingest, &err))
                         return;
+        struct fold fold = {
+                .partition = p, .batch = batch, .sequence = arrival->sequence, .time_ns = arrival->time_ns,
+                .records = records->picks + records->starts[p], .record_count = records->starts[p + 1] - records->starts[p],
+                .series = series->picks + series->starts[p], .series_count = count,
+        };
+        while (ingest->observe && (fold.record_count || fold.series_count) && !observe_fold(ingest->observe, &fold, &err))
+                if (!wait_to_store(ingest, &err))
+                        return;
 }
 
 static void run_round(struct ingest *ingest, int worker)
@@ -232,7 +242,7 @@ bool ingest_seal(struct ingest *ingest, int64_t idle_before_ns, struct err *err)
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
-bool ingest_create(struct logs *logs, struct series_store *series, struct metric_metas *metas, int workers,
+bool ingest_create(struct logs *logs, struct series_store *series, struct metric_metas *metas, struct observe *observe, int workers,
                    struct ingest **out_ingest, struct err *err)
 {
         struct ingest *ingest = calloc(1, sizeof *ingest);
@@ -241,6 +251,7 @@ bool ingest_create(struct logs *logs, struct series_store *series, struct metric
         ingest->logs = logs;
         ingest->series = series;
         ingest->metas = metas;
+        ingest->observe = observe;
         ingest->worker_count = workers < 1 ? 1 : workers > WORKERS_MAX ? WORKERS_MAX : workers;
         lock_init(&ingest->lock, LOCK_PIPELINE);
         signal_init(&ingest->begin);

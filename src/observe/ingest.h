@@ -18,6 +18,7 @@
 #define INGEST_ROUND_MAX 64 /* batches taken at once */
 
 struct ingest;
+struct observe;
 
 struct arrival { /* a committed batch */
         struct batch *batch;
@@ -25,7 +26,8 @@ struct arrival { /* a committed batch */
         int64_t time_ns;
 };
 
-bool ingest_create(struct logs *logs, struct series_store *series, struct metric_metas *metas, int workers,
+/* observe may be NULL: then items are stored and nobody looks at them. */
+bool ingest_create(struct logs *logs, struct series_store *series, struct metric_metas *metas, struct observe *observe, int workers,
                    struct ingest **out_ingest, struct err *err);
 void ingest_destroy(struct ingest *ingest);
 

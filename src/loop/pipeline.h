@@ -1,0 +1,50 @@
+/*
+ * pipeline - the deciding stages in their order: what was noticed becomes findings, findings incidents, incidents pages and runs.
+ *
+ *      pipeline_create -> pipeline_load -> pipeline_tick | pipeline_command -> pipeline_write (until it succeeds) -> ... -> pipeline_destroy
+ *
+ * One thread, the loop's. Deciding changes memory; pipeline_write puts what is dirty, and the watermark, into the transaction of the
+ * caller; pipeline_written follows the commit and lets effects go. docs/decisions/0006-findings-to-pages.md says why so.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/batch.h"
+#include "model/command_sink.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct pipeline;
+struct database;
+struct observe;
+
+struct pipeline_options {
+        struct observe *observe;
+        struct command_sink sink;       /* for the threads that do effects */
+};
+
+bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err);
+void pipeline_destroy(struct pipeline *pipeline);
+bool pipeline_load(struct pipeline *pipeline, struct database *state, struct err *err); /* configuration, then each stage's rows */
+
+/* A committed batch was stored: takes over what it carries. */
+bool pipeline_carry(struct pipeline *pipeline, const struct batch *batch, int64_t time_ns, struct err *err);
+/* Hands what was noticed so far to the stages, without deciding anything that depends on time: before commands and checkpoints. */
+bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err);
+/* Forgets what was noticed: it was decided before a crash. */
+bool pipeline_forget(struct pipeline *pipeline, struct err *err);
+bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err);
+
+bool pipeline_handles(const char *verb);
+/* Changes memory, once; a refusal (false) changes nothing. out_result is the caller's. */
+bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
+                      int64_t time_ns, json_t **out_result, struct err *err);
+
+bool pipeline_is_dirty(const struct pipeline *pipeline);
+bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err);
+void pipeline_written(struct pipeline *pipeline);
+
+/* Effects may leave from now on; before, during recovery, they wait in the tables. */
+bool pipeline_start(struct pipeline *pipeline, struct err *err);
+void pipeline_stop(struct pipeline *pipeline);  /* no effect thread runs afterwards */

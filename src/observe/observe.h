@@ -1,0 +1,67 @@
+/*
+ * observe - the stage that finds: folding detectors on the workers, rules and the alert budget at the tick.
+ *
+ *      observe_create -> (restore) -> observe_fold (workers, each its partitions) -> observe_gather, observe_tick (pipeline) ... -> observe_destroy
+ *
+ * The folding side sees every committed item once, partition by partition in journal order, and notes what it notices in the
+ * partition's own list. The pipeline's thread gathers these lists, in order of partition, when no worker runs; so what comes
+ * out does not depend on how many workers there are. docs/decisions/0006-findings-to-pages.md has the whole picture.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/batch.h"
+#include "model/noticed.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct observe;
+struct database;
+struct logs;
+struct series_store;
+
+struct observe_options {
+        struct logs *logs;
+        struct series_store *series;
+};
+
+bool observe_create(const struct observe_options *options, struct observe **out_observe, struct err *err);
+void observe_destroy(struct observe *observe);
+
+/* Some records and series of a committed batch that belong to one partition, as indexes into its telemetry. */
+struct fold {
+        uint16_t partition;
+        const struct batch *batch;
+        uint64_t sequence;
+        int64_t time_ns;                /* journal time of the batch's entry */
+        const uint32_t *records;
+        size_t record_count;
+        const uint32_t *series;
+        size_t series_count;
+};
+
+/* On the worker that owns the partition. False: no memory; called again with the same fold, which must do no harm. */
+bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err);
+
+/* What batches themselves carry: other tools' alerts, results of checks, changes. On the pipeline's thread. */
+bool observe_carry(struct observe *observe, const struct batch *batch, int64_t time_ns, struct err *err);
+
+/* Everything noticed since the last gather, appended; the lists are empty afterwards. */
+bool observe_gather(struct observe *observe, struct noticed *out_noticed, struct err *err);
+
+/* The deciding side; see 0006 for the shape. observe_tick turns anomalies into findings and adds what rules say. */
+bool observe_load(struct observe *observe, struct database *state, struct err *err);
+bool observe_tick(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err);
+bool observe_is_dirty(const struct observe *observe);
+bool observe_write(struct observe *observe, struct database *state, struct err *err);
+void observe_written(struct observe *observe);
+
+/* The folding side's state, for checkpoints: parts by name, each with its own version in its first bytes. */
+struct fold_part {
+        const char *name;
+        bool (*save)(struct observe *observe, struct buf *out, struct err *err);
+        bool (*restore)(struct observe *observe, struct str bytes, struct err *err);
+};
+extern const struct fold_part fold_parts[]; /* ended by a NULL name */
