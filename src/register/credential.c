@@ -55,11 +55,20 @@ void password_create(char out_password[static PASSWORD_ONCE_BYTES])
         out_password[PASSWORD_ONCE_BYTES - 1] = 0;
 }
 
+/* Characters of UTF-8: every byte but those that go on with one. */
+static size_t count_chars(struct str text)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < text.length; i++)
+                count += ((unsigned char)text.bytes[i] & 0xc0) != 0x80;
+        return count;
+}
+
 bool password_check(struct str password, struct err *err)
 {
         if (password.length > PASSWORD_BYTES_MAX)
                 return fail(err, ERR_INVALID, "register", "a password has at most %d bytes", PASSWORD_BYTES_MAX);
-        return password.length >= PASSWORD_CHARS_MIN ||
+        return count_chars(password) >= PASSWORD_CHARS_MIN ||
                fail(err, ERR_INVALID, "register", "a password has at least %d characters; several words make a good one",
                     PASSWORD_CHARS_MIN);
 }

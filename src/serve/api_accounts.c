@@ -11,8 +11,9 @@
 
 static json_t *session_json(const struct asker *asker, const char *csrf)
 {
-        return json_pack("{s:{s:s, s:s, s:b, s:o}, s:s}", "user", "name", asker->name, "role", asker->role,
-                         "must_change_password", asker->must_change, "scopes", scopes_json(asker->scopes), "csrf", csrf);
+        return json_pack("{s:{s:s, s:s, s:b, s:o}, s:s, s:i}", "user", "name", asker->name, "role", asker->role,
+                         "must_change_password", asker->must_change, "scopes", scopes_json(asker->scopes), "csrf", csrf,
+                         "password_chars_min", PASSWORD_CHARS_MIN);
 }
 
 static bool answer_done(struct request *request, struct err *err)

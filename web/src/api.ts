@@ -20,6 +20,7 @@ export interface User {
 export interface Session {
     user: User;
     csrf: string;
+    password_chars_min: number; // the server's rule
 }
 export type SourceState = 'ok' | 'silent' | 'failing' | 'new';
 export interface Source {
