@@ -277,15 +277,16 @@ static bool mark_restored(const char *directory, struct err *err)
 {
         char path[4096];
         uint64_t sequence;
+        int64_t time_ns;
         scoped_ptr(database_close) struct database *state = NULL;
         scoped_ptr(json_decref) json_t *saved = NULL;
         snprintf(path, sizeof path, "%s/state.db", directory);
-        if (!state_open(path, NULL, &state, err) || !state_read_checkpoint(state, &sequence, &saved, err))
+        if (!state_open(path, NULL, &state, err) || !state_read_checkpoint(state, &sequence, &time_ns, &saved, err))
                 return false;
         if (!saved)
                 saved = json_object();
         json_object_set_new(saved, "restored", json_true());
-        return database_begin(state, err) && state_write_checkpoint(state, sequence, 0, saved, err) && database_commit(state, err) &&
+        return database_begin(state, err) && state_write_checkpoint(state, sequence, time_ns, saved, err) && database_commit(state, err) &&
                database_checkpoint(state, err);
 }
 

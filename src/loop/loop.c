@@ -322,8 +322,10 @@ static bool checkpoint(struct loop *loop, struct err *err)
         loop->stats.checkpoints += good;
         loop->stats.checkpoint_failures += !good;
         loop->stats.checkpoint_ns_last = clock_monotonic_ns(&clock_real) - start_ns;
-        if (good)
+        if (good) {
                 loop->stats.sequence_checkpoint = loop->sequence_applied;
+                loop->stats.checkpoint_time_ns = loop->time_ns;
+        }
         signal_all(&loop->settled);
         return good;
 }
@@ -606,9 +608,10 @@ static bool recover(struct loop *loop, struct err *err)
 {
         int64_t start_ns = clock_monotonic_ns(&clock_real);
         uint64_t checkpoint_sequence;
+        int64_t checkpoint_time_ns;
         scoped_ptr(json_decref) json_t *saved = NULL;
         struct recovery recovery = {.loop = loop};
-        if (!state_read_checkpoint(loop->state, &checkpoint_sequence, &saved, err) ||
+        if (!state_read_checkpoint(loop->state, &checkpoint_sequence, &checkpoint_time_ns, &saved, err) ||
             !state_read_watermark(loop->state, &recovery.watermark, err))
                 return false;
         struct journal_options journal_options = {
@@ -624,6 +627,9 @@ static bool recover(struct loop *loop, struct err *err)
                 return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
         loop->stats.sequence_applied = loop->sequence_applied;
         loop->stats.sequence_checkpoint = checkpoint_sequence;
+        loop->stats.checkpoint_time_ns = checkpoint_time_ns;
+        loop->stats.retention_days = loop->options.retention_days;
+        loop->stats.retention_bytes = loop->options.retention_bytes;
         loop->stats.replayed_entries = recovery.entries;
         loop->stats.recovery_ns = clock_monotonic_ns(&clock_real) - start_ns;
         return true;

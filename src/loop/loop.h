@@ -57,6 +57,9 @@ struct loop_stats {
         int64_t time_ns;                /* journal time of the newest entry handled */
         int64_t recovery_ns;            /* how long loop_open took to replay */
         int64_t checkpoint_ns_last;     /* how long it took */
+        int64_t checkpoint_time_ns;     /* journal time of the last good one; 0: none yet */
+        int64_t retention_days;         /* as configured */
+        uint64_t retention_bytes;       /* as configured; 0: no bound */
         uint64_t days_removed;
 };
 

@@ -29,12 +29,14 @@ bool state_open(const char *path, const char *vfs, struct database **out_state, 
         return database_open(path, vfs, migrations, out_state, err);
 }
 
-bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, json_t **out_saved, struct err *err)
+bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, int64_t *out_time_ns, json_t **out_saved,
+                           struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT sequence, saved FROM checkpoint", err))
+        if (!query_begin(&query, state, "SELECT sequence, saved, time_ns FROM checkpoint", err))
                 return false;
         *out_sequence = 0;
+        *out_time_ns = 0;
         *out_saved = NULL;
         if (!query_step(&query, err))
                 return query_good(&query);
@@ -42,6 +44,7 @@ bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, json_
         if (!saved)
                 return err_within(err, "reading the checkpoint");
         *out_sequence = (uint64_t)query_i64(&query, 0);
+        *out_time_ns = query_i64(&query, 2);
         *out_saved = saved;
         return true;
 }

@@ -17,7 +17,8 @@
 bool state_open(const char *path, const char *vfs, struct database **out_state, struct err *err);
 
 /* sequence 0 and *out_saved NULL when there was none. */
-bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, json_t **out_saved, struct err *err);
+bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, int64_t *out_time_ns, json_t **out_saved,
+                           struct err *err);
 bool state_write_checkpoint(struct database *state, uint64_t sequence, int64_t time_ns, const json_t *saved, struct err *err);
 
 /* The newest entry whose effect on deciding stages is in this database; 0: none. Written in the transaction that holds the effect. */

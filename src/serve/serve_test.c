@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "serve/openapi.h"
 #include "serve/route.h"
+#include "serve/status.h"
 #include "wire/redact.h"
 
 #include <curl/curl.h>
@@ -221,6 +222,7 @@ static void a_session_begins_with_a_new_password_and_its_writes_need_the_csrf_to
         assert_true(has_text(&seen.head, "HttpOnly") && has_text(&seen.head, "SameSite=Strict"));
         scoped_ptr(json_decref) json_t *session = json_of(&seen);
         assert_true(json_flag(json_object_get(session, "user"), "must_change_password", false));
+        assert_int_equal(json_i64(session, "password_chars_min", 0), PASSWORD_CHARS_MIN);
         const char *at = strstr(seen.head.bytes, "evenkeel_session=");
         assert_non_null(at);
         snprintf(cookie, sizeof cookie, "Cookie: %.*s", (int)strcspn(at, ";"), at);
@@ -286,7 +288,7 @@ static void users_are_added_changed_and_locked_out(void **unused)
         (void)unused;
         json_decref(ask_json("POST", "/api/v1/users", "{\"name\":\"alice\",\"role\":\"viewer\",\"password\":\"correct horse\",\"must_change_password\":false}"));
         assert_int_equal(status_of("POST", "/api/v1/users", "{\"name\":\"alice\",\"role\":\"viewer\",\"password\":\"correct horse\"}", local_token()), 409);
-        assert_int_equal(status_of("POST", "/api/v1/users", "{\"name\":\"bob\",\"role\":\"viewer\",\"password\":\"short\"}", local_token()), 400);
+        assert_int_equal(status_of("POST", "/api/v1/users", "{\"name\":\"bob\",\"role\":\"viewer\",\"password\":\"eleven char\"}", local_token()), 400);
         assert_int_equal(status_of("POST", "/api/v1/session", "{\"name\":\"alice\",\"password\":\"correct horse\"}", NULL), 200);
         json_decref(ask_json("POST", "/api/v1/users/alice", "{\"role\":\"operator\"}"));
         json_decref(ask_json("POST", "/api/v1/users/alice", "{\"disabled\":true}"));
@@ -497,6 +499,21 @@ static void grafana_finds_loki_here_but_no_metric_queries(void **unused)
 
 /* ---- the program about itself ---- */
 
+static void the_status_answer_is_what_its_schema_describes(void **unused)
+{
+        (void)unused;
+        scoped_ptr(json_decref) json_t *schema = status_schema_json(), *status = ask_json("GET", "/api/v1/status", NULL);
+        json_t *described = json_object_get(schema, "properties"), *value;
+        const char *key;
+        assert_int_equal(json_object_size(described), json_object_size(status));
+        json_object_foreach(status, key, value) {
+                json_t *part = json_object_get(described, key);
+                assert_non_null(part);
+                if (json_is_object(value))
+                        assert_int_equal(json_object_size(json_object_get(part, "properties")), json_object_size(value));
+        }
+}
+
 static void every_route_is_described_with_schemas_that_exist(void **unused)
 {
         (void)unused;
@@ -539,6 +556,9 @@ static void metrics_and_status_tell_the_same_counters(void **unused)
         scoped_ptr(json_decref) json_t *status = ask_json("GET", "/api/v1/status", NULL);
         assert_true(json_i64(json_object_get(status, "intake"), "records", 0) >= 3);
         assert_true(json_i64(json_object_get(status, "journal"), "last_committed", 0) > 0);
+        assert_true(json_i64(json_object_get(status, "process"), "processors", 0) > 0);
+        assert_int_equal(json_i64(json_object_get(status, "retention"), "days", 0), 30);
+        assert_string_equal(json_string_value(json_object_get(status, "licence")), "AGPL-3.0-or-later");
         scoped_ptr(json_decref) json_t *masked = ask_json("POST", "/api/v1/redact/test", "{\"text\":\"password=hunter22secret\"}");
         assert_int_equal(json_i64(masked, "masked", 0), 1);
 }
@@ -590,6 +610,7 @@ int main(void)
                 cmocka_unit_test(grafana_finds_prometheus_here),
                 cmocka_unit_test(samples_that_were_sent_are_queried_in_prometheus_shape),
                 cmocka_unit_test(grafana_finds_loki_here_but_no_metric_queries),
+                cmocka_unit_test(the_status_answer_is_what_its_schema_describes),
                 cmocka_unit_test(every_route_is_described_with_schemas_that_exist),
                 cmocka_unit_test(metrics_and_status_tell_the_same_counters),
                 cmocka_unit_test(the_console_is_served_with_a_policy_and_found_unchanged),

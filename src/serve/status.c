@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define LICENCE "AGPL-3.0-or-later" /* as meson.build says */
+
 /* ---- the program's own process ---- */
 
 struct process {
@@ -66,12 +68,13 @@ struct counters {
         struct loop_stats loop;
         const struct http_stats *http;
         double uptime_s;
+        long processors;
 };
 
 static void read_counters(struct server *server, struct counters *out)
 {
         const struct serve_context *context = &server->context;
-        *out = (struct counters){.http = http_read_stats(server->http)};
+        *out = (struct counters){.http = http_read_stats(server->http), .processors = sysconf(_SC_NPROCESSORS_ONLN)};
         read_process(&out->process);
         if (context->intake)
                 intake_read_stats(context->intake, &out->intake);
@@ -91,6 +94,7 @@ static void read_counters(struct server *server, struct counters *out)
 #define COUNTERS                                                                                                       \
         C("process", "uptime_s", "evenkeel_uptime_seconds", "gauge", "Since the program started.", c->uptime_s)        \
         C("process", "cpu_s", "process_cpu_seconds_total", "counter", "Processor time, user and system.", c->process.cpu_s) \
+        C("process", "processors", "evenkeel_processors", "gauge", "Processors of this machine.", c->processors)       \
         C("process", "resident_bytes", "process_resident_memory_bytes", "gauge", "Memory in use.", c->process.resident_bytes) \
         C("process", "open_files", "process_open_fds", "gauge", "Open file descriptors.", c->process.open_files)       \
         C("process", "threads", "process_threads", "gauge", "Threads.", c->process.threads)                            \
@@ -145,10 +149,13 @@ static void read_counters(struct server *server, struct counters *out)
         C("loop", "checkpoints", "evenkeel_loop_checkpoints_total", "counter", "Checkpoints written.", c->loop.checkpoints) \
         C("loop", "checkpoint_failures", "evenkeel_loop_checkpoint_failures_total", "counter", "Checkpoints that failed.", c->loop.checkpoint_failures) \
         C("loop", "checkpoint_s_last", "evenkeel_loop_checkpoint_seconds", "gauge", "The last checkpoint.", (double)c->loop.checkpoint_ns_last / 1e9) \
+        C("loop", "checkpoint_time_s", "evenkeel_loop_checkpoint_time_seconds", "gauge", "When the last checkpoint was written, as seconds since 1970; 0: never.", (double)c->loop.checkpoint_time_ns / 1e9) \
         C("loop", "commands", "evenkeel_loop_commands_total", "counter", "Commands applied.", c->loop.commands)        \
         C("loop", "replayed_entries", "evenkeel_loop_replayed_entries", "gauge", "Entries replayed at the start.", c->loop.replayed_entries) \
         C("loop", "recovery_s", "evenkeel_loop_recovery_seconds", "gauge", "Time the replay took.", (double)c->loop.recovery_ns / 1e9) \
         C("loop", "days_removed", "evenkeel_loop_days_removed_total", "counter", "Days removed by retention.", c->loop.days_removed) \
+        C("retention", "days", "evenkeel_retention_days", "gauge", "Telemetry older than this many days is removed.", c->loop.retention_days) \
+        C("retention", "bytes", "evenkeel_retention_bytes", "gauge", "Telemetry beyond this many bytes is removed; 0: no bound.", c->loop.retention_bytes) \
         C("http", "requests", "evenkeel_http_requests_total", "counter", "HTTP requests.", c->http->requests)          \
         C("http", "connections", "evenkeel_http_connections", "gauge", "Open HTTP connections.", c->http->connections) \
         C("http", "body_bytes", "evenkeel_http_body_bytes_total", "counter", "Bytes of request bodies.", c->http->body_bytes) \
@@ -245,11 +252,35 @@ static void set_number(json_t *status, const char *section, const char *name, do
         json_object_set_new(part, name, is_whole ? json_integer((json_int_t)value) : json_real(value));
 }
 
+/* {"type": "object", "properties": {section: {.. name: {type, description} ..}}}, from the same table as the answer. */
+json_t *status_schema_json(void)
+{
+        json_t *sections = json_object();
+        const struct { const char *section, *name, *help; } rows[] = {
+#define C(section, name, metric, type, help, value) {section, name, help},
+                COUNTERS
+#undef C
+        };
+        for (size_t i = 0; i < countof(rows); i++) {
+                json_t *section = json_object_get(sections, rows[i].section);
+                if (!section) {
+                        section = json_pack("{s:s, s:{}}", "type", "object", "properties");
+                        json_object_set_new(sections, rows[i].section, section);
+                }
+                json_object_set_new(json_object_get(section, "properties"), rows[i].name,
+                                    json_pack("{s:s, s:s}", "type", "number", "description", rows[i].help));
+        }
+        static const char *const texts[] = {"version", "licence", "data_directory", "started_ns", "time_ns"};
+        for (size_t i = 0; i < countof(texts); i++)
+                json_object_set_new(sections, texts[i], json_pack("{s:s}", "type", "string"));
+        return json_pack("{s:s, s:o}", "type", "object", "properties", sections);
+}
+
 json_t *status_json(struct server *server)
 {
         struct counters counters, *c = &counters;
         const struct serve_context *context = &server->context;
-        json_t *status = json_pack("{s:s, s:s, s:o, s:o}", "version", context->version ? context->version : "?", "data_directory",
+        json_t *status = json_pack("{s:s, s:s, s:s, s:o, s:o}", "version", context->version ? context->version : "?", "licence", LICENCE, "data_directory",
                                    context->data_directory ? context->data_directory : "", "started_ns",
                                    number_text(server->started_ns), "time_ns", number_text(clock_now_ns(context->clock)));
         if (!status)
