@@ -24,6 +24,9 @@ export const meanings = () => once<Record<string, MetricMeaning[]>>('meanings', 
 export const meaningOf = (all: Record<string, MetricMeaning[]>, name: string): MetricMeaning | undefined =>
     (all[name] ?? all[name.replace(/_(bucket|sum|count|total)$/, '')])?.[0];
 
+/** Counter, gauge ...; '' when the sender does not say, or says that it does not know. */
+export const typeOf = (meaning: MetricMeaning | undefined) => (!meaning || meaning.type === 'unknown' || meaning.type === 'untyped' ? '' : meaning.type);
+
 const metricSelector = (metric: string) => metric || undefined;
 
 export async function metricOffers(text: string, caret: number): Promise<Offers | null> {
@@ -53,7 +56,7 @@ async function nameOffers(prefix: string, opens: string): Promise<Offer[]> {
     return ranked([...callable, ...names], prefix).map((text) => {
         if (!known.has(text)) return { text, kind: aggregations.includes(text) ? 'aggregation' : 'function', insert: text + opens };
         const meaning = meaningOf(all, text);
-        return { text, kind: meaning?.type || 'metric', help: meaning?.help };
+        return { text, kind: typeOf(meaning) || 'metric', help: meaning?.help };
     });
 }
 
