@@ -176,3 +176,72 @@ json_t *yaml_parse(struct str text, const char *name, struct err *err)
         yaml_parser_delete(&reading.parser);
         return root;
 }
+
+/* --- finding a line again -------------------------------------------------------------------------------------------------- */
+
+/* Passes over the node that the event begins. */
+static bool skip_node(yaml_parser_t *parser, yaml_event_type_t begun)
+{
+        for (int depth = begun == YAML_MAPPING_START_EVENT || begun == YAML_SEQUENCE_START_EVENT; depth > 0;) {
+                yaml_event_t event;
+                if (!yaml_parser_parse(parser, &event))
+                        return false;
+                depth += event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT;
+                depth -= event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT;
+                yaml_event_delete(&event);
+        }
+        return true;
+}
+
+/* Inside a mapping or list: goes on to the node that stands at `wanted`, gives its line and what begins there. */
+static bool enter(yaml_parser_t *parser, yaml_event_type_t within, struct str wanted, size_t *out_line, yaml_event_type_t *out_begun)
+{
+        for (uint64_t place = 0, number;; place++) {
+                yaml_event_t event;
+                bool found = within == YAML_SEQUENCE_START_EVENT && str_to_u64(wanted, &number) && number == place;
+                if (!yaml_parser_parse(parser, &event))
+                        return false;
+                size_t line = event.start_mark.line + 1;
+                yaml_event_type_t type = event.type;
+                if (within == YAML_MAPPING_START_EVENT && type == YAML_SCALAR_EVENT)
+                        found = str_equal(wanted, (struct str){(const char *)event.data.scalar.value, event.data.scalar.length});
+                yaml_event_delete(&event);
+                if (type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT || type == YAML_NO_EVENT)
+                        return false;
+                if (within == YAML_MAPPING_START_EVENT) { /* that was the key: its value follows */
+                        if (!yaml_parser_parse(parser, &event))
+                                return false;
+                        type = event.type;
+                        yaml_event_delete(&event);
+                }
+                if (found) {
+                        *out_line = line;
+                        *out_begun = type;
+                        return true;
+                }
+                if (!skip_node(parser, type))
+                        return false;
+        }
+}
+
+size_t yaml_line_of(struct str text, const struct str *path, size_t count)
+{
+        yaml_parser_t parser;
+        size_t line = 1;
+        if (!yaml_parser_initialize(&parser))
+                return line;
+        yaml_parser_set_input_string(&parser, (const unsigned char *)(text.bytes ? text.bytes : ""), text.length);
+        yaml_event_type_t begun = YAML_NO_EVENT;
+        for (yaml_event_t event; begun != YAML_MAPPING_START_EVENT && begun != YAML_SEQUENCE_START_EVENT &&
+                                 begun != YAML_STREAM_END_EVENT && yaml_parser_parse(&parser, &event);) {
+                begun = event.type;
+                yaml_event_delete(&event);
+                if (begun == YAML_NO_EVENT)
+                        break;
+        }
+        for (size_t i = 0; i < count && (begun == YAML_MAPPING_START_EVENT || begun == YAML_SEQUENCE_START_EVENT); i++)
+                if (!enter(&parser, begun, path[i], &line, &begun))
+                        break;
+        yaml_parser_delete(&parser);
+        return line;
+}

@@ -18,3 +18,7 @@
 /* name says in errors where the text comes from ("evenkeel.yaml"). The result is the caller's; NULL on error, which
  * names the line and column. An empty document is an empty object. */
 json_t *yaml_parse(struct str text, const char *name, struct err *err);
+
+/* The line, from 1, on which a node of a well-formed document stands: path is its keys and list places ("fields", "name",
+ * "0"). What comes nearest to it when the path leads nowhere. For messages about what is well-formed and still wrong. */
+size_t yaml_line_of(struct str text, const struct str *path, size_t count);
