@@ -6,6 +6,7 @@
 #include "app/run.h"
 
 #include "app/config.h"
+#include "app/content_files.h"
 #include "app/listen.h"
 #include "app/privileges.h"
 #include "base/buf.h"
@@ -285,6 +286,12 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
         return loop_start(daemon->loop, err);
 }
 
+static bool put_content_in_force(struct daemon *daemon, const struct config *config, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *content = NULL;
+        return content_files_read(config, &content, err) && loop_configure(daemon->loop, content, err);
+}
+
 static bool set_log_level(const struct config *config, struct err *err)
 {
         static const char *const names[] = {"debug", "info", "warning", "error"};
@@ -338,6 +345,7 @@ static bool start(struct daemon *daemon, struct err *err)
                 return false;
         const char *user = options->user ? options->user : config_text(&daemon->config, "user");
         if (!privileges_drop(user, options->user != NULL, daemon->data, err) || !open_loop(daemon, daemon->data, err) ||
+            !put_content_in_force(daemon, &daemon->config, err) ||
             !listen_write_pid(daemon->data, err) || !start_http(daemon, err))
                 return false;
         if (!options->no_host_sources)
@@ -387,7 +395,8 @@ static void reload(struct daemon *daemon)
 {
         struct config fresh = {0}, old = daemon->config;
         struct err err = {0};
-        if (!load_config(daemon, &fresh, &err)) {
+        if (!load_config(daemon, &fresh, &err) || !put_content_in_force(daemon, &fresh, &err)) {
+                config_done(&fresh);
                 err_within(&err, "the configuration stays as it was");
                 log_err(LOG_LEVEL_ERROR, &err);
                 return;
@@ -397,7 +406,7 @@ static void reload(struct daemon *daemon)
         daemon->config = fresh;
         if (begin_service(daemon, &err)) {
                 config_done(&old);
-                log_info("run", "sources and HTTP addresses follow the new configuration; all else keeps its settings until a restart");
+                log_info("run", "content, sources and HTTP addresses follow the new configuration; all else keeps its settings until a restart");
                 return;
         }
         err_within(&err, "the configuration stays as it was");

@@ -97,6 +97,7 @@ struct loop {
         struct lock lock; /* guards stats, settle */
         struct signal settled;
         struct loop_stats stats;
+        json_t *content_in_force;  /* a copy; guarded by the lock */
         _Atomic bool checkpoint_wanted;
 
         uint64_t sequence_applied; /* the pipeline's own, like the following */
@@ -535,6 +536,21 @@ bool loop_command(struct loop *loop, const char *verb, json_t *arguments, const 
         return good;
 }
 
+bool loop_configure(struct loop *loop, json_t *content, struct err *err)
+{
+        {
+                with_lock(&loop->lock);
+                if (loop->content_in_force && json_equal(loop->content_in_force, content))
+                        return true;
+        }
+        if (!loop_command(loop, "configure", json_pack("{s:O}", "content", content), "configuration", NULL, err))
+                return false;
+        with_lock(&loop->lock);
+        json_decref(loop->content_in_force);
+        loop->content_in_force = json_incref(content);
+        return true;
+}
+
 static bool submit_command(void *context, const char *verb, json_t *arguments, const char *by, json_t **out_result, struct err *err)
 {
         return loop_command(context, verb, arguments, by, out_result, err);
@@ -703,6 +719,7 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
                 return false;
         }
         intake_connect(loop->intake, loop->journal);
+        loop->content_in_force = json_deep_copy(pipeline_content(loop->deciding));
         loop->checkpoint_due_ns = max_of(loop->time_ns, clock_now_ns(loop->options.clock)) + loop->options.checkpoint_ns;
         *out_loop = loop;
         return true;
@@ -774,6 +791,7 @@ void loop_close(struct loop *loop)
         queue_done(&loop->queue);
         signal_done(&loop->settled);
         lock_done(&loop->lock);
+        json_decref(loop->content_in_force);
         free(loop->directory);
         free(loop);
 }

@@ -71,6 +71,9 @@ void loop_close(struct loop *loop);                     /* without loop_stop bef
 /* Without threads, for tests and scenarios on a virtual clock: commits what waits and handles it; a tick first. */
 void loop_turn(struct loop *loop);
 
+/* Puts a configuration (model/content.h) in force by the command `configure`, unless it already is. */
+bool loop_configure(struct loop *loop, json_t *content, struct err *err);
+
 struct intake *loop_intake(struct loop *loop);
 struct logs *loop_logs(struct loop *loop);
 struct series_store *loop_series(struct loop *loop);

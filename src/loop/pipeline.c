@@ -8,7 +8,10 @@
  */
 #include "loop/pipeline.h"
 
+#include "base/json.h"
+#include "base/log.h"
 #include "base/scope.h"
+#include "loop/state_table.h"
 #include "model/noticed.h"
 #include "observe/observe.h"
 #include "store/database.h"
@@ -20,6 +23,8 @@ struct pipeline {
         struct observe *observe;
         struct command_sink sink;
         struct noticed noticed;
+        json_t *content;        /* the configuration in force; NULL: none yet */
+        bool content_is_dirty;
 };
 
 bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err)
@@ -39,13 +44,55 @@ void pipeline_destroy(struct pipeline *pipeline)
         if (!pipeline)
                 return;
         noticed_done(&pipeline->noticed);
+        json_decref(pipeline->content);
         free(pipeline);
 }
 
+/* --- configuration --------------------------------------------------------------------------------------------------- */
+
+static bool check_content(struct pipeline *pipeline, const json_t *content, struct err *err)
+{
+        return observe_check_configuration(pipeline->observe, content, err);
+}
+
+/* After check_content; what can fail now is memory alone. */
+static bool take_content(struct pipeline *pipeline, const json_t *content, struct err *err)
+{
+        return observe_configure(pipeline->observe, content, err);
+}
+
+/* { "content": { "files": [...] } } as model/content.h has it. All stages accept it, or all stay as they were. */
+static bool configure(struct pipeline *pipeline, const json_t *arguments, json_t **out_result, struct err *err)
+{
+        json_t *content = json_object_get(arguments, "content");
+        if (!json_is_array(json_object_get(content, "files")))
+                return fail(err, ERR_INVALID, "loop", "configure needs content with a list of files");
+        if (!check_content(pipeline, content, err) || !take_content(pipeline, content, err))
+                return false;
+        json_decref(pipeline->content);
+        pipeline->content = json_incref(content);
+        pipeline->content_is_dirty = true;
+        *out_result = json_pack("{s:i}", "files", (int)json_array_size(json_object_get(content, "files")));
+        return true;
+}
+
+/* A configuration of an older version that is no longer understood does not keep the program from starting: the next configure replaces it. */
 bool pipeline_load(struct pipeline *pipeline, struct database *state, struct err *err)
 {
+        struct err refusal = {0};
+        if (!state_read_content(state, &pipeline->content, err))
+                return false;
+        if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, &refusal)))
+                log_err(LOG_LEVEL_ERROR, &refusal);
         return observe_load(pipeline->observe, state, err);
 }
+
+const json_t *pipeline_content(const struct pipeline *pipeline)
+{
+        return pipeline->content;
+}
+
+/* --- deciding -------------------------------------------------------------------------------------------------------- */
 
 bool pipeline_carry(struct pipeline *pipeline, const struct batch *batch, int64_t time_ns, struct err *err)
 {
@@ -80,34 +127,33 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
 
 bool pipeline_handles(const char *verb)
 {
-        (void)verb;
-        return false;
+        return strcmp(verb, "configure") == 0;
 }
 
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
                       int64_t time_ns, json_t **out_result, struct err *err)
 {
-        (void)pipeline;
-        (void)arguments;
         (void)by;
         (void)sequence;
         (void)time_ns;
-        (void)out_result;
+        if (strcmp(verb, "configure") == 0)
+                return configure(pipeline, arguments, out_result, err);
         return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
 }
 
 bool pipeline_is_dirty(const struct pipeline *pipeline)
 {
-        return observe_is_dirty(pipeline->observe);
+        return pipeline->content_is_dirty || observe_is_dirty(pipeline->observe);
 }
 
 bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err)
 {
-        return observe_write(pipeline->observe, state, err);
+        return (!pipeline->content_is_dirty || state_write_content(state, pipeline->content, err)) && observe_write(pipeline->observe, state, err);
 }
 
 void pipeline_written(struct pipeline *pipeline)
 {
+        pipeline->content_is_dirty = false;
         observe_written(pipeline->observe);
 }
 

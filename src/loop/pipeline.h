@@ -28,6 +28,9 @@ bool pipeline_create(const struct pipeline_options *options, struct pipeline **o
 void pipeline_destroy(struct pipeline *pipeline);
 bool pipeline_load(struct pipeline *pipeline, struct database *state, struct err *err); /* configuration, then each stage's rows */
 
+/* The configuration in force, or NULL: on the pipeline's thread, or before pipeline_start. */
+const json_t *pipeline_content(const struct pipeline *pipeline);
+
 /* A committed batch was stored: takes over what it carries. */
 bool pipeline_carry(struct pipeline *pipeline, const struct batch *batch, int64_t time_ns, struct err *err);
 /* Hands what was noticed so far to the stages, without deciding anything that depends on time: before commands and checkpoints. */

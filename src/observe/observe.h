@@ -51,6 +51,10 @@ bool observe_carry(struct observe *observe, const struct batch *batch, int64_t t
 /* Everything noticed since the last gather, appended; the lists are empty afterwards. */
 bool observe_gather(struct observe *observe, struct noticed *out_noticed, struct err *err);
 
+/* model/content.h; check first, all stages, then configure. A failed check changes nothing. */
+bool observe_check_configuration(struct observe *observe, const json_t *content, struct err *err);
+bool observe_configure(struct observe *observe, const json_t *content, struct err *err);
+
 /* The deciding side; see 0006 for the shape. observe_tick turns anomalies into findings and adds what rules say. */
 bool observe_load(struct observe *observe, struct database *state, struct err *err);
 bool observe_tick(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err);

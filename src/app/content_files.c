@@ -1,0 +1,93 @@
+/* content_files.c - see content_files.h. */
+#include "app/content_files.h"
+
+#include "base/embedded.h"
+#include "base/json.h"
+#include "base/scope.h"
+#include "base/yaml.h"
+#include "model/content.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+extern const struct embedded_file pack_files[];
+
+/* Takes the text as a file of the document. */
+static bool add_text(json_t *files, const char *name, struct str text, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *tree = yaml_parse(text, name, err);
+        if (!tree || !content_check_file(name, tree, err))
+                return false;
+        if (json_array_size(files) == CONTENT_FILES_MAX)
+                return fail(err, ERR_TOO_LARGE, "content", "%s: there are more than %d content files; put several into one", name, CONTENT_FILES_MAX);
+        return json_array_append_new(files, json_pack("{s:s, s:O}", "name", name, "tree", tree)) == 0 || fail_memory(err, "content", text.length);
+}
+
+/* "packs/linux/host.yaml" is of the pack linux. */
+static bool is_disabled(const json_t *disabled, const char *path)
+{
+        struct str pack = str_of(path), head;
+        size_t i;
+        json_t *name;
+        str_cut(&pack, '/', &head);
+        str_cut(&pack, '/', &head);
+        json_array_foreach((json_t *)disabled, i, name)
+                if (str_is(head, json_is_string(name) ? json_string_value(name) : ""))
+                        return true;
+        return false;
+}
+
+static bool add_packs(const struct config *config, json_t *files, struct err *err)
+{
+        const json_t *disabled = config_tree(config, "packs.disable");
+        for (const struct embedded_file *pack = pack_files; pack->path; pack++)
+                if (!is_disabled(disabled, pack->path) && !add_text(files, pack->path, (struct str){pack->text, pack->length}, err))
+                        return false;
+        return true;
+}
+
+static bool add_file(json_t *files, const char *path, struct err *err)
+{
+        scoped(buf_done) struct buf text = {.bytes_max = YAML_BYTES_MAX};
+        return config_read_file(path, &text, err) && add_text(files, path, buf_str(&text), err);
+}
+
+static bool add_matches(json_t *files, const char *pattern, bool must_exist, struct err *err)
+{
+        glob_t found = {0};
+        int failure = glob(pattern, GLOB_BRACE | GLOB_ERR, NULL, &found);
+        bool good = failure == 0 || (failure == GLOB_NOMATCH && !must_exist) ||
+                    fail(err, ERR_NOT_FOUND, "content", "nothing can be read at \"%s\"; correct the path in evenkeel.yaml", pattern);
+        for (size_t i = 0; good && i < found.gl_pathc; i++)
+                good = add_file(files, found.gl_pathv[i], err);
+        globfree(&found);
+        return good;
+}
+
+static bool add_path(json_t *files, const char *path, struct err *err)
+{
+        struct stat status;
+        char pattern[4096 + 16];
+        if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+                return add_matches(files, path, strpbrk(path, "*?[{") == NULL, err);
+        snprintf(pattern, sizeof pattern, "%.4096s/*.{yaml,yml}", path);
+        return add_matches(files, pattern, false, err);
+}
+
+bool content_files_read(const struct config *config, json_t **out_content, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *files = json_array();
+        size_t i;
+        json_t *path;
+        if (!files)
+                return fail_memory(err, "content", sizeof files);
+        if (!add_packs(config, files, err))
+                return false;
+        json_array_foreach((json_t *)config_tree(config, "content"), i, path)
+                if (!add_path(files, json_is_string(path) ? json_string_value(path) : "", err))
+                        return err_within(err, "content, item %zu", i + 1);
+        *out_content = json_pack("{s:O}", "files", files);
+        return *out_content || fail_memory(err, "content", sizeof files);
+}

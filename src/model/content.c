@@ -1,0 +1,48 @@
+/* content.c - see content.h. */
+#include "model/content.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+const struct content_key content_keys[] = {
+#define K(name, taken_by, meaning) {name, taken_by, meaning},
+#include "model/content.def"
+#undef K
+        {0},
+};
+
+bool content_check_file(const char *file, const json_t *tree, struct err *err)
+{
+        const char *key;
+        json_t *value;
+        if (!json_is_object(tree))
+                return fail(err, ERR_INVALID, "content", "%s: the file must be a mapping with keys such as groups, checks, teams or runbooks", file);
+        json_object_foreach((json_t *)tree, key, value) {
+                const struct content_key *known = content_keys;
+                while (known->name && strcmp(known->name, key) != 0)
+                        known++;
+                if (!known->name)
+                        return fail(err, ERR_INVALID, "content", "%s: the key %s is not known; docs/reference/content.md lists those that are", file, key);
+                if (!json_is_array(value) && !json_is_object(value) && !json_is_null(value))
+                        return fail(err, ERR_INVALID, "content", "%s: %s must be a list", file, key);
+        }
+        return true;
+}
+
+bool content_visit(const json_t *content, const char *key,
+                   bool (*visit)(void *context, const char *file, const json_t *item, struct err *err), void *context, struct err *err)
+{
+        size_t i, j;
+        json_t *file;
+        json_array_foreach(json_object_get(content, "files"), i, file) {
+                const char *name = json_string_value(json_object_get(file, "name"));
+                json_t *list = json_object_get(json_object_get(file, "tree"), key), *item;
+                if (json_is_object(list) && !visit(context, name, list, err))
+                        return err_within(err, "%s: %s", name, key);
+                json_array_foreach(list, j, item)
+                        if (!visit(context, name, item, err))
+                                return err_within(err, "%s: %s, item %zu", name, key, j + 1);
+        }
+        return true;
+}
