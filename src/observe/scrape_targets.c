@@ -26,8 +26,11 @@ static bool parse_duration(const json_t *value, int64_t otherwise_ns, int64_t *o
         if (!value)
                 return true;
         if (json_is_number(value)) {
-                *out_ns = (int64_t)(json_number_value(value) * 1e9);
-                return *out_ns > 0;
+                double ns = json_number_value(value) * 1e9;
+                if (!(ns >= 1 && ns <= 1e15)) /* a million seconds, as below */
+                        return false;
+                *out_ns = (int64_t)ns;
+                return true;
         }
         struct str text = str_of(json_string_value(value));
         size_t digits = 0;
