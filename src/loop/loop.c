@@ -140,6 +140,13 @@ static bool decide(struct loop *loop, const json_t *command, uint64_t sequence, 
         return true;
 }
 
+/* Not a refusal, which is the command's outcome for good, but memory or the disk, which may be better the next time. */
+static bool is_fault(const struct err *err)
+{
+        bool is_refusal = err->code == ERR_CONFLICT || err->code == ERR_INTERNAL;
+        return err->code == ERR_MEMORY || (err->source && strcmp(err->source, "database") == 0 && !is_refusal);
+}
+
 /* For the rooms whose commands are SQL alone: again at every try, undone when refused. */
 static bool apply_verb(struct loop *loop, const char *verb, const json_t *arguments, int64_t time_ns, struct decision *decision, struct err *err)
 {
@@ -150,7 +157,14 @@ static bool apply_verb(struct loop *loop, const char *verb, const json_t *argume
         decision->refusal = (struct err){0};
         decision->is_accepted = apply ? apply(loop->state, verb, arguments, time_ns, &decision->result, &decision->refusal) :
                                 fail(&decision->refusal, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
-        return decision->is_accepted || database_execute(loop->state, "ROLLBACK TO command", err);
+        if (decision->is_accepted)
+                return true;
+        if (is_fault(&decision->refusal)) {
+                if (err)
+                        *err = decision->refusal;
+                return false;
+        }
+        return database_execute(loop->state, "ROLLBACK TO command", err);
 }
 
 /* A command and its row in the audit log are one transaction, also when the command is refused. False: the state
@@ -567,7 +581,14 @@ struct recovery {
 static bool replay_batch(struct loop *loop, const struct entry *entry, struct err *err)
 {
         struct err fault = {0};
-        struct batch *batch = batch_unpack(entry->payload, &fault);
+        struct batch *batch;
+        while (!(batch = batch_unpack(entry->payload, &fault)) && fault.code == ERR_MEMORY && wait_a_moment(loop))
+                ;
+        if (!batch && fault.code == ERR_MEMORY) {
+                if (err)
+                        *err = fault;
+                return err_within(err, "replaying entry %" PRIu64, entry->sequence);
+        }
         if (!batch) {
                 err_within(&fault, "entry %" PRIu64 " of the journal is left out", entry->sequence);
                 log_err(LOG_LEVEL_ERROR, &fault);
