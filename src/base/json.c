@@ -6,9 +6,10 @@ json_t *json_parse(struct str text, struct err *err)
         json_error_t where;
         json_t *json = json_loadb(text.bytes ? text.bytes : "", text.length,
                                   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &where);
-        if (!json)
-                fail(err, json_error_code(&where) == json_error_out_of_memory ? ERR_MEMORY : ERR_INVALID, "json",
-                     "JSON is wrong at line %d, column %d: %s", where.line, where.column, where.text);
+        if (!json && (!where.text[0] || json_error_code(&where) == json_error_out_of_memory)) /* jansson has words for all but this */
+                fail_memory(err, "json", text.length);
+        else if (!json)
+                fail(err, ERR_INVALID, "json", "JSON is wrong at line %d, column %d: %s", where.line, where.column, where.text);
         return json;
 }
 

@@ -184,10 +184,22 @@ static void run_worker(void *context)
         }
 }
 
+/* What a decoder left when it ran out of memory; the arena has it until the batch ends. */
+static void forget_decoded(struct batch *batch)
+{
+        batch->telemetry = (struct telemetry){.arena = &batch->arena};
+}
+
 static void prepare(struct ingest *ingest, struct arrival *arrival, struct sorted_batch *sorted)
 {
         struct err err;
-        if (!intake_decode(arrival->batch, &err)) {
+        while (!intake_decode(arrival->batch, &err)) {
+                if (err.code == ERR_MEMORY) { /* no fault of the batch */
+                        forget_decoded(arrival->batch);
+                        if (wait_to_store(ingest, &err))
+                                continue;
+                        return;
+                }
                 err_within(&err, "entry %llu is left out", (unsigned long long)arrival->sequence);
                 log_err(LOG_LEVEL_ERROR, &err);
                 return;

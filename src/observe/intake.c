@@ -545,17 +545,18 @@ void intake_read_stats(struct intake *intake, struct intake_stats *out_stats)
 
 json_t *intake_save(struct intake *intake)
 {
-        json_t *saved = source_registry_save(intake->registry), *recent = json_array();
+        scoped_ptr(json_decref) json_t *saved = source_registry_save(intake->registry);
+        json_t *recent = json_array();
+        bool good = json_object_set_new(saved, "recent", recent) == 0;
         with_lock(&intake->lock);
-        for (size_t i = 0; i < intake->ring_count; i++) {
+        for (size_t i = 0; good && i < intake->ring_count; i++) {
                 const struct recent *one = &intake->ring[(intake->ring_next + RECENT_MAX - intake->ring_count + i) % RECENT_MAX];
                 char text[40];
                 snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)one->hash.high, (unsigned long long)one->hash.low);
                 if (one->is_committed)
-                        json_array_append_new(recent, json_string(text));
+                        good = json_array_append_new(recent, json_string(text)) == 0;
         }
-        json_object_set_new(saved, "recent", recent);
-        return saved;
+        return good ? give(saved) : NULL;
 }
 
 bool intake_restore(struct intake *intake, const json_t *saved, struct err *err)

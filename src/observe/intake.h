@@ -103,5 +103,5 @@ void intake_stored(struct intake *intake, struct batch *batch, int64_t time_ns);
 void intake_tick(struct intake *intake, int64_t time_ns);
 
 /* What must survive a restart: each source's cursor and counters, and the hashes of recent batches. */
-json_t *intake_save(struct intake *intake);
+json_t *intake_save(struct intake *intake); /* NULL: no memory */
 bool intake_restore(struct intake *intake, const json_t *saved, struct err *err);

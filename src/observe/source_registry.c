@@ -278,10 +278,14 @@ static json_t *save_entry(const struct entry_of_source *entry)
 json_t *source_registry_save(struct source_registry *registry)
 {
         json_t *list = json_array();
+        bool good = list;
         with_lock(&registry->lock);
-        for (size_t i = 0; i < registry->count; i++)
-                json_array_append_new(list, save_entry(registry->entries[i]));
-        return json_pack("{s:o}", "sources", list);
+        for (size_t i = 0; good && i < registry->count; i++)
+                good = json_array_append_new(list, save_entry(registry->entries[i])) == 0;
+        if (good)
+                return json_pack("{s:o}", "sources", list);
+        json_decref(list); /* with a source left out, it would begin again at its beginning */
+        return NULL;
 }
 
 bool source_registry_restore(struct source_registry *registry, const json_t *saved, struct err *err)

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/map.h"
 #include "base/scope.h"
 #include "base/thread.h"
@@ -262,27 +263,29 @@ static int64_t last_sign_in(const struct copy *copy, struct str user)
 
 json_t *accounts_users(struct accounts *accounts)
 {
-        json_t *list = json_array();
+        scoped_ptr(json_decref) json_t *list = json_array();
+        bool good = list;
         with_lock(&accounts->lock);
         each (user, &accounts->copy->users) {
                 const struct user_row *row = &user->row;
-                json_array_append_new(list, json_pack("{s:s%, s:s%, s:b, s:b, s:o, s:o, s:o}", "name", row->name.bytes,
+                good &= 0 == json_array_append_new(list, json_pack("{s:s%, s:s%, s:b, s:b, s:o, s:o, s:o}", "name", row->name.bytes,
                                                       row->name.length, "role", row->role.bytes, row->role.length,
                                                       "disabled", row->disabled, "must_change_password", row->must_change,
                                                       "created_ns", time_json(row->created_ns), "changed_ns",
                                                       time_json(row->changed_ns), "last_sign_in_ns",
                                                       time_json(last_sign_in(accounts->copy, row->name))));
         }
-        return list;
+        return good ? give(list) : NULL;
 }
 
 json_t *accounts_tokens(struct accounts *accounts)
 {
-        json_t *list = json_array();
+        scoped_ptr(json_decref) json_t *list = json_array();
+        bool good = list;
         with_lock(&accounts->lock);
         each (token, &accounts->copy->tokens) {
                 const struct token_row *row = &token->row;
-                json_array_append_new(list, json_pack("{s:s%, s:s%, s:o, s:s%, s:o, s:o, s:o, s:o}", "id", row->id.bytes,
+                good &= 0 == json_array_append_new(list, json_pack("{s:s%, s:s%, s:o, s:s%, s:o, s:o, s:o, s:o}", "id", row->id.bytes,
                                                       row->id.length, "name", row->name.bytes, row->name.length, "scopes",
                                                       scopes_json((unsigned)row->scopes), "user", row->created_by.bytes,
                                                       row->created_by.length, "created_ns", time_json(row->created_ns),
@@ -290,5 +293,5 @@ json_t *accounts_tokens(struct accounts *accounts)
                                                       time_json(row->revoked_ns), "last_used_ns",
                                                       time_json(token->used_ns)));
         }
-        return list;
+        return good ? give(list) : NULL;
 }

@@ -567,7 +567,7 @@ static const struct waiting *next_work(struct archive *archive, size_t *out_coun
 static bool is_stopping(struct archive *archive, int64_t wait_ms)
 {
         with_lock(&archive->lock);
-        if (wait_ms && !archive->stopping)
+        if (wait_ms && !archive->stopping && !archive->flush_wanted) /* who asks for a flush has it tried at once */
                 signal_wait_ms(&archive->work, &archive->lock, wait_ms);
         return archive->stopping;
 }

@@ -539,8 +539,10 @@ static bool note_streams(void *context, const struct block *block)
         struct selection *selection = context;
         struct log_block_summary summary;
         struct err why;
-        if (selection->failed || !log_block_summary(selection->decoder, block->index, &summary, &why))
+        if (selection->failed)
                 return false;
+        if (!log_block_summary(selection->decoder, block->index, &summary, &why))
+                return why.code == ERR_MEMORY && out_of_memory(selection, block->index.length);
         for (size_t i = 0; i < summary.stream_count; i++)
                 if (!know_stream(selection, summary.streams[i], true))
                         return false;

@@ -93,9 +93,10 @@ static struct str expand(const struct decoding *decoding, struct str text, struc
 {
         scoped(buf_done) struct buf out = {0};
         const json_t *value = NULL;
+        bool good = true;
         if (is_pointer(text)) {
                 follow(decoding, text, &value);
-                put_value(&out, value);
+                good = put_value(&out, value);
         }
         size_t open = 0, close = 0;
         while (!is_pointer(text) && text.length) {
@@ -108,10 +109,10 @@ static struct str expand(const struct decoding *decoding, struct str text, struc
                 value = NULL;
                 if (is_pointer(pointer))
                         follow(decoding, pointer, &value);
-                put_value(&out, value);
+                good &= put_value(&out, value);
                 text = str_slice(text, open + close + 2, text.length);
         }
-        struct str copy = out.failed ? (struct str){0} : arena_str(&decoding->batch->arena, buf_str(&out));
+        struct str copy = out.failed || !good ? (struct str){0} : arena_str(&decoding->batch->arena, buf_str(&out));
         if (!copy.bytes)
                 fail_memory(err, "webhook", out.length);
         return copy;
