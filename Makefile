@@ -28,7 +28,7 @@ fuzz: deps
 	scripts/fuzz.sh $(SECONDS_EACH)
 
 torture: build
-	meson test -C $(BUILD) --suite torture --print-errorlogs
+	$(BUILD)/tests/torture
 
 voyage: build
 	$(BUILD)/tests/voyage/disk_voyage --seeds $(or $(SEEDS),200) --first $(or $(SEED),1)

@@ -1,154 +1,118 @@
 /*
- * torture - tells stories again and again, failing the nth allocation of our own code, until one is told to its end.
+ * torture - tells stories again and again, failing the nth allocation of our own code, the nth operation on the disk, the nth
+ * step of SQLite, until one is told to its end.
  *
- * Each failure must be a clear error, or do no harm; the sanitizers see leaks and touched memory. malloc, calloc and realloc
- * are wrapped by the linker, so that libraries keep their memory: what they do without is not ours to test.
+ * Each failure must be a clear error, or do no harm; what was done before stays, and works the next time; the sanitizers see
+ * leaks and touched memory. A story is a row.
  *
- * Usage: torture [STEP]: fails every STEPth allocation only (default 1).
+ * Usage: torture [STEP [STORY]]: fails every STEPth only (default 1), of this story only.
  */
-#include "base/clock.h"
+#include "story.h"
+
 #include "base/scope.h"
-#include "model/batch.h"
-#include "query/logql.h"
-#include "query/prom_json.h"
-#include "query/promql.h"
-#include "query/series_list.h"
-#include "wire/exposition.h"
-#include "wire/otlp_json.h"
-#include "wire/syslog.h"
-#include "wire/webhook.h"
+#include "store/disk_forgetful.h"
+#include "store/vfs.h"
 
-#include <stdio.h>
+#include <jansson.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
-static size_t allocations, failing; /* the number of the one that fails; 0: none */
+static const struct story stories[] = {
+        {"syslog", IN_MEMORY, tell_syslog},
+        {"otlp logs", IN_MEMORY, tell_otlp_logs},
+        {"webhook", IN_MEMORY, tell_webhook},
+        {"exposition", IN_MEMORY, tell_exposition},
+        {"redaction", IN_MEMORY, tell_redaction},
+        {"promql", IN_MEMORY, tell_promql},
+        {"logql", IN_MEMORY, tell_logql},
+        {"journal", ON_DISK, NULL, begin_journal, live_journal, end_journal},
+        {"archive", IN_DATABASE, NULL, begin_archive, live_archive, end_archive},
+        {"telemetry", IN_DATABASE, NULL, begin_telemetry, live_telemetry, end_telemetry},
+        {"accounts", IN_DATABASE, NULL, begin_accounts, live_accounts, end_accounts},
+        {"intake", ON_DISK, NULL, begin_intake, live_intake, end_intake},
+        {"recovery", IN_DATABASE, NULL, begin_recovery, live_recovery, end_recovery},
+};
+static const char *const fault_names[FAULTS] = {"allocations", "disk operations", "SQLite steps"};
 
-static bool fails_now(void)
+struct world world;
+static char now_told[128];
+
+void broken(const char *format, ...)
 {
-        return ++allocations == failing;
+        failing_end();
+        printf("%s: ", now_told);
+        va_list args;
+        va_start(args, format);
+        vprintf(format, args);
+        va_end(args);
+        printf("\n");
+        exit(1);
 }
 
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *old, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *old, size_t bytes);
-
-void *__wrap_malloc(size_t bytes)
+void step_failed(const char *step, const struct err *err)
 {
-        return fails_now() ? NULL : __real_malloc(bytes);
+        if (!err->message[0])
+                broken("%s fails without a word", step);
+        world.told++;
 }
 
-void *__wrap_calloc(size_t count, size_t bytes)
+void world_begin(void)
 {
-        return fails_now() ? NULL : __real_calloc(count, bytes);
+        struct err err = {0};
+        world.memory = disk_forgetful_create();
+        world.disk = failing_disk_create(world.memory);
+        if (!world.memory || !vfs_register(VFS, world.disk, &err) || !disk_make_directory(world.disk, FOLDER, &err))
+                broken("%s", err.message);
 }
 
-void *__wrap_realloc(void *old, size_t bytes)
+void world_end(void)
 {
-        return fails_now() ? NULL : __real_realloc(old, bytes);
+        vfs_unregister(VFS);
+        failing_disk_destroy(world.disk);
+        disk_forgetful_destroy(world.memory);
 }
 
-static bool decode(decode_fn *decode_bytes, struct str bytes, struct str settings, struct err *err)
+/* Tells it once, the nth failing; gives how many there were. */
+static size_t tell_once(const struct story *story, enum fault fault, size_t nth, size_t *errors)
 {
-        struct batch *batch = batch_create(1, STR("story"), err);
-        if (!batch)
-                return false;
-        struct label host = {STR("host"), STR("h")};
-        batch->labels = (struct labels){&host, 1, 1};
-        batch->bytes = arena_str(&batch->arena, bytes);
-        batch->settings = settings;
-        batch->received_ns = INT64_C(1767225600) * NS_PER_S;
-        bool good = batch->bytes.bytes ? decode_bytes(batch, err) : fail_memory(err, "story", bytes.length);
-        scoped(buf_done) struct buf packed = {0};
-        if (good && !batch_pack(batch, &packed))
-                good = fail_memory(err, "story", packed.length);
-        struct batch *again = good ? batch_unpack(buf_str(&packed), err) : NULL;
-        good = again;
-        batch_destroy(again);
-        batch_destroy(batch);
-        return good;
+        struct err err = {0};
+        snprintf(now_told, sizeof now_told, "%s, %zu. of the %s fails", story->name, nth, fault_names[fault]);
+        world = (struct world){.seed = nth + 1};
+        if (story->begin)
+                story->begin();
+        failing_begin(fault, nth);
+        bool good = story->tell ? story->tell(&err) : (story->live(), true);
+        size_t counted = failing_end(), logged = failing_logged();
+        if (story->end)
+                story->end();
+        if (!good && !err.message[0])
+                broken("it ends without a word");
+        if (!good && !nth)
+                broken("%s", err.message);
+        *errors += !good || world.told || logged;
+        return counted;
 }
 
-static bool syslog_lines(struct err *err)
+static void tell_all(const struct story *story, enum fault fault, size_t step)
 {
-        return decode(syslog_decode, STR("<13>1 2026-01-01T00:00:00Z web nginx 1 - [a b=\"c\"] hello\n<34>Jan  1 00:00:00 db su[2]: no\nodd\n"), STR(""), err);
+        size_t errors = 0, nth = 1;
+        tell_once(story, fault, 0, &errors); /* what a thread keeps is made now */
+        while (tell_once(story, fault, nth, &errors) >= nth)
+                nth += step;
+        printf("%-12s %5zu of the %-15s failed, %5zu told of it\n", story->name, (nth - 1) / step, fault_names[fault], errors);
+        fflush(stdout);
+        if (nth == 1 || !errors)
+                broken("nothing was reached");
 }
-
-static bool otlp_logs(struct err *err)
-{
-        return decode(otlp_logs_json_decode, STR("{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"s\"}}]},"
-                                                 "\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"1\",\"body\":{\"stringValue\":\"x\"},\"attributes\":"
-                                                 "[{\"key\":\"k\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"}]}}}]}]}]}]}"), STR(""), err);
-}
-
-static bool webhook(struct err *err)
-{
-        return decode(webhook_decode, STR("{\"events\":[{\"t\":1767225600,\"m\":\"x\"},{\"m\":[1]}]}"),
-                      STR("{\"records\":\"$.events\",\"line\":\"{{$.m}}\",\"time\":\"$.t\"}"), err);
-}
-
-static bool exposition(struct err *err)
-{
-        return decode(exposition_decode, STR("# HELP a b\n# TYPE a counter\na{x=\"1\"} 2\nb 3 1767225600000\n"), STR(""), err);
-}
-
-static bool promql(struct err *err)
-{
-        scoped(arena_done) struct arena arena = {0};
-        scoped(buf_done) struct buf out = {0};
-        struct series_list list;
-        struct promql_result result;
-        if (!series_list_read(STR("a{x=\"1\"} 1 10\na{x=\"1\"} 3 20\na{x=\"2\"} 7 15\n"), &arena, &list, err))
-                return false;
-        struct promql_source source = series_list_source(&list);
-        struct promql_options options = {.start_ns = 10 * NS_PER_S, .end_ns = 60 * NS_PER_S, .step_ns = 10 * NS_PER_S};
-        if (!promql_query(STR("sum by (x) (rate(a{x=~\"1|2\"}[30s])) + on (x) topk(1, label_replace(a, \"y\", \"$1\", \"x\", \"(.*)\"))"), &source,
-                          &options, &arena, &result, err))
-                return false;
-        return prom_json_result(&result, &out) || fail_memory(err, "story", out.length);
-}
-
-static bool logql(struct err *err)
-{
-        scoped(arena_done) struct arena arena = {0};
-        struct log_select select = {0};
-        if (!logql_parse(STR("{a=\"b\", c=~\"d+\"} |= \"e\\n\" |~ \"f\""), &arena, &select, err))
-                return false;
-        logql_done(&select);
-        return true;
-}
-
-static const struct {
-        const char *name;
-        bool (*tell)(struct err *err);
-} stories[] = {{"syslog", syslog_lines}, {"otlp logs", otlp_logs}, {"webhook", webhook},
-               {"exposition", exposition}, {"promql", promql}, {"logql", logql}};
 
 int main(int argc, char **argv)
 {
-        size_t step = argc > 1 ? (size_t)max_of(atoi(argv[1]), 1) : 1;
-        for (size_t i = 0; i < countof(stories); i++) {
-                struct err err = {0};
-                failing = 0;
-                if (!stories[i].tell(&err)) /* what a thread keeps is made now */
-                        return printf("%s fails by itself: %s\n", stories[i].name, err.message), 1;
-                size_t errors = 0, nth = 1;
-                for (;; nth += step) {
-                        err = (struct err){0};
-                        allocations = 0;
-                        failing = nth;
-                        bool good = stories[i].tell(&err);
-                        if (!good && !err.message[0])
-                                return printf("%s: allocation %zu fails without a word\n", stories[i].name, nth), 1;
-                        errors += !good;
-                        if (allocations < nth)
-                                break;
-                }
-                printf("%-12s %4zu allocations failed, %4zu errors told\n", stories[i].name, nth - 1, errors);
-                if (!errors)
-                        return printf("no allocation was reached\n"), 1;
-        }
+        int step = argc > 1 ? atoi(argv[1]) : 1;
+        json_set_alloc_funcs(malloc, free); /* they are wrapped here, so jansson's fail too */
+        for (size_t i = 0; i < countof(stories); i++)
+                for (int fault = 0; fault < FAULTS; fault++)
+                        if ((stories[i].faults & 1u << fault) && (argc < 3 || strcmp(stories[i].name, argv[2]) == 0))
+                                tell_all(&stories[i], (enum fault)fault, (size_t)max_of(step, 1));
         return 0;
 }
