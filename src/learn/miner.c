@@ -1,102 +1,21 @@
 /*
- * miner.c - see miner.h.
+ * miner.c - see miner.h. Finding a line's sentence, adding sentences, and forgetting them at the bound.
  *
- * The key of a shape is a sum over its tokens, so that opening one word changes one addend: all "alike but for one
- * word" keys of a shape cost one pass, and the key that gathers them is the key of the merged template itself.
- * The trade: keys of 64 bits are believed without comparing words; a clash joins two sentences, once in 2^32 shapes.
+ * What by_key finds is compared with the line before it is believed, so a slot may be used again while old keys still
+ * name it; the map is made anew when it has grown to several times the templates.
  */
-#include "learn/miner.h"
+#include "learn/miner_state.h"
 
 #include "base/hash.h"
-#include "base/map.h"
-#include "base/reader.h"
 #include "base/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define GATHERED_MAX 12         /* words remembered at one open place: no rule asks for more */
 #define BUCKET_TRIES 64         /* templates with the same marks looked at for a new line */
-#define SNAPSHOT_MAGIC 0x314E494DU
-#define OPEN_HASH 0x9E3779B97F4A7C15U
-#define WORD_BYTES_MAX 256      /* of a constant kept; longer ones are values */
-
-/* A token as a template keeps it: its bytes, with "varied" once a soft one has been seen with another value. */
-struct part {
-        uint64_t hash, value;   /* of the place; of the value first seen in a soft one */
-        uint32_t start;         /* in the shape's text */
-        uint16_t length;
-        uint8_t kind, type, run;
-        bool blank_before, varied, run_varied;
-};
-
-struct shape {
-        uint64_t key, id, lines;
-        int64_t first_ns, last_ns;
-        struct part *parts;     /* one allocation with the text after it */
-        uint32_t count, text_length, alias, next_in_bucket;
-        bool merged;            /* was made by a merge: may match lines whose key it does not have */
-};
-
-/* Shapes alike but for one word. */
-struct gather {
-        uint64_t key;
-        uint32_t members[GATHERED_MAX];
-        uint8_t count, place, weight, wanted;
-        bool waiting;
-};
-
-struct miner {
-        struct miner_bounds bounds;
-        uint64_t domain;
-        struct shape *shapes;
-        uint32_t count, capacity;
-        struct gather *gathers;
-        uint32_t gather_count, gather_next, gather_max;
-        uint32_t *waiting;      /* a ring of gathers that are ripe */
-        uint32_t waiting_count, waiting_first;
-        struct map by_key, by_id, by_marks, by_gather;
-        struct miner_counts counts;
-};
-
-static inline uint64_t mix(uint64_t hash, uint32_t place)
-{
-        uint64_t x = (hash + 0x632BE59BD9B4E019U * (place + 1));
-        x = (x ^ (x >> 29)) * 0xBF58476D1CE4E5B9U;
-        return x ^ (x >> 32);
-}
-
-static inline uint64_t addend(const struct token *token, uint32_t place)
-{
-        bool open = token->kind == TOKEN_SOFT || token->kind == TOKEN_VALUE;
-        return mix(open ? OPEN_HASH : token->hash * 4 + token->kind * 2 + token->blank_before, place);
-}
-
-static inline uint64_t open_addend(uint32_t place) { return mix(OPEN_HASH, place); }
-
-static uint64_t key_of(const struct token *tokens, uint32_t count)
-{
-        uint64_t key = mix(count, 1000);
-        for (uint32_t i = 0; i < count; i++)
-                key += addend(&tokens[i], i);
-        return key;
-}
-
-/* The key of the line with every word open: the first level of the tree. */
-static uint64_t marks_of(const struct token *tokens, uint32_t count)
-{
-        uint64_t key = mix(count, 1000);
-        for (uint32_t i = 0; i < count; i++)
-                key += tokens[i].kind == TOKEN_MARK ? addend(&tokens[i], i) : open_addend(i);
-        return key;
-}
-
-static uint32_t find_key(const struct miner *miner, uint64_t key)
-{
-        size_t at;
-        uint32_t number = map_first(&miner->by_key, key, &at);
-        return number;
-}
+#define FORGET_TRIES 64         /* slots looked at for the rarest */
+#define FORGET_LINES_MAX 8      /* one that was seen more often is not forgotten */
+#define SLOT_BYTES (sizeof(struct shape) + 4 * 16) /* with its share of the maps */
 
 uint32_t miner_alias(const struct miner *miner, uint32_t number)
 {
@@ -105,36 +24,81 @@ uint32_t miner_alias(const struct miner *miner, uint32_t number)
         return number;
 }
 
-static void shape_text(const struct shape *shape, struct buf *text)
-{
-        const char *bytes = (const char *)(shape->parts + shape->count);
-        for (uint32_t i = 0; i < shape->count; i++) {
-                const struct part *part = &shape->parts[i];
-                if (part->blank_before)
-                        buf_byte(text, ' ');
-                bool open = part->kind == TOKEN_VALUE || (part->kind == TOKEN_SOFT && part->varied);
-                if (!open)
-                        buf_append(text, bytes + part->start, part->length);
-                uint32_t runs = part->run_varied || part->type == VALUE_TIME ? 1 : part->run;
-                for (uint32_t run = 0; open && run < runs; run++)
-                        buf_text(text, run ? " <*>" : "<*>");
-        }
-}
-
-bool miner_text(const struct miner *miner, uint32_t number, struct buf *text)
+static const struct shape *living(const struct miner *miner, uint32_t number)
 {
         if (number >= miner->count)
-                return false;
-        shape_text(&miner->shapes[miner_alias(miner, number)], text);
-        return !text->failed;
+                return NULL;
+        const struct shape *shape = &miner->shapes[miner_alias(miner, number)];
+        return shape->parts ? shape : NULL;
 }
 
+/* --- finding ------------------------------------------------------------------------------------------------------- */
+
+static uint32_t find_key(struct miner *miner, uint64_t key, const struct token *tokens, uint32_t count)
+{
+        size_t at;
+        uint32_t number = map_first(&miner->by_key, key, &at);
+        if (number == MAP_NONE)
+                return MAP_NONE;
+        number = miner_alias(miner, number);
+        const struct shape *shape = &miner->shapes[number];
+        return shape->parts && shape_fits(shape, tokens, count) ? number : MAP_NONE;
+}
+
+/* The place a line's free tail would begin, told by its tokens as shape_tail tells it by parts. */
+static uint32_t find_tail(const struct miner *miner, const struct token *tokens, uint32_t count)
+{
+        if (!miner->by_prefix.count)
+                return MAP_NONE;
+        for (uint32_t i = count - 1; i-- > 2;) {
+                if (tokens[i].kind != TOKEN_MARK || !tokens[i + 1].blank_before)
+                        continue;
+                size_t at;
+                uint64_t prefix = tokens_prefix(tokens, i + 1);
+                for (uint32_t n = map_first(&miner->by_prefix, prefix, &at); n != MAP_NONE; n = map_next(&miner->by_prefix, prefix, &at))
+                        if (miner->shapes[n].has_tail && miner->shapes[n].count == i + 2)
+                                return n;
+        }
+        return MAP_NONE;
+}
+
+/* Among those with the same marks, the one with most words of its own. */
+static uint32_t find_marks(const struct miner *miner, const struct token *tokens, uint32_t count)
+{
+        size_t at;
+        uint32_t tries = 0, best = MAP_NONE, best_open = UINT32_MAX;
+        for (uint32_t n = map_first(&miner->by_marks, tokens_marks(tokens, count), &at); n != MAP_NONE && tries < BUCKET_TRIES;
+             n = miner->shapes[n].next, tries++) {
+                const struct shape *shape = &miner->shapes[n];
+                uint32_t opened = 0;
+                for (uint32_t i = 0; i < shape->count; i++)
+                        opened += shape->parts[i].opened;
+                if (opened && opened < best_open && shape_fits(shape, tokens, count))
+                        best = n, best_open = opened;
+        }
+        return best;
+}
+
+/* Of two sentences with one key the later is meant. */
+bool miner_set_key(struct miner *miner, uint64_t key, uint32_t number)
+{
+        size_t at;
+        uint32_t known = map_first(&miner->by_key, key, &at);
+        if (known == number)
+                return true;
+        if (known != MAP_NONE)
+                map_remove(&miner->by_key, key, known); /* leaves the room */
+        return map_put(&miner->by_key, key, number);
+}
+
+/* --- adding and forgetting ------------------------------------------------------------------------------------------ */
+
 /* The id is the hash of domain and birth text; two shapes born with the same text are told apart by their order. */
-static bool shape_name(struct miner *miner, struct shape *shape)
+static bool name_shape(struct miner *miner, struct shape *shape)
 {
         size_t at;
         scoped(buf_done) struct buf text = {0};
-        shape_text(shape, &text);
+        shape_text(shape, false, &text);
         if (text.failed)
                 return false;
         shape->id = hash64_seeded(buf_str(&text), miner->domain);
@@ -143,376 +107,267 @@ static bool shape_name(struct miner *miner, struct shape *shape)
         return true;
 }
 
-static bool shapes_reserve(struct miner *miner)
+uint32_t shape_tail(const struct shape *shape)
 {
-        if (miner->count < miner->capacity)
-                return true;
-        uint32_t capacity = miner->capacity ? miner->capacity * 2 : 64;
-        struct shape *shapes = realloc(miner->shapes, capacity * sizeof *shapes);
-        if (!shapes)
+        uint32_t place = 0, words = 0;
+        for (uint32_t i = shape->count; i-- > 2 && !place;)
+                if (i + 1 < shape->count && shape->parts[i].kind == TOKEN_MARK && str_is(shape_word(shape, i), ":") && shape->parts[i + 1].blank_before)
+                        place = i + 1;
+        for (uint32_t i = 0; i < place; i++)
+                words += shape->parts[i].kind == TOKEN_WORD && shape->parts[i].length > 2;
+        if (words < 2 || (!shape->has_tail && shape->count > place + 8))
+                return 0;
+        for (uint32_t i = place; i < shape->count && !shape->has_tail; i++)
+                if (shape->parts[i].kind != TOKEN_WORD || !shape->parts[i].blank_before)
+                        return 0;
+        return place;
+}
+
+static bool link_marks(struct miner *miner, uint32_t number)
+{
+        size_t at;
+        struct shape *shape = &miner->shapes[number];
+        uint64_t marks = shape_marks(shape);
+        uint32_t head = map_first(&miner->by_marks, marks, &at);
+        shape->next = head;
+        shape->previous = MAP_NONE;
+        if (!map_put(&miner->by_marks, marks, number))
                 return false;
-        miner->shapes = shapes;
-        miner->capacity = capacity;
+        if (head != MAP_NONE) {
+                map_remove(&miner->by_marks, marks, head);
+                miner->shapes[head].previous = number;
+        }
         return true;
 }
 
-/* Takes the shape (its parts too, also on failure); MAP_NONE without memory. */
-static uint32_t shape_add(struct miner *miner, struct shape shape, uint64_t marks)
+static void unlink_marks(struct miner *miner, uint32_t number)
 {
-        size_t at;
-        shape.alias = miner->count;
-        shape.next_in_bucket = MAP_NONE;
-        if (!shapes_reserve(miner) || (!shape.id && !shape_name(miner, &shape)) || !map_put(&miner->by_key, shape.key, miner->count)) {
-                free(shape.parts);
+        struct shape *shape = &miner->shapes[number];
+        uint64_t marks = shape_marks(shape);
+        if (shape->next != MAP_NONE)
+                miner->shapes[shape->next].previous = shape->previous;
+        if (shape->previous != MAP_NONE) {
+                miner->shapes[shape->previous].next = shape->next;
+        } else if (map_remove(&miner->by_marks, marks, number) && shape->next != MAP_NONE) {
+                map_put(&miner->by_marks, marks, shape->next); /* into the room that was just freed */
+        }
+        shape->next = shape->previous = MAP_NONE;
+}
+
+/* Template 0 and those for crowds take what no other takes: they stand in no list. */
+static bool stands_in_lists(const struct miner *miner, uint32_t number)
+{
+        return number && miner->shapes[number].parts && !miner->shapes[number].crowd;
+}
+
+bool shapes_listed(const struct miner *miner, uint32_t number)
+{
+        return stands_in_lists(miner, number) && !miner->shapes[number].has_tail;
+}
+
+bool shapes_link(struct miner *miner, uint32_t number)
+{
+        struct shape *shape = &miner->shapes[number];
+        shape->next = shape->previous = MAP_NONE;
+        if (!stands_in_lists(miner, number))
+                return true;
+        uint32_t tail = shape_tail(shape);
+        if (shapes_listed(miner, number) && !link_marks(miner, number))
+                return false;
+        return !tail || map_put(&miner->by_prefix, shape_prefix(shape, tail), number);
+}
+
+void shapes_unlink(struct miner *miner, uint32_t number)
+{
+        struct shape *shape = &miner->shapes[number];
+        if (!stands_in_lists(miner, number))
+                return;
+        uint32_t tail = shape_tail(shape);
+        if (shapes_listed(miner, number))
+                unlink_marks(miner, number);
+        if (tail)
+                map_remove(&miner->by_prefix, shape_prefix(shape, tail), number);
+}
+
+static bool index_shape(struct miner *miner, uint32_t number)
+{
+        struct shape *shape = &miner->shapes[number];
+        return miner_set_key(miner, shape->key, number) && map_put(&miner->by_id, shape->id, number) && shapes_link(miner, number);
+}
+
+static uint64_t bytes_held(const struct miner *miner)
+{
+        return miner->counts.bytes + miner->count * SLOT_BYTES;
+}
+
+static bool is_full(const struct miner *miner)
+{
+        return (miner->free_first == MAP_NONE && miner->count >= miner->bounds.templates_max) || bytes_held(miner) >= miner->bounds.bytes_max;
+}
+
+/* The slot is free for another; keys that still name it are found out when they are looked up. */
+static void forget(struct miner *miner, uint32_t number)
+{
+        struct shape *shape = &miner->shapes[number];
+        shapes_unlink(miner, number);
+        map_remove(&miner->by_key, shape->key, number);
+        map_remove(&miner->by_id, shape->id, number);
+        miner->counts.aliases -= shape->alias != number;
+        miner->counts.bytes -= shape_bytes(shape);
+        shape_done(shape);
+        *shape = (struct shape){.alias = number, .next = miner->free_first, .previous = MAP_NONE};
+        miner->free_first = number;
+        miner->counts.forgotten++;
+}
+
+/* The rarest of the next slots gives way, an alias first; never one that has aliases. */
+static bool forget_one(struct miner *miner)
+{
+        uint32_t victim = MAP_NONE;
+        for (uint32_t tries = 0; tries < FORGET_TRIES; tries++) {
+                miner->hand = miner->hand + 1 < miner->count ? miner->hand + 1 : 1;
+                const struct shape *shape = &miner->shapes[miner->hand];
+                bool taken = shape->id != 0 && !shape->crowd && !shape->has_aliases && shape->lines <= FORGET_LINES_MAX;
+                if (taken && (victim == MAP_NONE || shape->lines < miner->shapes[victim].lines))
+                        victim = miner->hand;
+        }
+        if (victim == MAP_NONE)
+                return false;
+        forget(miner, victim);
+        return true;
+}
+
+static bool take_slot(struct miner *miner, uint32_t *out_number)
+{
+        if (miner->free_first != MAP_NONE) {
+                *out_number = miner->free_first;
+                miner->free_first = miner->shapes[*out_number].next;
+                return true;
+        }
+        if (miner->count == miner->capacity) {
+                uint32_t capacity = miner->capacity ? miner->capacity * 2 : 8;
+                struct shape *shapes = realloc(miner->shapes, capacity * sizeof *shapes);
+                if (!shapes)
+                        return false;
+                miner->shapes = shapes;
+                miner->capacity = capacity;
+        }
+        *out_number = miner->count++;
+        return true;
+}
+
+uint32_t shapes_add(struct miner *miner, struct shape shape)
+{
+        uint32_t number;
+        if ((!shape.id && !name_shape(miner, &shape)) || !take_slot(miner, &number)) {
+                shape_done(&shape);
                 return MAP_NONE;
         }
-        if (!map_put(&miner->by_id, shape.id, miner->count)) {
-                map_remove(&miner->by_key, shape.key, miner->count);
-                free(shape.parts);
+        shape.alias = number;
+        miner->shapes[number] = shape;
+        miner->counts.bytes += shape_bytes(&shape);
+        if (!index_shape(miner, number)) {
+                forget(miner, number);
+                miner->counts.forgotten--;
                 return MAP_NONE;
         }
-        if (shape.merged) {
-                uint32_t head = map_first(&miner->by_marks, marks, &at);
-                if (head == MAP_NONE) {
-                        map_put(&miner->by_marks, marks, miner->count);
-                } else {
-                        shape.next_in_bucket = miner->shapes[head].next_in_bucket;
-                        miner->shapes[head].next_in_bucket = miner->count;
-                }
-        }
-        miner->counts.bytes += shape.count * sizeof(struct part) + shape.text_length + sizeof shape;
-        miner->shapes[miner->count] = shape;
-        return miner->count++;
+        return number;
 }
 
-static struct part *parts_alloc(uint32_t count, size_t text_bytes)
-{
-        return calloc(1, count * sizeof(struct part) + text_bytes + 1);
-}
+/* --- learning -------------------------------------------------------------------------------------------------------- */
 
-/* A shape as the line shows it; with only_marks every word is a variable. */
-static bool shape_of_line(struct str line, const struct token *tokens, uint32_t count, bool only_marks, struct shape *out_shape)
+/* Keys pile up as templates are opened and forgotten: only the living ones' own are kept. */
+static bool thin_keys(struct miner *miner)
 {
-        size_t bytes = 0, at = 0;
-        for (uint32_t i = 0; i < count; i++)
-                bytes += min_of(tokens[i].length, (uint32_t)WORD_BYTES_MAX);
-        struct part *parts = parts_alloc(count, bytes);
-        if (!parts)
-                return false;
-        char *text = (char *)(parts + count);
-        for (uint32_t i = 0; i < count; i++) {
-                const struct token *token = &tokens[i];
-                struct str value = {line.bytes + token->start, token->length};
-                bool kept = token->kind != TOKEN_VALUE && !(only_marks && token->kind != TOKEN_MARK) && token->length <= WORD_BYTES_MAX;
-                parts[i] = (struct part){token->hash, token->kind == TOKEN_SOFT ? hash64(value) : 0, (uint32_t)at, kept ? (uint16_t)token->length : 0,
-                                         kept ? token->kind : TOKEN_VALUE, token->type, token->run, token->blank_before, false, false};
-                if (kept)
-                        memcpy(text + at, value.bytes, value.length);
-                at += parts[i].length;
-        }
-        *out_shape = (struct shape){.parts = parts, .count = count, .text_length = (uint32_t)at, .merged = only_marks,
-                                    .key = only_marks ? marks_of(tokens, count) : key_of(tokens, count)};
-        return true;
-}
-
-/* How many different words make a place a variable. Where English and printf put values (after "for", "user", "=")
- * few do; a sentence's first word is nearly always the programmer's; between words stands the programmer's too. */
-static uint8_t words_wanted(const struct shape *shape, uint32_t place)
-{
-        static const struct str before_values[] = {
-                STR_INIT("for"), STR_INIT("from"), STR_INIT("to"), STR_INIT("by"), STR_INIT("of"), STR_INIT("user"), STR_INIT("host"), STR_INIT("client"),
-                STR_INIT("server"), STR_INIT("package"), STR_INIT("session"), STR_INIT("file"), STR_INIT("device"), STR_INIT("process"), STR_INIT("service"),
-                STR_INIT("interface"), STR_INIT("node"), STR_INIT("named"), STR_INIT("called"), STR_INIT("is"), STR_INIT("app"), STR_INIT("caller"),
-                STR_INIT("pkg"), STR_INIT("key"), STR_INIT("name"), STR_INIT("domain"), STR_INIT("module"), STR_INIT("thread"), STR_INIT("task"), STR_INIT("job")};
-        if (place == 0)
-                return GATHERED_MAX;
-        const struct part *before = &shape->parts[place - 1];
-        struct str word = {(const char *)(shape->parts + shape->count) + before->start, before->length};
-        if (before->kind == TOKEN_MARK)
-                return 6;
-        for (size_t i = 0; i < countof(before_values); i++)
-                if (str_equal_nocase(word, before_values[i]))
-                        return 3;
-        return 6;
-}
-
-/* A sentence keeps at least two words of its own, or it would swallow others. */
-static uint32_t words_in(const struct shape *shape)
-{
-        uint32_t words = 0;
-        for (uint32_t i = 0; i < shape->count; i++)
-                words += shape->parts[i].kind == TOKEN_WORD && shape->parts[i].length > 1;
-        return words;
-}
-
-static struct gather *gather_find(struct miner *miner, uint64_t key, uint32_t place)
-{
-        size_t at;
-        for (uint32_t i = map_first(&miner->by_gather, key, &at); i != MAP_NONE; i = map_next(&miner->by_gather, key, &at))
-                if (miner->gathers[i].place == place)
-                        return &miner->gathers[i];
-        return NULL;
-}
-
-/* A place for new evidence: the oldest gives way, except those whose merge waits. */
-static struct gather *gather_new(struct miner *miner, uint64_t key, uint32_t place)
-{
-        uint32_t number = miner->gather_count;
-        if (number == miner->gather_max) {
-                number = miner->gather_next;
-                miner->gather_next = (number + 1) % miner->gather_max;
-                if (miner->gathers[number].waiting)
-                        return NULL;
-                map_remove(&miner->by_gather, miner->gathers[number].key, number);
-                miner->gathers[number] = (struct gather){0};
-                miner->counts.forgotten++;
-        }
-        if (!map_put(&miner->by_gather, key, number))
-                return NULL;
-        miner->gather_count = max_of(miner->gather_count, number + 1);
-        miner->gathers[number] = (struct gather){.key = key, .place = (uint8_t)place};
-        return &miner->gathers[number];
-}
-
-static void gather_add(struct miner *miner, const struct shape *shape, uint32_t number, uint32_t place, uint64_t key)
-{
-        struct gather *gather = gather_find(miner, key, place);
-        bool open = shape->parts[place].kind != TOKEN_WORD;
-        if (!gather && !(gather = gather_new(miner, key, place)))
-                return;
-        if (gather->count && miner_alias(miner, gather->members[0]) == miner_alias(miner, number))
-                return;
-        if (gather->count < GATHERED_MAX)
-                gather->members[gather->count++] = number;
-        if (!open)
-                gather->wanted = gather->wanted ? min_of(gather->wanted, words_wanted(shape, place)) : words_wanted(shape, place);
-        gather->weight = (uint8_t)min_of(gather->weight + (open ? 3 : 1), 255);
-        if (gather->waiting || gather->count < 2 || !gather->wanted || gather->weight < gather->wanted || words_in(shape) < 2u + !open)
-                return;
-        if (miner->waiting_count == miner->gather_max)
-                return;
-        gather->waiting = true;
-        miner->waiting[(miner->waiting_first + miner->waiting_count++) % miner->gather_max] = (uint32_t)(gather - miner->gathers);
-}
-
-static uint64_t part_addend(const struct part *part, uint32_t place)
-{
-        bool open = part->kind == TOKEN_SOFT || part->kind == TOKEN_VALUE;
-        return mix(open ? OPEN_HASH : part->hash * 4 + part->kind * 2 + part->blank_before, place);
-}
-
-/* What a new shape tells: for each place, that this word was seen there. Short sentences have no evidence to give. */
-static void shape_gather(struct miner *miner, uint32_t number)
-{
-        struct shape shape = miner->shapes[number];
-        for (uint32_t i = 0; i < shape.count; i++) {
-                const struct part *part = &shape.parts[i];
-                if (part->kind != TOKEN_MARK && shape.count > 2)
-                        gather_add(miner, &shape, number, i, shape.key - part_addend(part, i) + open_addend(i));
-        }
-}
-
-static void take_in(struct shape *into, const struct shape *from)
-{
-        for (uint32_t i = 0; i < into->count; i++) {
-                struct part *part = &into->parts[i];
-                const struct part *other = &from->parts[i];
-                if (part->kind == TOKEN_MARK || (part->kind == TOKEN_WORD && other->kind == TOKEN_WORD))
-                        continue;
-                if (other->kind != part->kind || part->value != other->value)
-                        part->varied = true;
-                part->varied |= other->varied;
-                if (part->type != other->type)
-                        part->type = VALUE_TEXT;
-                part->run_varied |= other->run_varied || part->run != other->run;
-        }
-        into->lines += from->lines;
-        into->first_ns = min_of(into->first_ns, from->first_ns);
-        into->last_ns = max_of(into->last_ns, from->last_ns);
-}
-
-/* The member with one word opened, as a shape of its own. */
-static bool shape_opened(const struct shape *member, uint32_t place, uint64_t key, struct shape *out_shape)
-{
-        size_t bytes = member->count * sizeof(struct part) + member->text_length + 1;
-        struct shape shape = *member;
-        shape.parts = malloc(bytes);
-        if (!shape.parts)
-                return false;
-        memcpy(shape.parts, member->parts, bytes);
-        struct part *part = &shape.parts[place];
-        part->type = part->kind == TOKEN_WORD ? VALUE_NAME : part->type;
-        part->kind = TOKEN_VALUE;
-        shape.key = key;
-        shape.id = 0;
-        shape.lines = 0;
-        shape.merged = true;
-        *out_shape = shape;
-        return true;
-}
-
-static uint64_t shape_marks(const struct shape *shape)
-{
-        uint64_t key = mix(shape->count, 1000);
-        for (uint32_t i = 0; i < shape->count; i++)
-                key += shape->parts[i].kind == TOKEN_MARK ? part_addend(&shape->parts[i], i) : open_addend(i);
-        return key;
-}
-
-static void alias_to(struct miner *miner, uint32_t from, uint32_t to)
-{
-        from = miner_alias(miner, from);
-        to = miner_alias(miner, to);
-        if (from == to || miner->shapes[from].count != miner->shapes[to].count)
-                return;
-        take_in(&miner->shapes[to], &miner->shapes[from]);
-        miner->shapes[from].alias = to;
-        miner->counts.aliases++;
-}
-
-static bool is_full(const struct miner *miner, uint32_t eighths)
-{
-        return miner->count >= (uint64_t)miner->bounds.templates_max * eighths / 8 || miner->counts.bytes >= miner->bounds.bytes_max / 8 * eighths;
-}
-
-/* A soft place that two shapes share is open in both keys: only the place of the gather differs. */
-static bool merge(struct miner *miner, const struct gather *gather)
-{
-        struct shape shape;
-        uint32_t target = find_key(miner, gather->key);
-        bool made = target == MAP_NONE;
-        if (!made && miner->shapes[target].count != miner->shapes[gather->members[0]].count)
-                return false;
-        if (made) {
-                if (is_full(miner, 8) || !shape_opened(&miner->shapes[gather->members[0]], gather->place, gather->key, &shape))
-                        return false;
-                if ((target = shape_add(miner, shape, shape_marks(&shape))) == MAP_NONE)
-                        return false;
-        }
-        struct part *part = &miner->shapes[miner_alias(miner, target)].parts[gather->place];
-        part->kind = part->kind == TOKEN_SOFT ? TOKEN_SOFT : TOKEN_VALUE;
-        part->varied = true;
-        if (!made && !miner->shapes[target].merged)
-                miner->shapes[target].merged = true;
-        for (uint32_t i = 0; i < gather->count; i++)
-                if (gather->members[i] != target)
-                        alias_to(miner, gather->members[i], target);
-        if (made)
-                shape_gather(miner, target);
-        return true;
-}
-
-uint32_t miner_refine(struct miner *miner, uint32_t steps_max)
-{
-        uint32_t done = 0;
-        for (; done < steps_max && miner->waiting_count; done++) {
-                struct gather *gather = &miner->gathers[miner->waiting[miner->waiting_first]];
-                miner->waiting_first = (miner->waiting_first + 1) % miner->gather_max;
-                miner->waiting_count--;
-                gather->waiting = false;
-                struct gather ripe = *gather;
-                merge(miner, &ripe);
-        }
-        return done;
-}
-
-static bool fits(const struct shape *shape, const struct token *tokens, uint32_t count)
-{
-        if (shape->count != count)
-                return false;
-        for (uint32_t i = 0; i < count; i++) {
-                const struct part *part = &shape->parts[i];
-                bool open = part->kind == TOKEN_VALUE || part->kind == TOKEN_SOFT;
-                if (part->kind == TOKEN_MARK || !open ? part_addend(part, i) != addend(&tokens[i], i) : tokens[i].kind == TOKEN_MARK)
-                        return false;
-        }
-        return true;
-}
-
-/* A line whose key is new: a merged template with one of its words open, else one with the same marks. */
-static uint32_t find_merged(const struct miner *miner, const struct token *tokens, uint32_t count, uint64_t key)
-{
-        size_t at;
-        for (uint32_t i = 0; i < count; i++) {
-                uint32_t number = tokens[i].kind == TOKEN_WORD ? find_key(miner, key - addend(&tokens[i], i) + open_addend(i)) : MAP_NONE;
-                if (number != MAP_NONE && miner->shapes[number].merged && miner->shapes[number].count == count)
-                        return number;
-        }
-        uint32_t number = map_first(&miner->by_marks, marks_of(tokens, count), &at);
-        for (int tries = 0; number != MAP_NONE && tries < BUCKET_TRIES; tries++, number = miner->shapes[number].next_in_bucket)
-                if (fits(&miner->shapes[number], tokens, count))
-                        return number;
-        return MAP_NONE;
-}
-
-/* The last eighth of the room is for templates that keep only the marks of a line. */
-static bool find_home(struct miner *miner, struct str line, const struct token *tokens, uint32_t count, uint64_t key, uint32_t *out_number)
-{
-        struct shape shape;
-        *out_number = find_merged(miner, tokens, count, key);
-        if (*out_number != MAP_NONE)
+        if (miner->by_key.count < 4 * (size_t)miner->count + 64)
                 return true;
-        bool crowded = is_full(miner, 7);
-        if (crowded) {
-                miner->counts.crowded++;
-                *out_number = find_key(miner, marks_of(tokens, count));
-                if (*out_number == MAP_NONE && is_full(miner, 8)) {
-                        miner->counts.homeless++;
-                        *out_number = 0;
+        struct map fresh = {0};
+        for (uint32_t i = 0; i < miner->count; i++)
+                if (miner->shapes[i].parts && !map_put(&fresh, miner->shapes[i].key, i)) {
+                        map_done(&fresh);
+                        return false;
                 }
-                if (*out_number != MAP_NONE)
-                        return true;
-        }
-        if (!shape_of_line(line, tokens, count, crowded, &shape))
-                return false;
-        shape.first_ns = INT64_MAX;
-        shape.last_ns = INT64_MIN;
-        if ((*out_number = shape_add(miner, shape, marks_of(tokens, count))) == MAP_NONE)
-                return false;
-        if (!crowded)
-                shape_gather(miner, *out_number);
+        map_done(&miner->by_key);
+        miner->by_key = fresh;
         return true;
 }
 
-static void note_values(struct shape *shape, struct str line, const struct token *tokens, uint32_t count, struct miner_match *match)
+static uint32_t find_crowd(struct miner *miner, const struct token *tokens, uint32_t count)
 {
-        for (uint32_t i = 0; i < count && shape->count == count; i++) {
-                struct part *part = &shape->parts[i];
-                const struct token *token = &tokens[i];
-                if (part->kind == TOKEN_MARK || part->kind == TOKEN_WORD)
+        uint32_t number = find_key(miner, tokens_marks(tokens, count), tokens, count);
+        miner->counts.crowded++;
+        if (number == MAP_NONE && (bytes_held(miner) >= miner->bounds.bytes_max / 8 * 9 || miner->count >= (uint64_t)miner->bounds.templates_max * 9 / 8)) {
+                miner->counts.homeless++;
+                return 0;
+        }
+        return number;
+}
+
+/* MAP_NONE only without memory. */
+static uint32_t find_home(struct miner *miner, struct str line, const struct token *tokens, uint32_t count, uint64_t key)
+{
+        struct shape shape;
+        uint32_t number = find_marks(miner, tokens, count);
+        if (number == MAP_NONE && count > 3)
+                number = find_tail(miner, tokens, count);
+        if (number != MAP_NONE) {
+                if (thin_keys(miner))
+                        miner_set_key(miner, key, number); /* without it the next one is found the slow way again */
+                return number;
+        }
+        bool crowded = is_full(miner) && !forget_one(miner);
+        if (crowded && (number = find_crowd(miner, tokens, count)) != MAP_NONE)
+                return number;
+        if (!thin_keys(miner) || !shape_of_line(line, tokens, count, crowded, &shape))
+                return MAP_NONE;
+        number = shapes_add(miner, shape);
+        if (number != MAP_NONE && !crowded)
+                miner_settle(miner, number);
+        return number;
+}
+
+static void list_variables(const struct shape *shape, struct str line, const struct token *tokens, struct miner_match *match)
+{
+        match->variable_count = 0;
+        for (uint32_t i = 0; i < shape->count; i++) {
+                if (!part_is_variable(&shape->parts[i]))
                         continue;
-                if (part->kind == TOKEN_SOFT && !part->varied)
-                        part->varied = token->kind != TOKEN_SOFT || hash64((struct str){line.bytes + token->start, token->length}) != part->value;
-                if (part->type != token->type && token->kind != TOKEN_WORD)
-                        part->type = VALUE_TEXT;
-                part->run_varied |= part->run != token->run;
-                if (part->kind == TOKEN_VALUE || part->varied)
-                        match->variables[match->variable_count++] = (struct miner_variable){token->start, token->length, token->type};
+                bool tail = shape->has_tail && i + 1u == shape->count;
+                uint32_t start = tokens[i].start, length = tail ? (uint32_t)line.length - start : tokens[i].length;
+                match->variables[match->variable_count++] = (struct miner_variable){start, length, (uint16_t)i, tail ? VALUE_TEXT : tokens[i].type};
         }
 }
 
 bool miner_learn(struct miner *miner, struct str line, int64_t time_ns, struct miner_match *out_match, struct err *err)
 {
         struct token tokens[LINE_TOKENS_MAX];
-        uint32_t count = line_scan(line, tokens), before = miner->count;
-        uint64_t key = key_of(tokens, count);
-        uint32_t number = find_key(miner, key);
-        if ((number == MAP_NONE || miner->shapes[number].count != count) && !find_home(miner, line, tokens, count, key, &number))
-                return fail_memory(err, "miner", count * sizeof(struct part));
-        number = miner_alias(miner, number);
+        uint32_t count = line_scan(line, tokens);
+        uint64_t key = tokens_key(tokens, count), born = 0;
+        uint32_t number = find_key(miner, key, tokens, count);
+        if (number == MAP_NONE) {
+                if ((number = find_home(miner, line, tokens, count, key)) == MAP_NONE)
+                        return fail_memory(err, "miner", count * sizeof(struct part));
+                born = miner->shapes[number].lines == 0;
+                number = miner_alias(miner, number);
+        }
         struct shape *shape = &miner->shapes[number];
         out_match->number = number;
-        out_match->is_new = miner->count > before;
-        out_match->variable_count = 0;
-        note_values(shape, line, tokens, count, out_match);
-        if (number == 0)
-                out_match->variables[out_match->variable_count++] = (struct miner_variable){0, (uint32_t)line.length, VALUE_TEXT};
+        out_match->is_new = born && shape->lines == 0;
+        if (number) {
+                shape_note(shape, line, tokens);
+                list_variables(shape, line, tokens, out_match);
+        } else {
+                out_match->variable_count = 1;
+                out_match->variables[0] = (struct miner_variable){0, (uint32_t)line.length, 0, VALUE_TEXT};
+        }
         shape->lines++;
         shape->first_ns = min_of(shape->first_ns, time_ns);
         shape->last_ns = max_of(shape->last_ns, time_ns);
         miner->counts.lines++;
         return true;
 }
+
+/* --- asking ---------------------------------------------------------------------------------------------------------- */
 
 uint32_t miner_count(const struct miner *miner)
 {
@@ -523,7 +378,7 @@ bool miner_find(const struct miner *miner, uint64_t id, uint32_t *out_number)
 {
         size_t at;
         uint32_t number = map_first(&miner->by_id, id, &at);
-        if (number == MAP_NONE)
+        if (number == MAP_NONE || !living(miner, number))
                 return false;
         *out_number = miner_alias(miner, number);
         return true;
@@ -531,35 +386,51 @@ bool miner_find(const struct miner *miner, uint64_t id, uint32_t *out_number)
 
 bool miner_template(const struct miner *miner, uint32_t number, struct miner_template *out_template)
 {
-        if (number >= miner->count)
+        const struct shape *shape = living(miner, number);
+        if (!shape)
                 return false;
-        const struct shape *shape = &miner->shapes[miner_alias(miner, number)];
         *out_template = (struct miner_template){.id = shape->id, .lines = shape->lines, .first_ns = shape->first_ns, .last_ns = shape->last_ns};
         for (uint32_t i = 0; i < shape->count; i++)
-                if (shape->parts[i].kind == TOKEN_VALUE || (shape->parts[i].kind == TOKEN_SOFT && shape->parts[i].varied))
-                        out_template->types[out_template->variable_count++] = shape->parts[i].type;
+                if (part_is_variable(&shape->parts[i])) {
+                        out_template->variables[out_template->variable_count].place = (uint16_t)i;
+                        out_template->variables[out_template->variable_count++].type = shape->parts[i].type;
+                }
         return true;
+}
+
+static bool write_text(const struct miner *miner, uint32_t number, bool typed, struct buf *text)
+{
+        const struct shape *shape = living(miner, number);
+        if (!shape)
+                return false;
+        shape_text(shape, typed, text);
+        return !text->failed;
+}
+
+bool miner_text(const struct miner *miner, uint32_t number, struct buf *text)
+{
+        return write_text(miner, number, false, text);
+}
+
+bool miner_sentence(const struct miner *miner, uint32_t number, struct buf *text)
+{
+        return write_text(miner, number, true, text);
 }
 
 struct miner_counts miner_counts(const struct miner *miner)
 {
         struct miner_counts counts = miner->counts;
-        counts.templates = miner->count - counts.aliases;
+        counts.templates = 0;
+        for (uint32_t i = 0; i < miner->count; i++)
+                counts.templates += miner->shapes[i].parts != NULL;
+        counts.bytes = sizeof *miner + miner->counts.bytes + miner->capacity * sizeof *miner->shapes + miner->waiting.capacity * sizeof *miner->waiting.items +
+                       (miner->by_key.capacity + miner->by_id.capacity + miner->by_marks.capacity + miner->by_prefix.capacity) * 12;
         return counts;
 }
 
-/* Template 0: a single variable, whatever the line. */
-static bool add_homeless(struct miner *miner)
-{
-        struct part *parts = parts_alloc(1, 0);
-        if (!parts)
-                return false;
-        parts[0] = (struct part){.kind = TOKEN_VALUE, .type = VALUE_TEXT, .run = 1};
-        struct shape shape = {.parts = parts, .count = 1, .key = 1, .first_ns = INT64_MAX, .last_ns = INT64_MIN};
-        return shape_add(miner, shape, 1) == 0;
-}
+/* --- beginning and end ----------------------------------------------------------------------------------------------- */
 
-static struct miner *miner_empty(struct miner_bounds bounds, struct err *err)
+struct miner *miner_empty(struct miner_bounds bounds, struct err *err)
 {
         struct miner *miner = calloc(1, sizeof *miner);
         if (!miner)
@@ -567,15 +438,16 @@ static struct miner *miner_empty(struct miner_bounds bounds, struct err *err)
         bounds.templates_max = bounds.templates_max ? max_of(bounds.templates_max, 16u) : 16384;
         bounds.bytes_max = bounds.bytes_max ? bounds.bytes_max : 32 << 20;
         miner->bounds = bounds;
-        miner->gather_max = bounds.templates_max * 4;
-        miner->gathers = calloc(miner->gather_max, sizeof *miner->gathers);
-        miner->waiting = calloc(miner->gather_max, sizeof *miner->waiting);
-        if (!miner->gathers || !miner->waiting) {
-                fail_memory(err, "miner", miner->gather_max * sizeof *miner->gathers);
-                miner_destroy(miner);
-                return NULL;
-        }
+        miner->free_first = MAP_NONE;
         return miner;
+}
+
+/* Template 0: a single variable, whatever the line. */
+static bool add_homeless(struct miner *miner)
+{
+        struct token any = {.kind = TOKEN_VALUE, .type = VALUE_TEXT, .run = 1};
+        struct shape shape;
+        return shape_of_line(STR(""), &any, 1, true, &shape) && shapes_add(miner, shape) == 0;
 }
 
 struct miner *miner_create(struct str domain, struct miner_bounds bounds, struct err *err)
@@ -592,204 +464,23 @@ struct miner *miner_create(struct str domain, struct miner_bounds bounds, struct
         return miner;
 }
 
+void miner_on_merge(struct miner *miner, void (*merged)(void *context, uint32_t from, uint32_t to), void *context)
+{
+        miner->merged = merged;
+        miner->merged_context = context;
+}
+
 void miner_destroy(struct miner *miner)
 {
         if (!miner)
                 return;
         for (uint32_t i = 0; i < miner->count; i++)
-                free(miner->shapes[i].parts);
+                shape_done(&miner->shapes[i]);
         free(miner->shapes);
-        free(miner->gathers);
-        free(miner->waiting);
+        free(miner->waiting.items);
         map_done(&miner->by_key);
         map_done(&miner->by_id);
         map_done(&miner->by_marks);
-        map_done(&miner->by_gather);
+        map_done(&miner->by_prefix);
         free(miner);
-}
-
-static void part_write(struct buf *out, const struct part *part)
-{
-        buf_u64(out, part->hash);
-        buf_u64(out, part->value);
-        buf_u16(out, part->length);
-        buf_u8(out, part->kind);
-        buf_u8(out, part->type);
-        buf_u8(out, part->run);
-        buf_u8(out, (uint8_t)(part->blank_before | part->varied << 1 | part->run_varied << 2));
-}
-
-static void shape_write(struct buf *out, const struct shape *shape)
-{
-        buf_u64(out, shape->key);
-        buf_u64(out, shape->id);
-        buf_u64(out, shape->lines);
-        buf_u64(out, (uint64_t)shape->first_ns);
-        buf_u64(out, (uint64_t)shape->last_ns);
-        buf_u32(out, shape->alias);
-        buf_u8(out, shape->merged);
-        buf_u32(out, shape->count);
-        for (uint32_t i = 0; i < shape->count; i++)
-                part_write(out, &shape->parts[i]);
-        buf_u32(out, shape->text_length);
-        buf_append(out, shape->parts + shape->count, shape->text_length);
-}
-
-static void gather_write(struct buf *out, const struct gather *gather)
-{
-        buf_u64(out, gather->key);
-        buf_u8(out, gather->count);
-        buf_u8(out, gather->place);
-        buf_u8(out, gather->weight);
-        buf_u8(out, gather->wanted);
-        for (uint32_t i = 0; i < gather->count; i++)
-                buf_u32(out, gather->members[i]);
-}
-
-bool miner_snapshot(const struct miner *miner, struct buf *out, struct err *err)
-{
-        buf_u32(out, SNAPSHOT_MAGIC);
-        buf_u64(out, miner->domain);
-        buf_u64(out, miner->counts.lines);
-        buf_u64(out, miner->counts.crowded);
-        buf_u64(out, miner->counts.homeless);
-        buf_u64(out, miner->counts.forgotten);
-        buf_u32(out, miner->count);
-        for (uint32_t i = 0; i < miner->count; i++)
-                shape_write(out, &miner->shapes[i]);
-        buf_u32(out, miner->gather_count);
-        buf_u32(out, miner->gather_next);
-        for (uint32_t i = 0; i < miner->gather_count; i++)
-                gather_write(out, &miner->gathers[i]);
-        buf_u32(out, miner->waiting_count);
-        for (uint32_t i = 0; i < miner->waiting_count; i++)
-                buf_u32(out, miner->waiting[(miner->waiting_first + i) % miner->gather_max]);
-        return out->failed ? fail_memory(err, "miner", out->length) : true;
-}
-
-static bool part_read(struct reader *reader, struct part *part, uint32_t *text_at)
-{
-        part->hash = reader_u64(reader);
-        part->value = reader_u64(reader);
-        part->length = reader_u16(reader);
-        part->kind = reader_u8(reader);
-        part->type = reader_u8(reader);
-        part->run = reader_u8(reader);
-        uint8_t bits = reader_u8(reader);
-        part->blank_before = bits & 1;
-        part->varied = bits & 2;
-        part->run_varied = bits & 4;
-        part->start = *text_at;
-        *text_at += part->length;
-        return part->kind < TOKEN_KINDS && part->type < VALUE_TYPES && bits < 8;
-}
-
-/* Parts are read into a line's worth of room first: their text comes after them. */
-static bool shape_read(struct reader *reader, struct miner *miner)
-{
-        struct part parts[LINE_TOKENS_MAX];
-        struct shape shape = {.key = reader_u64(reader), .id = reader_u64(reader), .lines = reader_u64(reader)};
-        uint32_t text_at = 0;
-        shape.first_ns = (int64_t)reader_u64(reader);
-        shape.last_ns = (int64_t)reader_u64(reader);
-        uint32_t alias = reader_u32(reader), number = miner->count;
-        shape.merged = reader_u8(reader);
-        shape.count = reader_u32(reader);
-        if (reader->failed || shape.count > LINE_TOKENS_MAX || shape.id == 0)
-                return false;
-        for (uint32_t i = 0; i < shape.count; i++)
-                if (!part_read(reader, &parts[i], &text_at))
-                        return false;
-        shape.text_length = reader_u32(reader);
-        struct str text = reader_bytes(reader, shape.text_length);
-        if (reader->failed || text_at > shape.text_length || !(shape.parts = parts_alloc(shape.count, text.length)))
-                return false;
-        memcpy(shape.parts, parts, shape.count * sizeof *parts);
-        memcpy(shape.parts + shape.count, text.bytes, text.length);
-        if (shape_add(miner, shape, shape.merged ? shape_marks(&shape) : 0) == MAP_NONE)
-                return false;
-        miner->shapes[number].alias = alias;
-        miner->counts.aliases += alias != number;
-        return true;
-}
-
-/* Every chain of aliases ends, at a shape of the same length. */
-static bool aliases_are_sound(const struct miner *miner)
-{
-        for (uint32_t i = 0; i < miner->count; i++) {
-                uint32_t to = i;
-                for (int steps = 0; miner->shapes[to].alias != to; steps++) {
-                        uint32_t next = miner->shapes[to].alias;
-                        if (next >= miner->count || steps > 4096 || miner->shapes[next].count != miner->shapes[i].count)
-                                return false;
-                        to = next;
-                }
-        }
-        return miner->count > 0 && miner->shapes[0].count == 1;
-}
-
-static bool gather_read(struct reader *reader, struct miner *miner)
-{
-        struct gather gather = {.key = reader_u64(reader), .count = reader_u8(reader), .place = reader_u8(reader)};
-        gather.weight = reader_u8(reader);
-        gather.wanted = reader_u8(reader);
-        if (gather.count > GATHERED_MAX)
-                return false;
-        for (uint32_t i = 0; i < gather.count; i++) {
-                gather.members[i] = reader_u32(reader);
-                if (gather.members[i] >= miner->count || gather.place >= miner->shapes[gather.members[i]].count ||
-                    miner->shapes[gather.members[i]].count != miner->shapes[gather.members[0]].count)
-                        return false;
-        }
-        if (reader->failed || miner->gather_count == miner->gather_max)
-                return false;
-        miner->gathers[miner->gather_count] = gather;
-        return map_put(&miner->by_gather, gather.key, miner->gather_count++);
-}
-
-static bool gathers_read(struct reader *reader, struct miner *miner)
-{
-        uint32_t count = reader_u32(reader), next = reader_u32(reader);
-        for (uint32_t i = 0; i < count; i++)
-                if (!gather_read(reader, miner))
-                        return false;
-        miner->gather_next = next < miner->gather_max ? next : 0;
-        uint32_t waiting = reader_u32(reader);
-        for (uint32_t i = 0; i < waiting; i++) {
-                uint32_t number = reader_u32(reader);
-                if (reader->failed || number >= miner->gather_count || miner->gathers[number].count == 0 || miner->gathers[number].waiting)
-                        return false;
-                miner->gathers[number].waiting = true;
-                miner->waiting[miner->waiting_count++] = number;
-        }
-        return !reader->failed && reader_left(reader) == 0;
-}
-
-static bool miner_read(struct reader *reader, struct miner *miner)
-{
-        if (reader_u32(reader) != SNAPSHOT_MAGIC)
-                return false;
-        miner->domain = reader_u64(reader);
-        miner->counts.lines = reader_u64(reader);
-        miner->counts.crowded = reader_u64(reader);
-        miner->counts.homeless = reader_u64(reader);
-        miner->counts.forgotten = reader_u64(reader);
-        uint32_t count = reader_u32(reader);
-        for (uint32_t i = 0; i < count; i++)
-                if (!shape_read(reader, miner))
-                        return false;
-        return aliases_are_sound(miner) && gathers_read(reader, miner);
-}
-
-struct miner *miner_restore(struct str bytes, struct miner_bounds bounds, struct err *err)
-{
-        struct reader reader = reader_of(bytes);
-        struct miner *miner = miner_empty(bounds, err);
-        if (miner && !miner_read(&reader, miner)) {
-                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 1, or are damaged; "
-                                                "start without it, templates are learnt again", bytes.length);
-                miner_destroy(miner);
-                return NULL;
-        }
-        return miner;
 }

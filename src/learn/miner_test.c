@@ -52,6 +52,12 @@ static void a_template_reads_as_the_programmer_wrote_it(void **state)
                 {"Ido chip FF:F2:9F:16:E2:23:00:0D:60:E9:1D:DC ip=10.0.0.151", "Ido chip <*> ip=<*>"},
                 {"Failed password for root from 10.0.0.1 port 22 ssh2", "Failed password for root from <*> port <*> ssh2"},
                 {"connection from 1.2.3.4 () at Fri Jun 17 07:07:00 2005", "connection from <*> (<*>) at <*>:<*>:<*>"},
+                {"mail from <bob@example.org> by getty@tty1.service", "mail from <<*>> by <*>"},
+                {"level=info msg=\"tenant 5 gone\" ctx=\"a b\"", "level=info msg=\"tenant <*> gone\" ctx=\"a b\""},
+                {"{\"level\":\"info\",\"msg\":\"took 5s\"}", "{\"level\":\"info\",\"msg\":\"took <*>\"}"},
+                {"10.0.0.1 \"GET /x HTTP/1.1\" 200", "<*> \"GET <*> HTTP/1.1\" <*>"},
+                {"from fe80::1 via ::1 in std::map", "from <*> via <*> in std::map"},
+                {"roles=[admin, dba] of x", "roles=[admin, dba] of x"},
                 {"do_page_fault+0x1a/0x80 in C:\\Windows\\x.dll", "do_page_fault+<*> in <*>"},
                 {"can't find it, isn't there", "can't find it, isn't there"},
                 {"child init 1 -2", "child init <*> <*>"},
@@ -95,25 +101,93 @@ static void many_words_at_a_place_merge_and_the_merged_keep_aliases(void **state
         (void)state;
         scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
         uint32_t first = learn(miner, "Accepted password for alice from 10.0.0.1");
-        uint64_t first_id = id_of(miner, first);
-        learn(miner, "Accepted password for bob from 10.0.0.1");
-        learn(miner, "Accepted password for carol from 10.0.0.1");
+        uint32_t second = learn(miner, "Accepted password for bob from 10.0.0.1"), now;
+        uint64_t second_id = id_of(miner, second);
         assert_reads(miner, first, "Accepted password for alice from <*>");
-        assert_int_equal(miner_refine(miner, 100), 1);
-        uint32_t now, merged = miner_alias(miner, first);
-        assert_int_not_equal(merged, first);
-        assert_reads(miner, first, "Accepted password for <*> from <*>");
-        assert_true(miner_find(miner, first_id, &now));
-        assert_int_equal(now, merged);
+        assert_int_not_equal(first, second);
+        assert_int_equal(learn(miner, "Accepted password for carol from 10.0.0.1"), first);
+        assert_reads(miner, second, "Accepted password for <*> from <*>");
+        assert_true(miner_find(miner, second_id, &now));
+        assert_int_equal(now, first);
+        assert_int_equal(miner_alias(miner, second), first);
         uint32_t before = miner_count(miner);
-        assert_int_equal(learn(miner, "Accepted password for dave from 10.0.0.9"), merged);
+        assert_int_equal(learn(miner, "Accepted password for dave from 10.0.0.9"), first);
         assert_int_equal(miner_count(miner), before);
         struct miner_template shown;
-        assert_true(miner_template(miner, merged, &shown));
+        assert_true(miner_template(miner, second, &shown));
         assert_int_equal(shown.lines, 4);
         assert_int_equal(shown.variable_count, 2);
         assert_int_equal(shown.last_ns, 7);
-        assert_int_not_equal(miner_alias(miner, learn(miner, "job failed badly today")), miner_alias(miner, learn(miner, "job failed nicely today")));
+        assert_int_not_equal(learn(miner, "job failed badly today"), learn(miner, "job failed nicely today"));
+}
+
+static void two_places_that_hold_every_pair_of_words_are_two_variables(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        static const char *const states[] = {"up", "down", "idle"};
+        char line[100];
+        uint32_t number = 0;
+        for (int i = 0; i < 9; i++) {
+                snprintf(line, sizeof line, "inconsistent: it reports %s, I expected %s", states[i / 3], states[i % 3]);
+                number = learn(miner, line);
+        }
+        assert_reads(miner, number, "inconsistent: it reports <*>, I expected <*>");
+        assert_int_equal(miner_counts(miner).templates - 1, 1);
+}
+
+static void what_follows_a_colon_in_many_ways_is_text(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        static const char *const ends[] = {"connection refused", "no route to host", "timed out", "name or service not known", "broken pipe while writing"};
+        char line[100];
+        uint32_t number = 0;
+        for (size_t i = 0; i < countof(ends); i++) {
+                snprintf(line, sizeof line, "lost the upstream peer: %s", ends[i]);
+                number = learn(miner, line);
+        }
+        assert_reads(miner, number, "lost the upstream peer: <*>");
+        assert_int_equal(miner_counts(miner).templates - 1, 1);
+        struct miner_match match;
+        assert_true(miner_learn(miner, STR("lost the upstream peer: who knows"), 9, &match, NULL));
+        assert_int_equal(match.variables[0].length, strlen("who knows"));
+}
+
+static void who_counts_by_number_is_told_of_merges(void *context, uint32_t from, uint32_t to)
+{
+        uint64_t *lines = context;
+        lines[to] += lines[from];
+        lines[from] = 0;
+}
+
+static void counts_kept_beside_the_miner_stay_equal_to_its_own(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        static const char *const words[] = {"alpha", "bravo", "cedar", "delta", "ember"};
+        uint64_t lines[64] = {0};
+        char line[100];
+        miner_on_merge(miner, who_counts_by_number_is_told_of_merges, lines);
+        for (int i = 0; i < 50; i++) {
+                snprintf(line, sizeof line, i % 2 ? "disk %s is full now" : "unit %s of service %s stopped", words[i % 5], words[i % 3]);
+                lines[learn(miner, line)]++;
+        }
+        for (uint32_t i = 0; i < miner_count(miner); i++) {
+                struct miner_template shown;
+                if (miner_alias(miner, i) == i && miner_template(miner, i, &shown))
+                        assert_int_equal(shown.lines, lines[i]);
+        }
+        assert_true(miner_counts(miner).aliases > 0);
+}
+
+static void people_read_types_where_machines_read_stars(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        scoped(buf_done) struct buf text = {0};
+        assert_true(miner_sentence(miner, learn(miner, "took 10ms for /var/log/x from 10.0.0.1"), &text) && buf_byte(&text, 0));
+        assert_string_equal(text.bytes, "took <duration> for <path> from <address>");
 }
 
 static void ids_and_numbers_are_stable_over_restore_and_learning_goes_on_alike(void **state)
@@ -134,8 +208,8 @@ static void ids_and_numbers_are_stable_over_restore_and_learning_goes_on_alike(v
         for (int i = 0; i < 4; i++) {
                 snprintf(line, sizeof line, "Accepted key for %s from 10.0.0.1", names[i]);
                 assert_int_equal(learn(miner, line), learn(restored, line));
-                assert_int_equal(miner_refine(miner, 1), miner_refine(restored, 1));
         }
+        assert_reads(restored, 2, "Accepted key for <*> from <*>");
         for (uint32_t i = 0; i < miner_count(miner); i++)
                 assert_true(id_of(miner, i) == id_of(restored, i));
         assert_true(miner_snapshot(miner, &one, NULL) && miner_snapshot(restored, &other, NULL));
@@ -176,10 +250,31 @@ static void random_words_stay_within_the_bound_and_are_counted(void **state)
                 miner_refine(miner, 4);
         }
         struct miner_counts counts = miner_counts(miner);
-        assert_true(miner_count(miner) <= 256);
+        assert_true(miner_count(miner) <= 256 * 9 / 8);
         assert_int_equal(counts.lines, 20000);
-        assert_true(counts.crowded > 10000 && counts.crowded >= counts.homeless && counts.forgotten > 0);
+        assert_true(counts.forgotten > 10000);
         assert_reads(miner, 0, "<*>");
+}
+
+static void a_frequent_sentence_outlives_a_flood_of_rare_ones(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(64);
+        uint64_t random = 3;
+        uint32_t number = 0;
+        for (int i = 0; i < 5000; i++) {
+                char line[64] = "";
+                for (int letter = 0; letter < 30; letter++) {
+                        random = random * 6364136223846793005U + 1442695040888963407U;
+                        line[letter] = letter % 6 == 5 ? ' ' : (char)('a' + (random >> 59) % 26);
+                }
+                learn(miner, line);
+                number = i % 10 ? number : learn(miner, "the disk is full");
+        }
+        struct miner_template shown;
+        assert_true(miner_template(miner, number, &shown));
+        assert_int_equal(shown.lines, 500);
+        assert_true(miner_counts(miner).bytes < 64 * 1024);
 }
 
 static void any_bytes_are_a_line(void **state)
@@ -207,6 +302,11 @@ int main(void)
                 cmocka_unit_test(variables_are_typed_and_lie_in_the_line),
                 cmocka_unit_test(a_place_that_holds_one_word_is_constant_until_a_second_comes),
                 cmocka_unit_test(many_words_at_a_place_merge_and_the_merged_keep_aliases),
+                cmocka_unit_test(two_places_that_hold_every_pair_of_words_are_two_variables),
+                cmocka_unit_test(what_follows_a_colon_in_many_ways_is_text),
+                cmocka_unit_test(counts_kept_beside_the_miner_stay_equal_to_its_own),
+                cmocka_unit_test(people_read_types_where_machines_read_stars),
+                cmocka_unit_test(a_frequent_sentence_outlives_a_flood_of_rare_ones),
                 cmocka_unit_test(ids_and_numbers_are_stable_over_restore_and_learning_goes_on_alike),
                 cmocka_unit_test(a_damaged_snapshot_is_refused_with_a_reason),
                 cmocka_unit_test(random_words_stay_within_the_bound_and_are_counted),

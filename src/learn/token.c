@@ -3,16 +3,18 @@
 
 #include "base/hash.h"
 #include "base/scope.h"
+#include "learn/word.h"
 
 #include <string.h>
 
 #define QUOTED_BYTES_MAX 512
+#define LIST_BYTES_MAX 256
 
 struct scan {
         struct str line;
         struct token *tokens;
         uint32_t count;
-        size_t at;
+        size_t at, sentence_end; /* where the quote of a quoted sentence closes; 0: in none */
 };
 
 const char *value_type_name(enum value_type type)
@@ -25,11 +27,6 @@ const char *value_type_name(enum value_type type)
         return type < VALUE_TYPES ? names[type] : "text";
 }
 
-static inline bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
-static inline bool is_letter(char c) { return (unsigned char)((c | 32) - 'a') < 26; }
-static inline bool is_hex(char c) { return is_digit(c) || (unsigned char)((c | 32) - 'a') < 6; }
-static inline bool is_blank(char c) { return c == ' ' || (unsigned char)(c - '\t') < 5; }
-
 /* Bytes that hold a word together. All above ASCII do: letters of other scripts. */
 static const bool in_word[256] = {
         ['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['_'] = true, ['-'] = true, ['.'] = true,
@@ -37,106 +34,6 @@ static const bool in_word[256] = {
 };
 
 static inline bool word_byte(char c) { return in_word[(unsigned char)c]; }
-
-static bool one_of(struct str word, const struct str *list, size_t count)
-{
-        for (size_t i = 0; i < count; i++)
-                if (str_equal_nocase(word, list[i]))
-                        return true;
-        return false;
-}
-
-/* What printf makes of a boolean or a missing pointer, in the languages people log from. */
-static bool is_flag(struct str word)
-{
-        static const struct str flags[] = {STR_INIT("true"), STR_INIT("false"), STR_INIT("null")};
-        return (word.length == 4 || word.length == 5) && one_of(word, flags, countof(flags));
-}
-
-/* The C library's day and month names (asctime): only capitalised, since "may" and "sat" are words. */
-static bool is_calendar(struct str word)
-{
-        static const char names[] = "MonTueWedThuFriSatSunJanFebMarAprMayJunJulAugSepOctNovDec";
-        for (size_t i = 0; word.length == 3 && i < sizeof names - 1; i += 3)
-                if (memcmp(word.bytes, names + i, 3) == 0)
-                        return true;
-        return false;
-}
-
-static bool is_user_word(struct str word)
-{
-        static const struct str names[] = {STR_INIT("user"), STR_INIT("username"), STR_INIT("login")};
-        return (word.length >= 4 && word.length <= 8) && one_of(word, names, countof(names));
-}
-
-/* "10ms", "3.5s", "4096B", "16K": a number with a unit. */
-static enum value_type type_of_unit(struct str unit)
-{
-        static const struct str times[] = {STR_INIT("ms"), STR_INIT("s"), STR_INIT("us"), STR_INIT("ns"), STR_INIT("sec"), STR_INIT("min"), STR_INIT("h")};
-        static const struct str sizes[] = {STR_INIT("b"), STR_INIT("k"), STR_INIT("kb"), STR_INIT("kib"), STR_INIT("m"), STR_INIT("mb"),
-                                           STR_INIT("mib"), STR_INIT("g"), STR_INIT("gb"), STR_INIT("gib"), STR_INIT("tb")};
-        return one_of(unit, times, countof(times)) ? VALUE_DURATION : one_of(unit, sizes, countof(sizes)) ? VALUE_SIZE : VALUE_ID;
-}
-
-struct tally { size_t digits, letters, hex, dots, slashes, others; };
-
-static struct tally tally_of(struct str word)
-{
-        struct tally tally = {0};
-        for (size_t i = 0; i < word.length; i++) {
-                char c = word.bytes[i];
-                tally.digits += is_digit(c);
-                tally.letters += is_letter(c);
-                tally.hex += is_hex(c);
-                tally.dots += c == '.';
-                tally.slashes += c == '/' || c == '\\';
-        }
-        tally.others = word.length - tally.digits - tally.letters - tally.dots - tally.slashes;
-        return tally;
-}
-
-static enum value_type type_of_digits_first(struct str word, const struct tally *tally)
-{
-        if (tally->dots == 3 && tally->letters == 0)
-                return VALUE_ADDRESS;
-        if (tally->letters == 0)
-                return VALUE_NUMBER;
-        if (word.length > 2 && word.bytes[0] == '0' && (word.bytes[1] | 32) == 'x')
-                return VALUE_HEX;
-        if (tally->hex == word.length)
-                return VALUE_HEX;
-        size_t unit = 0;
-        while (unit < word.length && !is_letter(word.bytes[unit]))
-                unit++;
-        return type_of_unit(str_slice(word, unit, word.length));
-}
-
-/* Kind and type of a word by its looks. What begins with a digit, is a path, is long hex or mixes letters with many
- * digits is never written by a programmer in a sentence; "ssh2", "eth0" and "a.b.Class" may be: soft. */
-static void class_word(struct str word, struct token *token)
-{
-        struct tally tally = tally_of(word);
-        bool sign = word.length > 1 && (word.bytes[0] == '-' || word.bytes[0] == '+');
-        token->kind = TOKEN_VALUE;
-        if (tally.digits == 0 && tally.dots == 0 && tally.slashes == 0 && is_flag(word))
-                token->type = VALUE_FLAG;
-        else if (tally.digits && is_digit(word.bytes[sign]))
-                token->type = type_of_digits_first(str_slice(word, sign, word.length), &tally);
-        else if ((tally.slashes && (word.bytes[0] == '/' || word.bytes[0] == '\\')) || (tally.slashes > 1 && tally.dots + tally.digits + tally.slashes > 2))
-                token->type = VALUE_PATH;
-        else if (word.length >= 8 && tally.hex == word.length)
-                token->type = VALUE_HEX;
-        else if (tally.digits > 2 || (tally.digits && tally.hex == word.length && word.length >= 4))
-                token->type = tally.dots > 1 ? VALUE_ADDRESS : VALUE_ID;
-        else if (tally.digits && (word.bytes[0] | 32) == 'v' && tally.letters == 1)
-                token->type = VALUE_ID;
-        else if (tally.digits || tally.dots > 1)
-                token->kind = TOKEN_SOFT, token->type = tally.dots > 1 ? VALUE_NAME : VALUE_ID;
-        else
-                token->kind = TOKEN_WORD, token->type = is_calendar(word) ? VALUE_TIME : VALUE_TEXT;
-        if (token->type == VALUE_TIME)
-                token->kind = TOKEN_VALUE;
-}
 
 static bool is_mark(const struct scan *scan, uint32_t number, char mark)
 {
@@ -175,9 +72,25 @@ static struct token *scan_add(struct scan *scan, size_t end, enum token_kind kin
 
 static bool ends_value(char c) { return is_blank(c) || strchr(",;)]}\"'<>|", c); }
 
+/* name=[one, two]: what the brackets hold is one value, unless it has names of its own. 0: none here. */
+static size_t end_of_list(struct str line, size_t at)
+{
+        static const char open[] = "([{", close[] = ")]}";
+        const char *kind = strchr(open, line.bytes[at]);
+        if (!kind || !*kind)
+                return 0;
+        for (size_t end = at + 1; end < min_of(line.length, at + LIST_BYTES_MAX) && line.bytes[end] != '='; end++)
+                if (line.bytes[end] == close[kind - open])
+                        return end + 1;
+        return 0;
+}
+
 /* The value of name=value: up to a blank or a closing mark; brackets belong to it if they close before a blank. */
 static size_t end_of_assigned(struct str line, size_t at)
 {
+        size_t list = end_of_list(line, at);
+        if (list)
+                return list;
         size_t depth = 0, end = at, opened = 0;
         for (; end < line.length; end++) {
                 char c = line.bytes[end];
@@ -197,13 +110,36 @@ static bool previous_is(const struct scan *scan, char mark)
         return scan->count && is_mark(scan, scan->count - 1, mark);
 }
 
+static struct str token_text(const struct scan *scan, const struct token *token)
+{
+        return str_slice(scan->line, token->start, token->start + token->length);
+}
+
 static bool after_user(const struct scan *scan)
 {
         const struct token *last = scan->count ? &scan->tokens[scan->count - 1] : NULL;
-        return last && last->kind == TOKEN_WORD && is_user_word(str_slice(scan->line, last->start, last->start + last->length));
+        return last && last->kind == TOKEN_WORD && word_is_user(token_text(scan, last));
 }
 
-/* A quoted text is one value; an apostrophe inside a word opens nothing. */
+/* After msg= or "msg": stands the programmer's sentence, also when it is quoted. */
+static bool after_sentence_key(const struct scan *scan)
+{
+        if (scan->count < 2 || (!previous_is(scan, '=') && !previous_is(scan, ':')))
+                return false;
+        uint32_t key = scan->count - 2;
+        key -= key > 0 && is_mark(scan, key, '"');
+        return word_is_sentence(token_text(scan, &scan->tokens[key])) && (previous_is(scan, '=') || is_mark(scan, scan->count - 2, '"'));
+}
+
+/* "GET /index.html HTTP/1.1": a request line as access logs quote it. */
+static bool is_request_line(struct str text)
+{
+        size_t blank;
+        return str_find(text, STR(" "), &blank) && word_is_method(str_slice(text, 0, blank)) && str_find(text, STR(" HTTP/"), &blank);
+}
+
+/* A quoted text is one value; an apostrophe inside a word opens nothing. A sentence or a request line is scanned as if it
+ * were not quoted; before a colon stands a name. */
 static bool scan_quoted(struct scan *scan)
 {
         char quote = scan->line.bytes[scan->at];
@@ -212,27 +148,36 @@ static bool scan_quoted(struct scan *scan)
                 return false;
         const char *close = scan->at + 1 < limit ? memchr(scan->line.bytes + scan->at + 1, quote, limit - scan->at - 1) : NULL;
         size_t end = close ? (size_t)(close - scan->line.bytes) : 0;
-        if (!close || end == scan->at + 1 || scan->count + 3 > LINE_TOKENS_MAX - 1)
+        if (!close || end == scan->at + 1 || scan->count + 3 > LINE_TOKENS_MAX - 1 || scan->at == scan->sentence_end)
                 return false;
         if (quote == '\'' && end + 1 < scan->line.length && word_byte(scan->line.bytes[end + 1]))
                 return false;
+        if (after_sentence_key(scan) || is_request_line(str_slice(scan->line, scan->at + 1, end))) {
+                scan->sentence_end = end;
+                return false;
+        }
+        bool is_name = end + 1 < scan->line.length && scan->line.bytes[end + 1] == ':';
         scan_add(scan, scan->at + 1, TOKEN_MARK, VALUE_TEXT);
-        scan_add(scan, end, TOKEN_SOFT, VALUE_QUOTED);
+        scan_add(scan, end, is_name ? TOKEN_WORD : TOKEN_SOFT, VALUE_QUOTED);
         scan_add(scan, end + 1, TOKEN_MARK, VALUE_TEXT);
         return true;
 }
 
-/* MAC, WWN and IPv6 addresses: groups of hex with at least five colons (or a "::" among three). 0: none here. */
+/* MAC, WWN and IPv6 addresses: groups of hex with at least five colons, or a "::" and a digit. 0: none here. */
 static size_t end_of_colon_groups(struct str line, size_t at)
 {
-        size_t end = at, colons = 0, group = 0;
+        size_t end = at, colons = 0, group = 0, digits = 0;
+        bool gap = false;
         for (; end < line.length && (is_hex(line.bytes[end]) || line.bytes[end] == ':'); end++) {
-                group = line.bytes[end] == ':' ? 0 : group + 1;
-                colons += line.bytes[end] == ':';
+                bool colon = line.bytes[end] == ':';
+                gap |= colon && end > at && line.bytes[end - 1] == ':';
+                group = colon ? 0 : group + 1;
+                colons += colon;
+                digits += is_digit(line.bytes[end]);
                 if (group > 4)
                         return 0;
         }
-        return colons >= 5 && (end == line.length || !word_byte(line.bytes[end])) ? end : 0;
+        return (colons >= 5 || (gap && digits && line.bytes[end - 1] != ':')) && (end == line.length || !word_byte(line.bytes[end])) ? end : 0;
 }
 
 /* X:\ and all that is not a blank or a quote after it. */
@@ -277,14 +222,34 @@ static size_t end_of_numbered_name(struct str word)
         return end == word.length ? letters : 0;
 }
 
+/* alice@example.org, getty@tty1, Object@1f2e3d: 0: none here. */
+static size_t end_of_at_name(struct str line, size_t end)
+{
+        return end + 1 < line.length && line.bytes[end] == '@' && word_byte(line.bytes[end + 1]) ? end_of_word(line, end + 1) : 0;
+}
+
+/* crond[2391]: who writes, with a number. */
+static bool has_number(struct str line, size_t end)
+{
+        size_t at = end + 1;
+        while (at < line.length && is_digit(line.bytes[at]))
+                at++;
+        return end < line.length && line.bytes[end] == '[' && at > end + 1 && at < line.length && line.bytes[at] == ']';
+}
+
 static void scan_word(struct scan *scan)
 {
         struct token shape = {0};
-        bool assigned = previous_is(scan, '=');
+        bool assigned = previous_is(scan, '=') && !after_sentence_key(scan);
         bool tight = assigned && !is_blank(scan->line.bytes[scan->at - 1]);
         size_t end = tight ? end_of_assigned(scan->line, scan->at) : end_of_word(scan->line, scan->at);
         if (end == scan->at)
                 end++;
+        size_t at_name = assigned ? 0 : end_of_at_name(scan->line, end);
+        if (at_name) {
+                scan_add(scan, at_name, TOKEN_VALUE, VALUE_USER);
+                return;
+        }
         struct str word = str_slice(scan->line, scan->at, end);
         size_t name = end_of_numbered_name(word);
         if (name && !assigned && scan->count + 3 < LINE_TOKENS_MAX) {
@@ -293,10 +258,12 @@ static void scan_word(struct scan *scan)
                 scan_add(scan, end, TOKEN_VALUE, VALUE_NUMBER);
                 return;
         }
-        class_word(word, &shape);
-        if (shape.kind == TOKEN_WORD && (assigned || after_user(scan))) {
+        word_class(word, &shape);
+        if (shape.kind == TOKEN_SOFT && scan->count == 0 && word_is_dotted(word)) /* a setting's or a module's name opens a sentence */
+                shape.kind = TOKEN_WORD;
+        if (shape.kind == TOKEN_WORD && (assigned || after_user(scan) || has_number(scan->line, end))) {
                 shape.kind = TOKEN_SOFT;
-                shape.type = assigned ? VALUE_NAME : VALUE_USER;
+                shape.type = !assigned && after_user(scan) ? VALUE_USER : VALUE_NAME;
         }
         scan_add(scan, end, shape.kind, shape.type);
 }

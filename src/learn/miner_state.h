@@ -1,0 +1,37 @@
+/* miner_state - a miner from within: what miner.c, miner_merge.c and miner_snapshot.c share; nobody else includes it. */
+#pragma once
+
+#include "base/map.h"
+#include "learn/miner.h"
+#include "learn/shape.h"
+
+struct miner {
+        struct miner_bounds bounds;
+        uint64_t domain;                /* hash of its name: part of every id */
+        struct shape *shapes;           /* by number */
+        uint32_t count, capacity;
+        uint32_t free_first;            /* a forgotten slot; slots chained by `next`; MAP_NONE: none */
+        uint32_t hand;                  /* where forgetting looks next */
+        struct { uint32_t *items; uint32_t count, capacity; } waiting; /* merged templates to be looked over; dropped when full */
+        struct map by_key;              /* may name slots that are something else by now: what is found is compared */
+        struct map by_id, by_marks, by_prefix;
+        struct miner_counts counts;
+        void (*merged)(void *context, uint32_t from, uint32_t to);
+        void *merged_context;
+};
+
+struct miner *miner_empty(struct miner_bounds bounds, struct err *err); /* not even template 0 */
+
+/* Takes the shape (its parts too, also on failure). MAP_NONE without memory. */
+uint32_t shapes_add(struct miner *miner, struct shape shape);
+void shapes_unlink(struct miner *miner, uint32_t number);       /* from marks and prefixes: others no longer merge with it */
+bool shapes_link(struct miner *miner, uint32_t number);
+bool shapes_listed(const struct miner *miner, uint32_t number); /* stands in the list of its marks */
+
+bool miner_set_key(struct miner *miner, uint64_t key, uint32_t number);
+
+/* Where a tail that may be free text begins: after the last ": " of a sentence that has words before it. 0: nowhere. */
+uint32_t shape_tail(const struct shape *shape);
+
+/* Merges the shape with its like, if there is enough evidence. */
+void miner_settle(struct miner *miner, uint32_t number);
