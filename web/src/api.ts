@@ -55,6 +55,7 @@ export interface LogPage {
     rows: LogRow[];
     stats: Record<string, number>;
     more: boolean;
+    warnings?: string[]; // what the answer lacks: a damaged day, for one
 }
 export interface LogHistogram {
     start_ns: string;
@@ -70,6 +71,10 @@ export type QueryData =
     | { resultType: 'matrix'; result: Series[] }
     | { resultType: 'vector'; result: Series[] }
     | { resultType: 'scalar' | 'string'; result: [number, string] };
+export interface QueryAnswer {
+    data: QueryData;
+    warnings?: string[];
+}
 export interface MetricMeaning {
     type: string;
     help: string;
@@ -89,6 +94,7 @@ export interface Token {
     created_ns?: string;
     last_used_ns?: string;
     expires_ns?: string;
+    revoked_ns?: string;
     user?: string;
     token?: string; // only in the answer that creates it
 }
@@ -160,9 +166,9 @@ export const api = {
         get<LogPage>(`/api/v1/logs/context?${query({ id, before, after })}`),
 
     instant: (expression: string, timeS: number, signal?: AbortSignal) =>
-        data(get<{ data: QueryData }>(`/api/v1/query?${query({ query: expression, time: timeS })}`, signal)),
+        get<QueryAnswer>(`/api/v1/query?${query({ query: expression, time: timeS })}`, signal),
     range: (p: { query: string; start: number; end: number; step: number }, signal?: AbortSignal) =>
-        data(get<{ data: QueryData }>(`/api/v1/query_range?${query(p)}`, signal)),
+        get<QueryAnswer>(`/api/v1/query_range?${query(p)}`, signal),
     labels: (match?: string) => data(get<{ data: string[] }>(`/api/v1/labels?${query({ 'match[]': match })}`)),
     labelValues: (label: string, match?: string) =>
         data(get<{ data: string[] }>(`/api/v1/label/${encodeURIComponent(label)}/values?${query({ 'match[]': match })}`)),

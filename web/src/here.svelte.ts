@@ -1,6 +1,7 @@
 // What belongs to the whole window: who is signed in, the live stream, the shared time range, theme, the clock. It is
 // the only state that pages share.
-import { api, onSignedOut, stream, type Session, type Source, type Status, type Stream } from './api';
+import { api, ApiError, onSignedOut, stream, type Session, type Source, type Status, type Stream } from './api';
+import { marked, markOf, type Mark } from './status';
 import type { TimeRange } from './time';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -9,6 +10,8 @@ export const here = $state({
     session: null as Session | null,
     nowMs: Date.now(),
     live: false, // the stream flows
+    lostMs: 0, // since when it does not; 0 while it does, and before it first did
+    returns: 0, // how often it came back: what is shown may be old then
     sources: null as Source[] | null,
     status: null as Status | null,
     range: { from: 'now-1h', to: 'now' } as TimeRange,
@@ -20,10 +23,11 @@ export const here = $state({
 
 // Rates of the last five minutes, a point a second, for sparklines; kept while the window is open.
 export const historySeconds = 300;
-export const rates = $state<{ bySource: Record<string, number[]>; records: number[]; samples: number[] }>({
+export const rates = $state<{ bySource: Record<string, number[]>; records: number[]; samples: number[]; marks: Mark[] }>({
     bySource: {},
     records: [],
     samples: [],
+    marks: [],
 });
 
 const pushed = (list: number[] | undefined, value: number) => [...(list ?? []).slice(1 - historySeconds), value];
@@ -38,15 +42,33 @@ function heardSources(value: { sources: Source[] } | Source[]): void {
     rates.bySource = next;
 }
 
+function heardStatus(status: Status): void {
+    here.status = status;
+    rates.marks = marked(rates.marks, markOf(status));
+}
+
 let live: Stream | null = null;
 
 export function goLive(): void {
     live?.close();
     live = stream(
         '/api/v1/live',
-        { sources: heardSources, status: (value: Status) => (here.status = value) },
-        (open) => (here.live = open),
+        { sources: heardSources, status: heardStatus },
+        heardLive,
     );
+}
+
+function heardLive(open: boolean): void {
+    if (open && here.lostMs > 0) here.returns++;
+    if (!open && here.live) here.lostMs = Date.now();
+    if (open) here.lostMs = 0;
+    here.live = open;
+    if (!open) api.session().then((session) => (here.session = session), leaveWhenSignedOut);
+}
+
+// The stream ends in the same way when the server is gone and when the session is.
+function leaveWhenSignedOut(error: unknown): void {
+    if (error instanceof ApiError && error.status === 401) leave();
 }
 
 export function leave(): void {
@@ -56,6 +78,7 @@ export function leave(): void {
     here.sources = null;
     here.status = null;
     here.live = false;
+    here.lostMs = 0;
 }
 onSignedOut(leave);
 

@@ -1,7 +1,7 @@
 // What a source's counters mean to a person: which come first, what its state says, in which unit it lags.
 import type { Source, SourceState } from './api';
-import { nsOf, msOfNs, span } from './time';
-import { bytes } from './units';
+import { ago, exactStamp, msOfNs, nsOf, span } from './time';
+import { bytes, whole } from './units';
 
 const rank: Record<SourceState, number> = { failing: 0, silent: 1, new: 2, ok: 3 };
 
@@ -12,12 +12,9 @@ export const inOrder = (sources: Source[]) =>
     [...sources].sort((a, b) => (rank[a.state] ?? 0) - (rank[b.state] ?? 0) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 
 /** Every word must be somewhere in name, kind, state or what the source says of itself. */
-export function matching(sources: Source[], filter: string): Source[] {
-    const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-    return sources.filter((source) => {
-        const text = `${source.name} ${source.kind} ${source.state} ${source.state_text}`.toLowerCase();
-        return words.every((word) => text.includes(word));
-    });
+export function matches(source: Source, filter: string): boolean {
+    const text = `${source.name} ${source.kind} ${source.state} ${source.state_text}`.toLowerCase();
+    return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
 const seconds = (ns: string | number) => Number(nsOf(ns)) / 1e9;
@@ -44,6 +41,26 @@ export function skewText(ns: string | number): string {
     const s = seconds(ns);
     if (Math.abs(s) < 1) return '0 s';
     return s > 0 ? `${span(s)} behind` : `${span(s)} ahead`;
+}
+
+/** Everything that is known about a source, for its own page. */
+export function factsOf(source: Source, nowMs: number): { name: string; value: string; bad?: boolean }[] {
+    const instant = (ns: string) => (nsOf(ns) === 0n ? 'never' : `${ago(ns, nowMs)} · ${exactStamp(ns)}`);
+    const every = seconds(source.expected_every_ns);
+    return [
+        { name: 'Kind', value: source.kind },
+        { name: 'Last seen', value: instant(source.last_seen_ns) },
+        { name: 'Newest event', value: instant(source.newest_event_ns) },
+        { name: 'Usually sends', value: every > 0 ? `about every ${span(every)}` : 'not known yet' },
+        { name: 'Records', value: whole(source.records) },
+        { name: 'Samples', value: whole(source.samples) },
+        { name: 'Received', value: `${bytes(source.bytes)} in ${whole(source.batches)} batches` },
+        { name: 'Lag', value: lagText(source) },
+        { name: 'Clock skew', value: skewText(source.clock_skew_ns) },
+        { name: 'Dropped', value: whole(source.dropped), bad: source.dropped > 0 },
+        { name: 'Duplicates', value: `${whole(source.duplicates)} batches sent again` },
+        { name: 'Parse failures', value: whole(source.parse_failures), bad: source.parse_failures > 0 },
+    ];
 }
 
 const quoted = (value: string) => JSON.stringify(value);

@@ -1,0 +1,37 @@
+// The console's pages: a row each. Navigation (rail, phone bar, drawer), keys and titles come from here; to add a page,
+// add its component and a row (docs/developers/add-a-page.md).
+import type { Component } from 'svelte';
+import { here } from './here.svelte';
+import Logs from './pages/Logs.svelte';
+import Metrics from './pages/Metrics.svelte';
+import Overview from './pages/Overview.svelte';
+import Settings from './pages/Settings.svelte';
+import SourcePage from './pages/SourcePage.svelte';
+import Sources from './pages/Sources.svelte';
+import type { IconName } from './parts/Icon.svelte';
+import { needsCare } from './sources';
+
+export interface Page {
+    page: string; // the address: #/page, and #/page/id for its detail
+    title: string;
+    icon: IconName;
+    key: string; // behind "g"
+    group: string; // pages of a group stand together; '' for those without a heading
+    bar?: true; // in a phone's bottom bar, when not all fit
+    component: Component;
+    detail?: Component<{ id: string }>; // #/page/id
+    count?: () => { number: number; says: string } | null; // the badge beside the title
+}
+
+export const pages: Page[] = [
+    { page: 'overview', title: 'Overview', icon: 'overview', key: 'o', group: '', bar: true, component: Overview },
+    { page: 'metrics', title: 'Metrics', icon: 'metrics', key: 'm', group: 'Explore', bar: true, component: Metrics },
+    { page: 'logs', title: 'Logs', icon: 'logs', key: 'l', group: 'Explore', bar: true, component: Logs },
+    { page: 'sources', title: 'Sources', icon: 'sources', key: 's', group: 'Explore', bar: true, component: Sources, detail: SourcePage, count: troubledSources },
+    { page: 'settings', title: 'Settings', icon: 'settings', key: 't', group: 'System', component: Settings },
+];
+
+function troubledSources() {
+    const number = here.sources?.filter(needsCare).length ?? 0;
+    return number > 0 ? { number, says: `${number} silent or failing` } : null;
+}
