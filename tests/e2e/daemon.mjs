@@ -23,9 +23,25 @@ export async function daemonStart(program) {
     };
     writeFileSync(config, JSON.stringify({ sources })); // JSON is YAML
     const user = process.getuid() === 0 ? ['--user', 'root'] : [];
-    const child = spawn(program, ['run', '--data', join(folder, 'data'), '--config', config, '--http', '127.0.0.1:0', ...user], {
-        stdio: ['ignore', 'pipe', 'pipe'],
+    const begin = (http) => launch(program, ['run', '--data', join(folder, 'data'), '--config', config, '--http', http, ...user]);
+    const remove = () => rmSync(folder, { recursive: true, force: true });
+    let running = await begin('127.0.0.1:0').catch((error) => {
+        remove();
+        throw error;
     });
+    const { address, said } = running;
+    const first = /First sign-in: (\S+) \/ (\S+)/.exec(said());
+    return {
+        address, name: first[1], password: first[2], syslogPort, remove,
+        stop: () => running.stop(),
+        /** Again after stop, at the same address. */
+        start: async () => { running = await begin(new URL(address).host); },
+    };
+}
+
+// Resolves once the program has told where it listens; what it says last is the first sign-in, where there is one.
+async function launch(program, options) {
+    const child = spawn(program, options, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     const ended = new Promise((resolve) => child.once('exit', resolve));
     const stop = async () => {
@@ -34,26 +50,23 @@ export async function daemonStart(program) {
         await ended;
         clearTimeout(late);
     };
-    const remove = () => rmSync(folder, { recursive: true, force: true });
-    const signIn = await new Promise((resolve, reject) => {
+    const address = await new Promise((resolve, reject) => {
         const late = setTimeout(() => reject(new Error(`the program did not print its address in 20 s:\n${said}`)), 20000);
         const heard = (bytes) => {
             said += bytes;
-            const address = /Console: (http:\S+)/.exec(said)?.[1];
-            const first = /First sign-in: (\S+) \/ (\S+)/.exec(said);
-            if (!address || !first) return;
+            const found = /Console: (http:\S+)[^]*\n\n/.exec(said)?.[1]; // an empty line ends what it says at first
+            if (!found) return;
             clearTimeout(late);
-            resolve({ address, name: first[1], password: first[2] });
+            resolve(found);
         };
         child.stdout.on('data', heard);
         child.stderr.on('data', heard);
         ended.then((code) => reject(new Error(`the program ended with ${code}:\n${said}`)));
     }).catch(async (error) => {
         await stop();
-        remove();
         throw error;
     });
-    return { ...signIn, syslogPort, stop, remove, said: () => said };
+    return { address, stop, said: () => said };
 }
 
 /** Sends RFC 5424 lines over TCP, counted, as rsyslog would. */

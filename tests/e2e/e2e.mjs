@@ -8,7 +8,8 @@ import { trafficSend } from './traffic.mjs';
 
 const [program, shots] = process.argv.slice(2);
 const password = 'a harbour with four boats';
-const pages = ['overview', 'sources', 'metrics', 'logs', 'settings'];
+const pages = ['overview', 'metrics', 'logs', 'sources', 'sources/host', 'settings'];
+const routes = 'sum by (route) (rate(http_server_requests_total[2m]))';
 let browser;
 try {
     browser = await browserOpen();
@@ -18,10 +19,22 @@ try {
 }
 const daemon = await daemonStart(program);
 const at = (page, search = '') => new URL(page.startsWith('api/') ? `/${page}${search}` : `/#/${page}${search}`, daemon.address).href;
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 let passed = 0;
-const step = async (name, run) => {
+
+// What the browser complains about ends the step in which it does so, except for what the step says it provokes:
+// [part of the text, part of the address].
+let complaints = [];
+const listen = (seen) => {
+    seen.on('console', (message) => message.type() === 'error' && complaints.push({ text: message.text(), url: message.location().url }));
+    seen.on('pageerror', (error) => complaints.push({ text: String(error), url: '' }));
+};
+const step = async (name, run, expected = []) => {
     try {
+        complaints = [];
         await run();
+        const left = complaints.filter((c) => !expected.some(([text, url]) => c.text.includes(text) && c.url.includes(url)));
+        assert.deepEqual(left, [], 'the browser complained');
         passed += 1;
         console.log(`ok   ${name}`);
     } catch (error) {
@@ -42,9 +55,17 @@ if (shots) mkdirSync(shots, { recursive: true });
 const context = await browser.newContext({ viewport: desktop, colorScheme: 'light' });
 const page = await context.newPage();
 page.setDefaultTimeout(15000);
-const complaints = [];
-page.on('console', (message) => message.type() === 'error' && !/status of 40[013]/.test(message.text()) && complaints.push(message.text()));
-page.on('pageerror', (error) => complaints.push(String(error)));
+listen(page);
+
+const queryBox = () => page.locator('textarea[role=combobox]').first();
+const ask = async (query) => {
+    await queryBox().fill(query);
+    await queryBox().press('Escape'); // closes the completions
+    await queryBox().press('Enter');
+};
+const legendRow = (text) => page.locator('.legend tbody tr', { hasText: text });
+const parameters = () => new URL(page.url()).hash.replace(/^[^?]*\??/, '');
+const from = () => new URLSearchParams(parameters()).get('from');
 
 await step('a wrong password is refused in words', async () => {
     await page.goto(daemon.address);
@@ -53,14 +74,21 @@ await step('a wrong password is refused in words', async () => {
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByText('name or password is wrong').waitFor();
     await shoot('sign-in');
-});
+}, [['status of 401', '/api/v1/session']]);
 
-await step('the one-time password must be changed, by keyboard alone', async () => {
+await step('the one-time password must be changed, by keyboard alone, to one that is long enough', async () => {
     await page.getByLabel('Password').fill(daemon.password);
     await page.keyboard.press('Enter');
     await page.getByLabel('New password').waitFor();
-    await page.keyboard.type(password);
+    await page.getByText('At least 12 characters').waitFor();
+    await page.keyboard.type('eleven char');
     await page.keyboard.press('Tab');
+    await page.keyboard.type('eleven char');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.getByRole('navigation', { name: 'Pages' }).count(), 0);
+    await page.getByLabel('New password').fill(password);
+    await page.getByLabel('New password').press('Tab');
+    await page.keyboard.press('Control+a');
     await page.keyboard.type(password);
     await page.keyboard.press('Enter');
     await page.getByRole('navigation', { name: 'Pages' }).waitFor();
@@ -70,56 +98,175 @@ let token;
 await step('a token is made, shown once, and works', async () => {
     await page.goto(at('settings'));
     const panel = page.getByRole('region', { name: 'API tokens' });
-    await panel.getByLabel('Name').fill('e2e');
-    await panel.getByLabel('ingest').check();
-    await panel.getByRole('button', { name: 'Make token' }).click();
+    await panel.getByRole('button', { name: 'Make a token' }).click();
+    const form = page.getByRole('dialog', { name: 'Make a token' });
+    await form.getByLabel('Name').fill('e2e');
+    await form.getByLabel('ingest').check();
+    await form.getByRole('button', { name: 'Make', exact: true }).click();
     token = (await panel.getByTestId('token-secret').textContent()).trim();
     const answer = await fetch(at('api/v1/sources'), { headers: { Authorization: `Bearer ${token}` } });
     assert.equal(answer.status, 200);
 });
 
-await step('telemetry that is sent shows on the sources page', async () => {
+await step('telemetry that is sent shows on the sources page, and each source has a page of its own', async () => {
     await trafficSend(daemon, token);
     await page.goto(at('sources'));
     await page.getByText('syslog-tcp').first().waitFor();
-    await page.getByText('host').first().waitFor();
+    await page.getByRole('link', { name: 'host', exact: true }).waitFor();
     await shoot('sources');
+    await page.getByRole('link', { name: 'syslog-tcp' }).click();
+    await page.getByRole('heading', { level: 1, name: 'syslog-tcp' }).waitFor();
+    await page.getByText('240').first().waitFor();
+    await page.keyboard.press('u');
+    await page.getByRole('heading', { level: 1, name: 'Sources' }).waitFor();
 });
 
 await step('a metric query draws a chart and says its values', async () => {
     await page.goto(at('metrics'));
-    const input = page.locator('textarea[role=combobox]').first();
-    await input.fill('sum by (route) (rate(http_server_requests_total[2m]))');
-    await input.press('Escape'); // closes the completions
-    await input.press('Enter');
+    await ask(routes);
     await page.locator('.uplot canvas').waitFor();
-    await page.getByText('/checkout').first().waitFor();
+    const cell = legendRow('/checkout').locator('[data-last]');
+    await cell.waitFor();
+    const last = Number(await cell.getAttribute('data-last'));
+    assert.ok(Number.isFinite(last) && last > 0.1 && last < 100, `the last value is ${last}`);
+    assert.ok(Math.abs(parseFloat(await cell.textContent()) - last) < 0.01 * last + 0.001, 'what is read is what is drawn');
+    const answer = await (await fetch(at('api/v1/query_range', `?query=${encodeURIComponent(routes)}&start=${Date.now() / 1e3 - 3600}&end=${Date.now() / 1e3}&step=10`), { headers: { Authorization: `Bearer ${token}` } })).json();
+    const near = answer.data.result.find((s) => s.metric.route === '/checkout').values.slice(-4).map((v) => Number(v[1]));
+    assert.ok(last >= Math.min(...near) * 0.9 && last <= Math.max(...near) * 1.1, `${last} is none of ${near}`);
     await shoot('metrics');
 });
 
-await step('a wrong metric query is refused with its place', async () => {
-    const input = page.locator('textarea[role=combobox]').first();
-    await input.fill('rate(');
-    await input.press('Escape'); // closes the completions
-    await input.press('Enter');
-    await page.getByText(/parse error/).first().waitFor();
+await step('a chart is read by arrow keys, its lines are hidden by a click, alone with Shift', async () => {
+    await page.locator('.chart').focus();
+    await page.keyboard.press('End');
+    await page.locator('.tip').waitFor();
+    const first = await page.locator('.tip b').textContent();
+    await page.keyboard.press('ArrowLeft');
+    assert.notEqual(await page.locator('.tip b').textContent(), first);
+    assert.equal(await page.locator('.legend th', { hasText: 'Here' }).count(), 1);
+    const cart = legendRow('/cart').getByRole('button');
+    const pressed = () => page.locator('.legend button[aria-pressed=true]').count();
+    assert.equal(await pressed(), 4);
+    await cart.click();
+    assert.equal(await pressed(), 3);
+    assert.equal(await cart.getAttribute('aria-pressed'), 'false');
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await cart.click({ modifiers: ['Shift'] });
+    assert.equal(await pressed(), 1);
+    await cart.click({ modifiers: ['Shift'] });
+    assert.equal(await pressed(), 4);
+    const names = () => page.locator('.legend tbody tr .name span').allTextContents();
+    await page.getByRole('button', { name: 'Series' }).click();
+    const up = await names();
+    assert.deepEqual(up, [...up].sort());
+    await page.getByRole('button', { name: 'Series' }).click();
+    assert.deepEqual(await names(), [...up].reverse());
 });
 
-await step('log lines are found by words, opened, and followed live', async () => {
+await step('dragging over a chart looks closer, and the way back leads back', async () => {
+    assert.ok(from() === null || from() === 'now-1h');
+    const box = await page.locator('.u-over').boundingBox();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 80, { steps: 6 });
+    await page.mouse.up();
+    await page.waitForFunction(() => /from=\d{4}-/.test(location.hash));
+    const range = new URLSearchParams(parameters());
+    const minutes = (Date.parse(range.get('to')) - Date.parse(range.get('from'))) / 60e3;
+    assert.ok(minutes > 10 && minutes < 14, `${minutes} minutes of the hour were dragged over`);
+    await legendRow('/checkout').waitFor();
+    await page.goBack();
+    await page.waitForFunction(() => !/from=\d{4}-/.test(location.hash));
+});
+
+await step('the table of values is sorted by its heads', async () => {
+    await page.getByRole('button', { name: 'Table' }).click();
+    const table = page.getByRole('table', { name: /Values at/ });
+    const values = async () => (await table.locator('tbody tr td:last-child').allTextContents()).map(Number);
+    await table.waitFor();
+    await table.getByRole('button', { name: /Value at/ }).click();
+    const down = await values();
+    assert.equal(down.length, 4);
+    assert.deepEqual(down, [...down].sort((a, b) => b - a));
+    await table.getByRole('button', { name: /Value at/ }).click();
+    assert.deepEqual(await values(), [...down].reverse());
+    await page.getByRole('button', { name: 'Chart', exact: true }).click();
+});
+
+await step('a chart refreshes by itself when it is told to', async () => {
+    let asked = 0;
+    const count = (request) => { asked += request.url().includes('/api/v1/query_range'); };
+    await page.getByLabel('Refresh by itself').selectOption('5');
+    await wait(500); // whatever choosing itself asks
+    page.on('request', count);
+    await wait(6500);
+    page.off('request', count);
+    assert.ok(asked >= 1 && asked <= 2, `asked ${asked} times in 6.5 s`);
+    await page.getByLabel('Refresh by itself').selectOption('0');
+});
+
+await step('a wrong metric query is refused with its place', async () => {
+    await ask('rate(');
+    await page.getByText(/parse error/).first().waitFor();
+}, [['status of 400', '/api/v1/query_range']]);
+
+await step('a query box is as tall as its text', async () => {
+    const height = async () => (await queryBox().boundingBox()).height;
+    await queryBox().fill('up');
+    const low = await height();
+    await page.setViewportSize(phone);
+    await queryBox().fill(`${routes} / ignoring (route) group_left () sum (rate(http_server_requests_total[2m]))`);
+    assert.ok((await height()) > low + 40, 'it grows');
+    assert.equal(await queryBox().evaluate((e) => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1), false);
+    await page.setViewportSize(desktop);
+    await queryBox().fill('up');
+    assert.ok((await height()) <= low, 'and shrinks again');
+});
+
+await step('log lines are found by words and followed live', async () => {
     await page.goto(at('logs'));
-    const input = page.locator('textarea[role=combobox]').first();
-    await input.fill('{service="sshd"} |= "Failed password"');
-    await input.press('Escape'); // closes the completions
-    await input.press('Enter');
+    await ask('{service="sshd"} |= "Failed password"');
     await page.getByText('invalid user oracle').first().waitFor();
     await shoot('logs');
-    await input.fill('{service="pager"}');
-    await input.press('Escape'); // closes the completions
-    await input.press('Enter');
+    await ask('{service="pager"}');
     await page.getByRole('button', { name: /live|tail|follow/i }).first().click();
-    await new Promise((done) => setTimeout(done, 700)); // until the stream is open on the server's side
+    await page.getByText('Following: lines appear').waitFor();
+    await wait(700); // until the stream is open on the server's side
     await syslogSend(daemon.syslogPort, [{ app: 'pager', text: 'a line that came while we looked' }]);
     await page.getByText('a line that came while we looked').first().waitFor();
+});
+
+await step('a log line opens, filters, and shows what stood around it', async () => {
+    await page.goto(at('logs'));
+    await ask('cart is closed');
+    const line = page.locator('article', { hasText: 'cart is closed' }).first();
+    await line.locator('button.head').click();
+    await line.getByText('trace_id').waitFor();
+    await line.getByText('at shop.Checkout.run(Checkout.java:42)').last().waitFor();
+    await shoot('log-line');
+    await line.getByRole('button', { name: 'Context around this line' }).click();
+    const around = page.getByRole('dialog', { name: 'Context around the line' });
+    await around.locator('article').nth(20).waitFor();
+    assert.ok((await around.locator('.marked').count()) === 1, 'the line itself is marked');
+    await shoot('log-context');
+    await page.keyboard.press('Escape');
+    await line.getByRole('button', { name: 'Only service checkout' }).click();
+    await page.waitForFunction(() => decodeURIComponent(location.hash).includes('service="checkout"'));
+});
+
+await step('what an answer lacks stands above its results', async () => {
+    const lacking = 'the day 2026-01-31 is damaged and left out';
+    const doubt = async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: { ...(await response.json()), warnings: [lacking] } });
+    };
+    await page.route(/\/api\/v1\/(logs|query_range)\?/, doubt);
+    await page.goto(at('overview'));
+    await page.goto(at('logs'));
+    await page.getByText(lacking).waitFor();
+    await page.goto(at('metrics', `?q=${encodeURIComponent(routes)}`));
+    await page.getByText(lacking).waitFor();
+    await page.unroute(/\/api\/v1\/(logs|query_range)\?/, doubt);
 });
 
 await step('secrets are masked where they are shown', async () => {
@@ -133,42 +280,106 @@ await step('every page has named controls and fits desktop and phone, light and 
         for (const [size, viewport] of [['desktop', desktop], ['phone', phone]]) {
             await page.emulateMedia({ colorScheme: scheme });
             await page.setViewportSize(viewport);
-            for (const name of pages) {
-                await page.goto(at(name));
+            for (const name of [...pages, 'chart']) {
+                await page.goto(name === 'chart' ? at('metrics', `?q=${encodeURIComponent(routes)}`) : at(name));
                 await page.getByRole('heading', { level: 1 }).first().waitFor();
                 await page.waitForTimeout(400); // charts and the live stream draw
-                const found = await page.evaluate(() => ({
-                    over: document.scrollingElement.scrollWidth - innerWidth,
-                    nameless: [...document.querySelectorAll('button, a[href], input:not([hidden]), select, textarea')]
-                        .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length || e.getAttribute('aria-labelledby')))
-                        .map((e) => e.outerHTML.slice(0, 120)),
-                }));
+                const found = await page.evaluate(() => {
+                    const main = document.getElementById('main');
+                    return {
+                        over: document.scrollingElement.scrollWidth - innerWidth,
+                        clipped: main.scrollWidth - main.clientWidth, // it hides what does not fit
+                        nameless: [...document.querySelectorAll('button, a[href], input:not([hidden]), select, textarea')]
+                            .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length || e.getAttribute('aria-labelledby')))
+                            .map((e) => e.outerHTML.slice(0, 120)),
+                    };
+                });
                 assert.ok(found.over <= 0, `${name} is ${found.over} px too wide on a ${size}`);
+                assert.ok(found.clipped <= 0, `${found.clipped} px of ${name} are cut off on a ${size}`);
                 assert.deepEqual(found.nameless, [], `${name} has controls without a name`);
-                await shoot(`${name}-${size}-${scheme}`);
+                await shoot(`${name.replace('/', '-')}-${size}-${scheme}`);
             }
         }
     await page.setViewportSize(desktop);
+    await page.emulateMedia({ colorScheme: 'light' });
 });
 
-await step('pages are reached by keys', async () => {
+await step('when Evenkeel stops the open console says so, and goes on by itself when it is back', async () => {
+    await page.goto(at('metrics', `?q=${encodeURIComponent(routes)}`));
+    await legendRow('/checkout').waitFor();
+    await daemon.stop();
+    await page.getByText('Evenkeel does not answer.', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('Evenkeel does not answer. Is it still running?').waitFor();
+    await shoot('stopped');
+    await daemon.start();
+    await page.getByText('Evenkeel does not answer.', { exact: true }).waitFor({ state: 'detached', timeout: 30000 });
+    await page.getByText('Is it still running?').waitFor({ state: 'detached' });
+    await legendRow('/checkout').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await daemon.stop();
+    await page.reload().catch(() => {}); // nothing is there to load from
+    await daemon.start();
+    await page.goto(at('logs'));
+    await page.getByText(/lines, newest first/).waitFor();
+}, [['ERR_CONNECTION_REFUSED', ''], ['ERR_INCOMPLETE_CHUNKED_ENCODING', '/api/v1/live'], ['ERR_CONNECTION_RESET', '/api/v1/'], ['ERR_EMPTY_RESPONSE', '/api/v1/'], ['status of 503', '/api/v1/']]);
+
+await step('from sign-in to a found line by keyboard alone', async () => {
     await page.goto(at('overview'));
+    await page.getByRole('button', { name: /^Sign out/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Name').waitFor();
+    await page.keyboard.type(daemon.name);
+    await page.keyboard.press('Tab');
+    await page.keyboard.type(password);
+    await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     await page.keyboard.press('g');
     await page.keyboard.press('l');
     await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('{service="sshd"} |= "oracle"');
+    await page.keyboard.press('Escape'); // closes the completions
+    await page.keyboard.press('Enter');
+    await page.locator('article', { hasText: 'user oracle' }).first().waitFor();
+    await page.keyboard.press('Escape'); // leaves the query
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.locator('article:focus').getByText('severity').waitFor();
+    await page.keyboard.press('c');
+    await page.getByRole('dialog', { name: 'Context around the line' }).locator('article').first().waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByText('Context around the line').waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('g');
+    await page.keyboard.press('s');
+    await page.getByRole('heading', { level: 1, name: 'Sources' }).waitFor();
+    await page.getByRole('link', { name: 'syslog-tcp' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('syslog-tcp');
+    await page.keyboard.press('Enter'); // to the first row
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'syslog-tcp' }).waitFor();
 });
 
 await step('a revoked token is refused', async () => {
     await page.goto(at('settings'));
     await page.getByRole('button', { name: 'Revoke e2e' }).click();
-    await page.getByRole('button', { name: /Really revoke/ }).click();
+    await page.getByRole('dialog', { name: 'Revoke e2e' }).getByRole('button', { name: 'Revoke', exact: true }).click();
     await page.getByText('revoked', { exact: true }).waitFor();
     const answer = await fetch(at('api/v1/sources'), { headers: { Authorization: `Bearer ${token}` } });
     assert.equal(answer.status, 401);
 });
 
-await step('nothing was complained about in the browser', async () => assert.deepEqual(complaints, []));
+await step('who is told to go from elsewhere sees the sign-in, not an old page', async () => {
+    await page.goto(at('overview'));
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    await context.clearCookies();
+    await page.goto(at('logs'));
+    await page.getByLabel('Password').waitFor();
+}, [['status of 401', '/api/v1/']]);
+
 console.log(`${passed} steps`);
 await finish(0);
