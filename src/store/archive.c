@@ -55,7 +55,7 @@ struct archive {
         struct waiting *oldest, *newest;
         size_t waiting_bytes;
         uint64_t put_count, stored_count;      /* blocks, since opening */
-        uint64_t flush_wanted, flush_done;     /* put_count that a flush asked for, and that is synced */
+        uint64_t flush_wanted, flush_done;     /* put_count + 1 that a flush asked for (0: none), and that is synced */
         struct err flush_err;
         bool stopping;
         struct day *days;
@@ -298,6 +298,7 @@ void archive_close(struct archive *archive)
                 archive->stopping = true;
                 signal_all(&archive->work);
                 signal_all(&archive->room);
+                signal_all(&archive->progress);
         }
         thread_join(&archive->thread);
         while (archive->oldest) { /* what a failing disk did not take; the journal still has it */
@@ -400,11 +401,7 @@ static bool open_writer(struct archive *archive, struct day *day, struct err *er
         if (!day_open(day->path, archive->vfs, &writer, err) &&
             !(err->code == ERR_CORRUPT && set_aside(archive, day, err) && day_open(day->path, archive->vfs, &writer, err)))
                 return false;
-        if (!disk_sync_directory(archive->disk, archive->directory, "archive.day_created", err)) {
-                database_close(writer); /* with it open the sync would not be tried again */
-                return false;
-        }
-        day->writer = writer;
+        day->writer = writer; /* its name lasts from the first sync of its log on: SQLite syncs the directory with it */
         return true;
 }
 
@@ -536,7 +533,8 @@ static void answer_flush(struct archive *archive, uint64_t wanted)
                 archive->flush_err = err;
         }
         archive->flush_done = good ? wanted : archive->flush_done;
-        archive->flush_wanted = 0;
+        if (!good || archive->flush_wanted == wanted) /* else somebody asked for more meanwhile */
+                archive->flush_wanted = 0;
         signal_all(&archive->progress);
 }
 
@@ -616,12 +614,11 @@ static void run_writer(void *context)
 bool archive_flush(struct archive *archive, struct err *err)
 {
         with_lock(&archive->lock);
-        uint64_t wanted = archive->put_count;
+        uint64_t asked = archive->put_count + 1; /* else a flush of nothing would answer for the first block too */
         archive->flush_err = (struct err){.code = ERR_CANCELLED, .source = "archive", .message = "the archive is closing"};
-        archive->flush_wanted = wanted ? wanted : 1;
-        uint64_t asked = archive->flush_wanted;
+        archive->flush_wanted = asked;
         signal_one(&archive->work);
-        while (archive->flush_wanted && !archive->stopping)
+        while (archive->flush_wanted && archive->flush_done < asked && !archive->stopping)
                 signal_wait(&archive->progress, &archive->lock);
         if (archive->flush_done >= asked)
                 return true;

@@ -4,6 +4,8 @@
 #include "base/scope.h"
 #include "base/thread.h"
 #include "model/telemetry.h"
+#include "store/disk_forgetful.h"
+#include "store/vfs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -236,6 +238,26 @@ static void readers_see_every_block_once_while_it_moves(void **state)
         archive_close(archive);
 }
 
+static void a_flush_of_nothing_does_not_answer_for_the_first_block(void **state)
+{
+        (void)state;
+        struct disk *disk = disk_forgetful_create();
+        struct archive *archive;
+        struct err err = {0};
+        assert_true(vfs_register("archive_test", disk, NULL));
+        if (!archive_open(disk, "/data", "archive_test", &archive, &err))
+                fail_msg("%s", err.message);
+        assert_true(archive_flush(archive, &err));
+        disk_set_read_only(disk, true);
+        put(archive, 1, 20000, 1, "first");
+        assert_false(archive_flush(archive, &err));
+        disk_set_read_only(disk, false);
+        assert_true(archive_flush(archive, &err));
+        archive_close(archive);
+        vfs_unregister("archive_test");
+        disk_forgetful_destroy(disk);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -244,6 +266,7 @@ int main(void)
                 cmocka_unit_test(whole_days_are_removed_by_age_and_by_size),
                 cmocka_unit_test(a_damaged_day_is_told_and_the_others_serve_on),
                 cmocka_unit_test(a_day_file_that_a_crash_left_empty_is_used),
+                cmocka_unit_test(a_flush_of_nothing_does_not_answer_for_the_first_block),
                 cmocka_unit_test(readers_see_every_block_once_while_it_moves),
         };
         return cmocka_run_group_tests(tests, make_directory, remove_directory);

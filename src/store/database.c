@@ -1,6 +1,10 @@
 /*
  * database.c - see database.h. A thin skin: every SQLite call that can fail becomes an err with the file and SQLite's
  * own words, and statements are prepared once per database.
+ *
+ * What SQLite does not see to is a sync that failed: Linux then takes the pages for clean, shows them to every reader and
+ * never writes them, and the next sync says that all is well. A checkpoint would copy half of a log into the file that a
+ * power cut removes. So after a failed checkpoint, and at each start, the log's bytes are written once more before they count.
  */
 #include "store/database.h"
 
@@ -14,6 +18,7 @@
 
 #define STATEMENTS_MAX 128
 #define BUSY_WAIT_MS 5000
+#define REWRITE_BYTES (64 << 10)
 
 struct statement {
         const char *sql; /* found by its address: texts are literals */
@@ -26,6 +31,8 @@ struct database {
         char *path;
         struct statement statements[STATEMENTS_MAX];
         size_t statement_count;
+        bool is_doubtful;    /* a sync failed, or may have failed in an earlier life: what is in the log may be on no disk */
+        bool is_partly_copied; /* by a checkpoint that a reader held up: and in the file, not synced */
 };
 
 static enum err_code code_of(int result)
@@ -126,16 +133,55 @@ static bool migrate(struct database *database, const char *const migrations[], s
         return true;
 }
 
+/* Writes a file's bytes again, as they are, so that the next sync has them to write. */
+static bool rewrite(struct database *database, int which, struct err *err)
+{
+        sqlite3_file *file = NULL;
+        sqlite3_int64 end = 0;
+        int result = sqlite3_file_control(database->handle, "main", which, &file);
+        if (result != SQLITE_OK || !file || !file->pMethods)
+                return result == SQLITE_OK || fail_sqlite(database, result, "writing again", err);
+        char *bytes = malloc(REWRITE_BYTES);
+        if (!bytes)
+                return fail_memory(err, "database", REWRITE_BYTES);
+        result = file->pMethods->xFileSize(file, &end);
+        for (sqlite3_int64 at = 0; result == SQLITE_OK && at < end; at += REWRITE_BYTES) {
+                int count = (int)min_of((sqlite3_int64)REWRITE_BYTES, end - at);
+                result = file->pMethods->xRead(file, bytes, count, at);
+                if (result == SQLITE_OK)
+                        result = file->pMethods->xWrite(file, bytes, count, at);
+        }
+        free(bytes);
+        return result == SQLITE_OK ||
+               fail(err, code_of(result), "database", "writing %s again after a failed sync: %s%s", database->path, sqlite3_errstr(result),
+                    advice(code_of(result)));
+}
+
+/* Readers may go on: the bytes stay the same. The transaction keeps the log as it is meanwhile. */
+static bool settle(struct database *database, struct err *err)
+{
+        if (!database->is_doubtful)
+                return true;
+        if (!database_begin(database, err))
+                return false;
+        bool good = rewrite(database, SQLITE_FCNTL_JOURNAL_POINTER, err) &&
+                    (!database->is_partly_copied || rewrite(database, SQLITE_FCNTL_FILE_POINTER, err));
+        database_rollback(database);
+        database->is_doubtful = !good;
+        return good;
+}
+
 bool database_open(const char *path, const char *vfs, const char *const migrations[], struct database **out_database,
                    struct err *err)
 {
         struct database *database;
         if (!open_file(path, vfs, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &database, err))
                 return false;
+        database->is_doubtful = true;
         if (!database_execute(database, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                                         "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
                                         "PRAGMA cache_size = -2048; PRAGMA journal_size_limit = 67108864", err) ||
-            !migrate(database, migrations, err)) {
+            !settle(database, err) || !migrate(database, migrations, err)) {
                 database_close(database);
                 return false;
         }
@@ -162,6 +208,8 @@ void database_close(struct database *database)
                 return;
         for (size_t i = 0; i < database->statement_count; i++)
                 sqlite3_finalize(database->statements[i].prepared);
+        if (database->is_doubtful) /* the log stays for the next to open it, who settles it first */
+                sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_close_v2(database->handle);
         free(database->path);
         free(database);
@@ -193,13 +241,19 @@ bool database_checkpoint(struct database *database, struct err *err)
 {
         /* With synchronous=NORMAL a checkpoint syncs the log before it copies and the file after: all is durable then.
          * A reader may keep the log from being emptied; the copy is whole all the same if no frame is left behind. */
-        int frames, copied;
+        int frames = 0, copied = 0;
+        if (!settle(database, err))
+                return err_within(err, "syncing");
         int result = sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &copied);
+        database->is_partly_copied |= result != SQLITE_OK;
         if (result == SQLITE_BUSY)
                 result = sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
-        if (result != SQLITE_OK)
+        if (result != SQLITE_OK) {
+                database->is_doubtful = true;
                 return fail_sqlite(database, result, "syncing", err);
-        if (frames >= 0 && copied < frames)
+        }
+        database->is_partly_copied = frames >= 0 && copied < frames;
+        if (database->is_partly_copied)
                 return fail(err, ERR_BUSY, "database", "syncing %s: %d of %d pages wait for a long-running reader",
                             database->path, frames - copied, frames);
         return true;

@@ -90,6 +90,46 @@ static void what_was_checkpointed_survives_every_crash_and_the_file_stays_sound(
         assert_true(lost > 0); /* or the disk does not forget */
 }
 
+/* The log's sync fails, its bytes are forgotten by the kernel, and the next try says that all is well. */
+static bool survives_a_failed_sync(uint64_t stop_at, bool is_killed_between)
+{
+        struct err err = {0};
+        struct database *database = opened();
+        int64_t rows = 0;
+        while (rows < 300)
+                insert(database, ++rows);
+        assert_true(database_checkpoint(database, NULL));
+        assert_true(database_execute(database, "BEGIN; UPDATE thing SET name = name || ' that is longer now'; COMMIT", NULL));
+        disk_fail_nth(disk, 1, 1);
+        assert_false(database_checkpoint(database, NULL));
+        if (is_killed_between) {
+                disk_kill(disk);
+                database_close(database);
+                database = opened();
+        }
+        disk_stop_nth(disk, stop_at);
+        bool is_over = database_checkpoint(database, NULL);
+        disk_crash(disk, stop_at);
+        database_close(database);
+        database = opened();
+        if (!database_verify(database, &err) || counted(database) != rows)
+                fail_msg("stopped at operation %d: %s", (int)stop_at, err.message);
+        database_close(database);
+        return is_over;
+}
+
+static void a_log_whose_sync_failed_is_written_again_before_the_file_is_touched(void **state)
+{
+        for (int is_killed = 0; is_killed < 2; is_killed++) {
+                bool is_over = false;
+                for (uint64_t stop_at = 1; !is_over; stop_at++) {
+                        is_over = survives_a_failed_sync(stop_at, is_killed);
+                        remove_disk(state);
+                        assert_int_equal(make_disk(state), 0);
+                }
+        }
+}
+
 static void a_killed_process_loses_no_commit(void **state)
 {
         (void)state;
@@ -180,6 +220,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(what_was_checkpointed_survives_every_crash_and_the_file_stays_sound),
+                TEST(a_log_whose_sync_failed_is_written_again_before_the_file_is_touched),
                 TEST(a_killed_process_loses_no_commit),
                 TEST(a_full_disk_is_told_and_goes_on_when_there_is_room),
                 TEST(a_damaged_page_is_told_with_the_file),
