@@ -1,0 +1,481 @@
+/*
+ * engage.c - see engage.h: takes findings and time, and leaves alerts and incidents changed.
+ *
+ *      finding -> alert: same? fired? resolved?
+ *                   fired    -> its incident re-opens, or correlation names one, or a new one opens
+ *                   resolved -> the last one of an incident resolves it
+ *
+ * What a step needs is asked of the state ("fires and has no incident") rather than of the path that led there, so a step
+ * that failed for want of memory can be taken again.
+ */
+#include "engage/engage.h"
+
+#include "base/hash.h"
+#include "base/scope.h"
+#include "engage/engage_state.h"
+#include "model/telemetry.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define RETIDY_NS ((int64_t)60 * 1000000000)
+
+bool engage_create(const struct engage_options *options, struct engage **out_engage, struct err *err)
+{
+        struct engage *engage = calloc(1, sizeof *engage);
+        if (!engage)
+                return fail_memory(err, "engage", sizeof *engage);
+        if (options->topology)
+                engage->topology = *options->topology;
+        arena_init(&engage->pending, 0);
+        if (!alerts_create(options->alerts_max, &engage->alerts, err) ||
+            !incidents_create(options->incidents_max, &engage->incidents, err) ||
+            !correlator_create(&engage->topology, &engage->correlator, err)) {
+                engage_destroy(engage);
+                return false;
+        }
+        *out_engage = engage;
+        return true;
+}
+
+void engage_destroy(struct engage *engage)
+{
+        if (!engage)
+                return;
+        alerts_destroy(engage->alerts);
+        incidents_destroy(engage->incidents);
+        correlator_destroy(engage->correlator);
+        arena_done(&engage->pending);
+        free(engage);
+}
+
+void engage_begin(struct engage *engage, uint64_t sequence)
+{
+        if (sequence != engage->sequence)
+                engage->ordinal = 0;
+        engage->sequence = sequence;
+}
+
+uint64_t engage_id(struct engage *engage)
+{
+        return item_id(engage->sequence, engage->ordinal++);
+}
+
+/* --- what is to be written, and told -------------------------------------------------------------------------------------- */
+
+bool engage_tell(struct engage *engage, const struct incident *incident, uint64_t alert, int64_t time_ns, const char *kind,
+                 struct str by, struct str text, struct err *err)
+{
+        struct timeline_entry entry = {engage_id(engage), incident->id, alert, time_ns, kind, {0}, {0}};
+        struct timeline_entry *kept = text_copy(by, &engage->pending, &entry.by) && text_copy(text, &engage->pending, &entry.text) ?
+                                      arena_push(&engage->pending, &engage->timeline) : NULL;
+        if (!kept)
+                return fail_memory(err, "engage", sizeof entry);
+        *kept = entry;
+        return true;
+}
+
+bool engage_explain(struct engage *engage, uint64_t subject, int64_t time_ns, struct str decision, struct str reasons, struct err *err)
+{
+        struct explanation why = {engage_id(engage), subject, time_ns, {0}, {0}};
+        struct explanation *kept = text_copy(decision, &engage->pending, &why.decision) && text_copy(reasons, &engage->pending, &why.reasons) ?
+                                   arena_push(&engage->pending, &engage->whys) : NULL;
+        if (!kept)
+                return fail_memory(err, "engage", sizeof why);
+        *kept = why;
+        return true;
+}
+
+static bool note_member(struct engage *engage, uint64_t incident, uint64_t alert, int64_t time_ns, bool is_removed, struct err *err)
+{
+        struct member_change *change = arena_push(&engage->pending, &engage->members);
+        if (!change)
+                return fail_memory(err, "engage", sizeof *change);
+        *change = (struct member_change){incident, alert, time_ns, is_removed};
+        return true;
+}
+
+/* --- alerts of incidents ----------------------------------------------------------------------------------------------------- */
+
+static struct str name_of(const struct alert *alert)
+{
+        struct str name = alert_label(alert, STR("alertname"));
+        return name.length ? name : STR("alert");
+}
+
+bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err)
+{
+        struct alert_told told = alert_told(alert);
+        struct labels labels = {0};
+        if (!labels_unpack(told.labels, arena, &labels, err))
+                return false;
+        struct str summary = alert_annotation(alert, STR("summary"));
+        *out_clue = (struct clue){.alert = alert->id, .time_ns = alert->changed_ns, .name = hash64(name_of(alert)),
+                                  .text = summary.length ? summary : name_of(alert)};
+        out_clue->entity_count = engage->topology.resolve ?
+                engage->topology.resolve(engage->topology.context, &labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX) :
+                topology_of_labels(&labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX);
+        return true;
+}
+
+static bool headline_of(const struct alert *alert, const struct clue *clue, struct buf *out)
+{
+        struct str summary = alert_annotation(alert, STR("summary"));
+        struct str name = name_of(alert);
+        if (summary.length)
+                return buf_add(out, summary);
+        if (!clue->entity_count)
+                return buf_add(out, name);
+        return buf_printf(out, "%.*s on %.*s %.*s", STR_ARGS(name), STR_ARGS(clue->entities[0].kind), STR_ARGS(clue->entities[0].name));
+}
+
+static void count_in(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns)
+{
+        unsigned news = 0;
+        incident->firing += alert->is_firing;
+        if (incident->is_held && !alert->is_held) {
+                incident->is_held = false;
+                news |= NEWS_SEVERITY;
+        }
+        if (!incident->has_person_severity && alert->severity > incident->severity) {
+                incident->severity = alert->severity;
+                news |= NEWS_SEVERITY;
+        }
+        incident_touch(engage->incidents, incident, news | NEWS_ALERTS, time_ns);
+}
+
+bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err)
+{
+        if (!incident->headline) {
+                scoped(buf_done) struct buf headline = {0};
+                if (!headline_of(alert, clue, &headline))
+                        return fail_memory(err, "engage", headline.length);
+                if (!incident_set_headline(incident, buf_str(&headline), err))
+                        return false;
+        }
+        for (size_t i = 0; i < clue->entity_count; i++)
+                if (!incident_add_entity(incident, clue->entities[i].id, clue->entities[i].kind, clue->entities[i].name, err))
+                        return false;
+        if (!incident_add_sort(incident, name_of(alert), clue->entity_count ? clue->entities[0].kind : STR("nothing known"), err) ||
+            !incident_add(incident, alert->id, time_ns, err) || !incident_retitle(incident, err) ||
+            !note_member(engage, incident->id, alert->id, time_ns, false, err))
+                return false;
+        alert->incident = incident->id;
+        alerts_touch(engage->alerts, alert);
+        count_in(engage, incident, alert, time_ns);
+        return true;
+}
+
+bool engage_leave(struct engage *engage, struct incident *incident, struct alert *alert, struct err *err)
+{
+        if (!note_member(engage, incident->id, alert->id, 0, true, err))
+                return false;
+        incident_remove(incident, alert->id);
+        if (alert->incident == incident->id)
+                alert->incident = 0;
+        alerts_touch(engage->alerts, alert);
+        return incident_retitle(incident, err);
+}
+
+void engage_recount(struct engage *engage, struct incident *incident)
+{
+        enum alert_severity severity = ALERT_INFO;
+        incident->firing = 0;
+        incident->is_held = true;
+        each (member, &incident->members) {
+                const struct alert *alert = alerts_find(engage->alerts, member->alert);
+                if (!alert || alert->incident != incident->id)
+                        continue;
+                incident->firing += alert->is_firing;
+                incident->is_held &= alert->is_held;
+                severity = max_of(severity, (enum alert_severity)alert->severity);
+        }
+        if (!incident->has_person_severity && incident->members.count)
+                incident->severity = severity;
+}
+
+/* --- an alert fires ------------------------------------------------------------------------------------------------------------ */
+
+static bool may_reopen(const struct incident *incident, int64_t time_ns)
+{
+        return (incident->state == INCIDENT_RESOLVED || incident->state == INCIDENT_CLOSED) && !incident->is_noise &&
+               time_ns - incident->resolved_ns <= INCIDENT_REOPEN_NS;
+}
+
+static bool reopen(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns, struct err *err)
+{
+        int64_t after_s = (time_ns - incident->resolved_ns) / 1000000000;
+        char text[200];
+        snprintf(text, sizeof text, "%.*s fired again %" PRId64 " s after the incident was resolved", STR_ARGS(name_of(alert)), after_s);
+        return engage_tell(engage, incident, alert->id, time_ns, "reopened", STR(""), str_of(text), err) &&
+               engage_explain(engage, alert->id, time_ns, str_of(text), STR("[{\"kind\":\"again\"}]"), err) &&
+               incident_move(engage->incidents, incident, INCIDENT_OPEN, time_ns, err);
+}
+
+/* It fires again: back to the incident it belonged to, when that lives or may be re-opened. */
+static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_ns, bool *out_is_done, struct err *err)
+{
+        struct incident *incident = alert->incident ? incidents_find(engage->incidents, alert->incident) : NULL;
+        *out_is_done = false;
+        if (incident && incident->state == INCIDENT_MERGED)
+                incident = incidents_find(engage->incidents, incident->merged_into);
+        if (!incident || (incident->state >= INCIDENT_RESOLVED && !may_reopen(incident, time_ns))) {
+                alert->incident = 0;
+                return true;
+        }
+        if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
+                return false;
+        if (!engage_tell(engage, incident, alert->id, time_ns, "alert_fired", STR(""), name_of(alert), err))
+                return false;
+        count_in(engage, incident, alert, time_ns);
+        *out_is_done = true;
+        return true;
+}
+
+static void write_reasons(const struct verdict *verdict, struct buf *out)
+{
+        buf_byte(out, '[');
+        for (size_t i = 0; i < verdict->reason_count; i++) {
+                const struct join_reason *reason = &verdict->reasons[i];
+                buf_printf(out, "%s{\"kind\":\"%s\",\"weight\":%.2f,\"alert\":\"%" PRIu64 "\",\"entity\":\"%" PRIu64
+                           "\",\"distance\":%d,\"apart_s\":%.1f}", i ? "," : "", reason_kind_name(reason->kind), reason->weight,
+                           reason->other, reason->entity, reason->distance, (double)reason->apart_ns / 1e9);
+        }
+        buf_byte(out, ']');
+}
+
+static bool explain_join(struct engage *engage, const struct incident *incident, const struct alert *alert, const struct verdict *verdict,
+                         bool is_new, int64_t time_ns, struct err *err)
+{
+        scoped(buf_done) struct buf reasons = {0}, decision = {0};
+        write_reasons(verdict, &reasons);
+        if (is_new)
+                buf_printf(&decision, "opened incident %u: no open incident has evidence in common with it", incident->number);
+        else
+                buf_printf(&decision, "joined incident %u", incident->number);
+        if (reasons.failed || decision.failed)
+                return fail_memory(err, "engage", reasons.length);
+        return engage_tell(engage, incident, alert->id, time_ns, is_new ? "opened" : "alert_joined", STR(""), name_of(alert), err) &&
+               engage_explain(engage, alert->id, time_ns, buf_str(&decision), buf_str(&reasons), err);
+}
+
+/* The incident that the verdict names, when it may take this alert: a resolved one only for its own signature. */
+static struct incident *accepted(struct engage *engage, const struct verdict *verdict, const struct alert *alert, const struct clue *clue, int64_t time_ns)
+{
+        struct incident *incident = verdict->group ? incidents_find(engage->incidents, verdict->group) : NULL;
+        if (!incident || incident->state < INCIDENT_RESOLVED)
+                return incident;
+        struct str kind = clue->entity_count ? clue->entities[0].kind : STR("nothing known");
+        return may_reopen(incident, time_ns) && incident_has_sort(incident, name_of(alert), kind) ? incident : NULL;
+}
+
+static bool merge_others(struct engage *engage, struct incident *incident, const struct verdict *verdict, int64_t time_ns, struct err *err)
+{
+        for (size_t i = 0; i < verdict->merge_count; i++) {
+                struct incident *other = incidents_find(engage->incidents, verdict->merges[i]);
+                if (!other || other == incident || other->state >= INCIDENT_RESOLVED)
+                        continue;
+                struct incident *older = other->number < incident->number ? other : incident;
+                struct incident *newer = older == other ? incident : other;
+                if (!engage_merge(engage, newer, older, STR(""), time_ns, err))
+                        return false;
+                incident = older;
+        }
+        return true;
+}
+
+static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, struct err *err)
+{
+        scoped(arena_done) struct arena arena;
+        struct clue clue;
+        struct verdict verdict;
+        arena_init(&arena, 0);
+        if (!engage_clue(engage, alert, &arena, &clue, err) || !correlator_weigh(engage->correlator, &clue, &verdict, err))
+                return false;
+        struct incident *incident = accepted(engage, &verdict, alert, &clue, time_ns);
+        bool is_new = !incident;
+        if (is_new && !incidents_open(engage->incidents, engage_id(engage), time_ns, &incident, err))
+                return false;
+        if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
+                return false;
+        if (!correlator_place(engage->correlator, &clue, incident->id, err) || !engage_join(engage, incident, alert, &clue, time_ns, err) ||
+            !explain_join(engage, incident, alert, &verdict, is_new, time_ns, err))
+                return false;
+        engage->counts.joins += !is_new;
+        return is_new || merge_others(engage, incident, &verdict, time_ns, err);
+}
+
+static bool fired(struct engage *engage, struct alert *alert, int64_t time_ns, struct err *err)
+{
+        bool is_done;
+        if (!fire_again(engage, alert, time_ns, &is_done, err))
+                return false;
+        if (is_done || place(engage, alert, time_ns, err))
+                return true;
+        if (!err || err->code != ERR_FULL)
+                return false;
+        engage->counts.shed++; /* more open incidents than memory may hold: the alert is kept, without one */
+        return true;
+}
+
+/* --- an alert ends ------------------------------------------------------------------------------------------------------------- */
+
+static bool ended(struct engage *engage, struct alert *alert, int64_t time_ns, struct err *err)
+{
+        struct incident *incident = alert->incident ? incidents_find(engage->incidents, alert->incident) : NULL;
+        if (!incident || !incident_is_alive(incident))
+                return true;
+        incident->firing -= incident->firing > 0;
+        incident_touch(engage->incidents, incident, NEWS_ALERTS, time_ns);
+        if (!engage_tell(engage, incident, alert->id, time_ns, alert->is_expired ? "alert_expired" : "alert_resolved", STR(""), name_of(alert), err))
+                return false;
+        if (incident->firing || incident->state == INCIDENT_RESOLVED)
+                return true;
+        return incident_move(engage->incidents, incident, INCIDENT_RESOLVED, time_ns, err) &&
+               engage_tell(engage, incident, 0, time_ns, "resolved", STR(""), STR("all its alerts are resolved"), err);
+}
+
+static bool take_finding(struct engage *engage, const struct finding *finding, int64_t time_ns, struct err *err)
+{
+        struct alert *alert;
+        enum alert_step step;
+        engage->counts.findings++;
+        if (!alerts_take(engage->alerts, finding, engage_id(engage), time_ns, &alert, &step, err))
+                return false;
+        if (step == ALERT_FIRED)
+                return fired(engage, alert, time_ns, err);
+        if (step == ALERT_RESOLVED)
+                return ended(engage, alert, time_ns, err);
+        if (step != ALERT_TOLD_MORE || !alert->incident)
+                return true;
+        struct incident *incident = incidents_find(engage->incidents, alert->incident);
+        if (incident && incident_is_alive(incident)) {
+                incident->firing -= incident->firing > 0;
+                count_in(engage, incident, alert, time_ns);
+        }
+        return true;
+}
+
+bool engage_take(struct engage *engage, const struct noticed *noticed, uint64_t sequence, int64_t time_ns, struct err *err)
+{
+        engage_begin(engage, sequence);
+        for (; engage->taken_findings < noticed->findings.count; engage->taken_findings++)
+                if (!take_finding(engage, &noticed->findings.items[engage->taken_findings], time_ns, err))
+                        return err_within(err, "taking a finding");
+        engage->taken_findings = engage->taken_changes = 0;
+        return true;
+}
+
+struct ticking {
+        struct engage *engage;
+        int64_t time_ns;
+        bool good;
+        struct err *err;
+};
+
+static void end_one(void *context, struct alert *alert)
+{
+        struct ticking *ticking = context;
+        ticking->good = ended(ticking->engage, alert, ticking->time_ns, ticking->err) && ticking->good;
+}
+
+static bool close_old(struct engage *engage, int64_t time_ns, struct err *err)
+{
+        struct incident *incident;
+        for (size_t at = 0; (incident = incidents_next(engage->incidents, &at));) {
+                if (incident->state != INCIDENT_RESOLVED || time_ns - incident->resolved_ns < INCIDENT_CLOSE_NS)
+                        continue;
+                if (!incident_move(engage->incidents, incident, INCIDENT_CLOSED, time_ns, err) ||
+                    !engage_tell(engage, incident, 0, time_ns, "closed", STR(""), STR("nothing of it came back"), err))
+                        return false;
+                correlator_end(engage->correlator, incident->id);
+        }
+        return true;
+}
+
+bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, struct err *err)
+{
+        struct ticking ticking = {engage, time_ns, true, err};
+        engage_begin(engage, sequence);
+        alerts_tick(engage->alerts, time_ns, end_one, &ticking);
+        if (!ticking.good || !close_old(engage, time_ns, err))
+                return err_within(err, "ending alerts at a tick");
+        correlator_forget(engage->correlator, time_ns);
+        incidents_forget(engage->incidents, time_ns);
+        return true;
+}
+
+/* --- merging ------------------------------------------------------------------------------------------------------------------- */
+
+static bool move_member(struct engage *engage, struct incident *from, struct incident *into, const struct incident_member *member, struct err *err)
+{
+        struct alert *alert = alerts_find(engage->alerts, member->alert);
+        if (!incident_add(into, member->alert, member->joined_ns, err) ||
+            !note_member(engage, into->id, member->alert, member->joined_ns, false, err))
+                return false;
+        if (alert && alert->incident == from->id) {
+                alert->incident = into->id;
+                alerts_touch(engage->alerts, alert);
+        }
+        return true;
+}
+
+bool engage_merge(struct engage *engage, struct incident *from, struct incident *into, struct str by, int64_t time_ns, struct err *err)
+{
+        char text[80];
+        each (member, &from->members)
+                if (!move_member(engage, from, into, member, err))
+                        return false;
+        each (entity, &from->entities)
+                if (!incident_add_entity(into, entity->id, entity->kind, entity->name, err))
+                        return false;
+        each (sort, &from->sorts)
+                if (!incident_add_sort(into, sort->name, sort->kind, err))
+                        return false;
+        snprintf(text, sizeof text, "into incident %u", into->number);
+        if (!incident_retitle(into, err) || !engage_tell(engage, from, 0, time_ns, "merged", by, str_of(text), err))
+                return false;
+        snprintf(text, sizeof text, "incident %u is part of this one", from->number);
+        if (!engage_tell(engage, into, 0, time_ns, "merged_from", by, str_of(text), err) ||
+            !incident_move(engage->incidents, from, INCIDENT_MERGED, time_ns, err))
+                return false;
+        from->merged_into = into->id;
+        correlator_move_group(engage->correlator, from->id, into->id);
+        engage_recount(engage, into);
+        incident_touch(engage->incidents, into, NEWS_ALERTS, time_ns);
+        engage->counts.merges++;
+        return true;
+}
+
+/* --- for others ---------------------------------------------------------------------------------------------------------------- */
+
+const struct incident_news *engage_news(const struct engage *engage, size_t *out_count)
+{
+        return incidents_news(engage->incidents, out_count);
+}
+
+void engage_news_clear(struct engage *engage)
+{
+        incidents_news_clear(engage->incidents);
+}
+
+bool engage_note(struct engage *engage, uint64_t incident, int64_t time_ns, const char *kind, const char *by, struct str text, struct err *err)
+{
+        const struct incident *kept = incidents_find(engage->incidents, incident);
+        if (!kept)
+                return fail(err, ERR_NOT_FOUND, "engage", "noting what was done about an incident: it is not in memory any more");
+        return engage_tell(engage, kept, 0, time_ns, kind, str_of(by), text, err);
+}
+
+void engage_count(const struct engage *engage, struct engage_counts *out_counts)
+{
+        struct alert_counts alerts;
+        alerts_count(engage->alerts, &alerts);
+        *out_counts = engage->counts;
+        out_counts->alerts = alerts.held;
+        out_counts->alerts_firing = alerts.firing;
+        out_counts->bytes = alerts.bytes;
+        out_counts->shed += alerts.shed;
+        out_counts->flaps_held = alerts.flaps_held;
+        out_counts->incidents_alive = incidents_alive(engage->incidents);
+}

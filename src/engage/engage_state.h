@@ -1,0 +1,62 @@
+/* engage_state - what the files of engage share: the stage's whole memory. Nobody else includes it. */
+#pragma once
+
+#include "base/arena.h"
+#include "engage/alert.h"
+#include "engage/correlate.h"
+#include "engage/engage.h"
+#include "engage/incident.h"
+
+/* Rows that are only added or taken away; kept until a transaction holds them. Texts belong to engage.pending. */
+struct timeline_entry {
+        uint64_t id, incident, alert;   /* alert: the one it is about, or 0 */
+        int64_t time_ns;
+        const char *kind;
+        struct str by, text;
+};
+
+struct member_change {
+        uint64_t incident, alert;
+        int64_t joined_ns;
+        bool is_removed;
+};
+
+/* Why something was decided, for `evenkeel why`. reasons: a JSON array of objects with a sentence each. */
+struct explanation {
+        uint64_t id, subject;           /* an alert's or an incident's id */
+        int64_t time_ns;
+        struct str decision, reasons;
+};
+
+struct engage {
+        struct topology topology;
+        struct alerts *alerts;
+        struct incidents *incidents;
+        struct correlator *correlator;
+
+        uint64_t sequence;              /* of the entry being decided, and how many ids were made in it */
+        uint32_t ordinal;
+        size_t taken_changes, taken_findings;
+
+        struct arena pending;           /* what the following lists hold */
+        struct { struct timeline_entry *items; size_t count, capacity; } timeline;
+        struct { struct member_change *items; size_t count, capacity; } members;
+        struct { struct explanation *items; size_t count, capacity; } whys;
+        struct { struct change_event *items; size_t count, capacity; } changes;
+
+        struct engage_counts counts;
+};
+
+void engage_begin(struct engage *engage, uint64_t sequence);
+uint64_t engage_id(struct engage *engage); /* the next id of the entry begun */
+bool engage_explain(struct engage *engage, uint64_t subject, int64_t time_ns, struct str decision, struct str reasons, struct err *err);
+/* A line of the timeline; kind is a literal. */
+bool engage_tell(struct engage *engage, const struct incident *incident, uint64_t alert, int64_t time_ns, const char *kind,
+                 struct str by, struct str text, struct err *err);
+/* The alert belongs to the incident: member, entities, signature, severity, title. */
+bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err);
+bool engage_leave(struct engage *engage, struct incident *incident, struct alert *alert, struct err *err);
+/* Both alive; from's alerts go into `into`, its number stays as an alias. */
+bool engage_merge(struct engage *engage, struct incident *from, struct incident *into, struct str by, int64_t time_ns, struct err *err);
+void engage_recount(struct engage *engage, struct incident *incident); /* firing, severity, held: from its members */
+bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err);

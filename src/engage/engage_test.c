@@ -1,0 +1,321 @@
+/* engage_test - what becomes of findings: alerts that are told once, incidents that open, end and come back. */
+#include "engage/engage.h"
+
+#include "base/json.h"
+#include "base/scope.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#undef fail
+
+#define S ((int64_t)1000000000)
+#define START (1767225600 * S)
+
+SCOPED_PTR(engage_destroy, struct engage)
+
+/* An engage on a virtual clock: told findings by labels, one entry each. */
+struct house {
+        struct engage *engage;
+        struct noticed noticed;
+        uint64_t sequence;
+        int64_t now_ns;
+        struct arena arena;
+        struct err err;
+};
+
+static void house_done(struct house *house)
+{
+        engage_destroy(house->engage);
+        noticed_done(&house->noticed);
+        arena_done(&house->arena);
+}
+
+static void house_init(struct house *house, size_t alerts_max)
+{
+        *house = (struct house){.now_ns = START};
+        noticed_init(&house->noticed);
+        arena_init(&house->arena, 0);
+        assert_true(engage_create(&(struct engage_options){.alerts_max = alerts_max}, &house->engage, &house->err));
+}
+
+/* text: "name=value name=value"; canonical afterwards. */
+static struct labels labels_of(struct house *house, const char *text)
+{
+        struct labels labels = {0};
+        struct str rest = str_of(text), one, name;
+        while (rest.length && str_cut(&rest, ' ', &one)) {
+                str_cut(&one, '=', &name);
+                *arena_push(&house->arena, &labels) = (struct label){name, one};
+        }
+        assert_true(labels_canonical(&labels, &house->err));
+        return labels;
+}
+
+static void take(struct house *house, struct finding finding)
+{
+        assert_true(noticed_add_finding(&house->noticed, &finding, &house->err));
+        assert_true(engage_take(house->engage, &house->noticed, ++house->sequence, house->now_ns, &house->err));
+        noticed_clear(&house->noticed);
+}
+
+static void tell(struct house *house, const char *labels, bool is_firing)
+{
+        take(house, (struct finding){.origin = FINDING_EXTERNAL, .labels = labels_of(house, labels), .is_firing = is_firing});
+}
+
+static void fire(struct house *house, const char *labels)
+{
+        tell(house, labels, true);
+}
+
+static void resolve(struct house *house, const char *labels)
+{
+        tell(house, labels, false);
+}
+
+static void later(struct house *house, int64_t seconds)
+{
+        house->now_ns += seconds * S;
+        assert_true(engage_tick(house->engage, ++house->sequence, house->now_ns, &house->err));
+}
+
+static struct incident_view view(struct house *house, uint32_t number)
+{
+        struct incident_view seen;
+        assert_true(engage_view(house->engage, engage_incident_id(house->engage, number), &house->arena, &seen, &house->err));
+        return seen;
+}
+
+static bool exists(struct house *house, uint32_t number)
+{
+        return engage_incident_id(house->engage, number) != 0;
+}
+
+static bool order(struct house *house, const char *verb, const char *arguments)
+{
+        scoped_ptr(json_decref) json_t *parsed = json_parse(str_of(arguments), &house->err);
+        scoped_ptr(json_decref) json_t *result = NULL;
+        assert_non_null(parsed);
+        return engage_command(house->engage, verb, parsed, "alice", ++house->sequence, house->now_ns, &result, &house->err);
+}
+
+static struct engage_counts counts(struct house *house)
+{
+        struct engage_counts seen;
+        engage_count(house->engage, &seen);
+        return seen;
+}
+
+static void the_same_alert_told_often_is_one_alert_and_one_incident(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        for (int i = 0; i < 5; i++) {
+                fire(&house, "alertname=DiskFull host=web1 severity=critical");
+                later(&house, 10);
+        }
+        struct incident_view seen = view(&house, 1);
+        assert_int_equal(counts(&house).alerts, 1);
+        assert_int_equal(seen.alerts.count, 1);
+        assert_int_equal(seen.state, INCIDENT_OPEN);
+        assert_int_equal(seen.severity, ALERT_CRITICAL);
+        assert_string_equal(seen.title.bytes, "DiskFull on host web1");
+        assert_string_equal(seen.signature_text.bytes, "DiskFull on host");
+        assert_false(exists(&house, 2));
+}
+
+static void an_incident_is_resolved_with_its_last_alert_and_closed_half_an_hour_later(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=SlowDisk host=web1");
+        assert_int_equal(view(&house, 1).alerts.count, 2);
+        later(&house, 60);
+        resolve(&house, "alertname=DiskFull host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_OPEN);
+        resolve(&house, "alertname=SlowDisk host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        later(&house, 1799);
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        later(&house, 1);
+        assert_int_equal(view(&house, 1).state, INCIDENT_CLOSED);
+}
+
+static void what_fires_again_within_half_an_hour_reopens_and_later_opens_anew(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=DiskFull host=web1");
+        resolve(&house, "alertname=DiskFull host=web1");
+        later(&house, 1700);
+        fire(&house, "alertname=DiskFull host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_OPEN);
+        assert_false(exists(&house, 2));
+        resolve(&house, "alertname=DiskFull host=web1");
+        later(&house, 1801);
+        fire(&house, "alertname=DiskFull host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_CLOSED);
+        assert_int_equal(view(&house, 2).state, INCIDENT_OPEN);
+}
+
+static void a_resolved_incident_never_swallows_another_signature(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=DiskFull host=web1");
+        resolve(&house, "alertname=DiskFull host=web1");
+        later(&house, 30);
+        fire(&house, "alertname=CertificateExpires host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        assert_int_equal(view(&house, 2).state, INCIDENT_OPEN);
+}
+
+static void an_alert_that_is_not_told_again_ends_at_its_time(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        struct finding finding = {.origin = FINDING_EXTERNAL, .labels = labels_of(&house, "alertname=Slow host=web1"), .is_firing = true,
+                                  .ends_ns = START + 300 * S};
+        take(&house, finding);
+        later(&house, 200);
+        finding.ends_ns = START + 500 * S;
+        take(&house, finding);
+        later(&house, 299);
+        assert_int_equal(counts(&house).alerts_firing, 1);
+        later(&house, 1);
+        assert_int_equal(counts(&house).alerts_firing, 0);
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+}
+
+static void a_flapping_alert_is_held_firing_until_it_keeps_still(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=LinkDown host=sw1");
+        for (int i = 0; i < 6; i++) {
+                later(&house, 20);
+                resolve(&house, "alertname=LinkDown host=sw1");
+                later(&house, 20);
+                fire(&house, "alertname=LinkDown host=sw1");
+        }
+        later(&house, 20);
+        resolve(&house, "alertname=LinkDown host=sw1");
+        assert_int_equal(counts(&house).alerts_firing, 1);
+        assert_int_equal(counts(&house).flaps_held, 3);
+        later(&house, 599);
+        assert_int_equal(view(&house, 1).state, INCIDENT_OPEN);
+        later(&house, 2);
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        assert_false(exists(&house, 2));
+}
+
+static void when_every_alert_fires_a_new_one_is_shed_and_counted(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 2);
+        fire(&house, "alertname=A host=h1");
+        fire(&house, "alertname=A host=h2");
+        fire(&house, "alertname=A host=h3");
+        assert_int_equal(counts(&house).alerts, 2);
+        assert_int_equal(counts(&house).shed, 1);
+}
+
+static void people_acknowledge_split_and_merge(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=SlowDisk host=web1");
+        assert_true(order(&house, "incident_acknowledge", "{\"incident\":1}"));
+        struct incident_view seen = view(&house, 1);
+        assert_int_equal(seen.state, INCIDENT_ACKNOWLEDGED);
+        assert_string_equal(seen.owner.bytes, "alice");
+        char split[80];
+        snprintf(split, sizeof split, "{\"incident\":1,\"alerts\":[\"%llu\"]}", (unsigned long long)seen.alerts.items[1].id);
+        assert_true(order(&house, "incident_split", split));
+        assert_int_equal(view(&house, 1).alerts.count, 1);
+        assert_int_equal(view(&house, 2).alerts.count, 1);
+        assert_string_equal(view(&house, 2).title.bytes, "SlowDisk on host web1");
+        assert_true(order(&house, "incident_merge", "{\"incident\":2,\"into\":1}"));
+        assert_int_equal(view(&house, 2).state, INCIDENT_MERGED);
+        assert_int_equal(view(&house, 1).alerts.count, 2);
+        assert_true(order(&house, "incident_comment", "{\"incident\":2,\"text\":\"goes to the first\"}"));
+}
+
+static void what_cannot_be_done_is_refused_and_changes_nothing(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=DiskFull host=web1");
+        engage_news_clear(house.engage);
+        assert_false(order(&house, "incident_acknowledge", "{\"incident\":7}"));
+        assert_int_equal(house.err.code, ERR_NOT_FOUND);
+        assert_false(order(&house, "incident_split", "{\"incident\":1,\"alerts\":[]}"));
+        assert_false(order(&house, "incident_merge", "{\"incident\":1,\"into\":1}"));
+        assert_false(order(&house, "incident_comment", "{\"incident\":1}"));
+        assert_false(order(&house, "incident_noise", "{\"incident\":1,\"kind\":\"loud\"}"));
+        size_t count;
+        engage_news(house.engage, &count);
+        assert_int_equal(count, 0);
+        assert_int_equal(view(&house, 1).state, INCIDENT_OPEN);
+}
+
+static void the_stages_after_engage_are_told_once_an_incident(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        size_t count;
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=SlowDisk host=web1 severity=critical");
+        const struct incident_news *news = engage_news(house.engage, &count);
+        assert_int_equal(count, 1);
+        assert_true(news[0].kinds & NEWS_OPENED);
+        assert_true(news[0].kinds & NEWS_SEVERITY);
+        engage_news_clear(house.engage);
+        fire(&house, "alertname=SlowDisk host=web1 severity=critical");
+        engage_news(house.engage, &count);
+        assert_int_equal(count, 0);
+}
+
+static void a_title_never_shows_a_templates_blank(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        struct label summary = {STR("summary"), STR("new message: user <*> failed <*> times")};
+        take(&house, (struct finding){.origin = FINDING_ANOMALY, .labels = labels_of(&house, "alertname=NewTemplate host=web1"),
+                                      .annotations = {&summary, 1, 1}, .is_firing = true});
+        assert_string_equal(view(&house, 1).title.bytes, "new message: user \u2026 failed \u2026 times");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_same_alert_told_often_is_one_alert_and_one_incident),
+                cmocka_unit_test(an_incident_is_resolved_with_its_last_alert_and_closed_half_an_hour_later),
+                cmocka_unit_test(what_fires_again_within_half_an_hour_reopens_and_later_opens_anew),
+                cmocka_unit_test(a_resolved_incident_never_swallows_another_signature),
+                cmocka_unit_test(an_alert_that_is_not_told_again_ends_at_its_time),
+                cmocka_unit_test(a_flapping_alert_is_held_firing_until_it_keeps_still),
+                cmocka_unit_test(when_every_alert_fires_a_new_one_is_shed_and_counted),
+                cmocka_unit_test(people_acknowledge_split_and_merge),
+                cmocka_unit_test(what_cannot_be_done_is_refused_and_changes_nothing),
+                cmocka_unit_test(the_stages_after_engage_are_told_once_an_incident),
+                cmocka_unit_test(a_title_never_shows_a_templates_blank),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
