@@ -16,6 +16,7 @@
 #include "loop/command.h"
 #include "loop/loop.h"
 #include "observe/intake.h"
+#include "observe/observe.h"
 #include "observe/source_kinds.h"
 #include "serve/serve.h"
 #include "wire/redact.h"
@@ -221,7 +222,7 @@ static bool start_http(struct daemon *daemon, struct err *err)
         snprintf(state_path, sizeof state_path, "%s/state.db", loop_directory(daemon->loop));
         struct serve_context context = {
                 .clock = &clock_real, .intake = loop_intake(daemon->loop), .logs = loop_logs(daemon->loop),
-                .series = loop_series(daemon->loop), .metas = loop_metas(daemon->loop), .archive = loop_archive(daemon->loop), .journal = loop_journal(daemon->loop),
+                .series = loop_series(daemon->loop), .metas = loop_metas(daemon->loop), .rules = observe_rules(loop_observe(daemon->loop)), .archive = loop_archive(daemon->loop), .journal = loop_journal(daemon->loop),
                 .loop = daemon->loop, .command = loop_command, .redactor = daemon->redactor, .backup = make_backup,
                 .backup_context = daemon->loop, .webhooks = config_tree(&daemon->config, "webhooks"),
                 .data_directory = loop_directory(daemon->loop), .state_path = state_path, .version = EVENKEEL_VERSION,

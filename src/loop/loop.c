@@ -118,7 +118,7 @@ struct decision {
 /* Puts what the deciding stages changed, and the watermark, into the transaction under way, and commits it. */
 static bool commit_decisions(struct loop *loop, uint64_t sequence, struct err *err)
 {
-        if (!pipeline_write(loop->deciding, loop->state, err) || !state_write_watermark(loop->state, sequence, err) ||
+        if (!pipeline_write(loop->deciding, loop->state, err) || !state_write_watermark(loop->state, sequence, loop->time_ns, err) ||
             !database_commit(loop->state, err)) {
                 database_rollback(loop->state);
                 return false;
@@ -645,11 +645,12 @@ static bool recover(struct loop *loop, struct err *err)
 {
         int64_t start_ns = clock_monotonic_ns(&clock_real);
         uint64_t checkpoint_sequence;
+        int64_t decided_ns;
         int64_t checkpoint_time_ns;
         scoped_ptr(json_decref) json_t *saved = NULL;
         struct recovery recovery = {.loop = loop};
         if (!state_read_checkpoint(loop->state, &checkpoint_sequence, &checkpoint_time_ns, &saved, err) ||
-            !state_read_watermark(loop->state, &recovery.watermark, err))
+            !state_read_watermark(loop->state, &recovery.watermark, &decided_ns, err))
                 return false;
         struct journal_options journal_options = {
                 .segment_bytes = loop->options.segment_bytes,
@@ -659,7 +660,7 @@ static bool recover(struct loop *loop, struct err *err)
         if (!journal_open(loop->options.disk, loop->directory, loop->options.clock, &journal_options, &loop->journal, err))
                 return false;
         loop->sequence_applied = checkpoint_sequence;
-        if ((saved && !intake_restore(loop->intake, saved, err)) || !restore_folds(loop, err) || !pipeline_load(loop->deciding, loop->state, err) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
+        if ((saved && !intake_restore(loop->intake, saved, err)) || !restore_folds(loop, err) || !pipeline_load(loop->deciding, loop->state, decided_ns, err) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
             !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))
                 return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
         loop->stats.sequence_applied = loop->sequence_applied;
@@ -740,6 +741,7 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
                 return false;
         }
         intake_connect(loop->intake, loop->journal);
+        observe_connect(loop->observe, loop->intake);
         loop->content_in_force = json_deep_copy(pipeline_content(loop->deciding));
         loop->checkpoint_due_ns = max_of(loop->time_ns, clock_now_ns(loop->options.clock)) + loop->options.checkpoint_ns;
         *out_loop = loop;
@@ -818,6 +820,11 @@ void loop_close(struct loop *loop)
 }
 
 /* --- asking ----------------------------------------------------------------------------------------------------------------- */
+
+struct observe *loop_observe(struct loop *loop)
+{
+        return loop->observe;
+}
 
 struct intake *loop_intake(struct loop *loop)
 {

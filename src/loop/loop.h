@@ -28,6 +28,7 @@ struct intake;
 struct logs;
 struct series_store;
 struct metric_metas;
+struct observe;
 struct database;
 struct redactor;
 
@@ -75,6 +76,7 @@ void loop_turn(struct loop *loop);
 bool loop_configure(struct loop *loop, json_t *content, struct err *err);
 
 struct intake *loop_intake(struct loop *loop);
+struct observe *loop_observe(struct loop *loop);
 struct logs *loop_logs(struct loop *loop);
 struct series_store *loop_series(struct loop *loop);
 struct metric_metas *loop_metas(struct loop *loop);

@@ -77,14 +77,14 @@ static bool configure(struct pipeline *pipeline, const json_t *arguments, json_t
 }
 
 /* A configuration of an older version that is no longer understood does not keep the program from starting: the next configure replaces it. */
-bool pipeline_load(struct pipeline *pipeline, struct database *state, struct err *err)
+bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t time_ns, struct err *err)
 {
         struct err refusal = {0};
         if (!state_read_content(state, &pipeline->content, err))
                 return false;
         if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, &refusal)))
                 log_err(LOG_LEVEL_ERROR, &refusal);
-        return observe_load(pipeline->observe, state, err);
+        return observe_load(pipeline->observe, state, time_ns, err);
 }
 
 const json_t *pipeline_content(const struct pipeline *pipeline)

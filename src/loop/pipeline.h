@@ -26,7 +26,7 @@ struct pipeline_options {
 
 bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err);
 void pipeline_destroy(struct pipeline *pipeline);
-bool pipeline_load(struct pipeline *pipeline, struct database *state, struct err *err); /* configuration, then each stage's rows */
+bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t time_ns, struct err *err); /* configuration, then each stage's rows; time_ns of the watermark */
 
 /* The configuration in force, or NULL: on the pipeline's thread, or before pipeline_start. */
 const json_t *pipeline_content(const struct pipeline *pipeline);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "observe/rule_table.h"
 #include "register/account.h"
 
 #include <sodium.h>
@@ -17,10 +18,11 @@ static const char *const migrations[] = {
         "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, by TEXT NOT NULL, verb TEXT NOT NULL,"
         " arguments TEXT NOT NULL, outcome TEXT NOT NULL, chain BLOB NOT NULL);",
         account_schema,
-        "CREATE TABLE watermark (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL);"
-        "INSERT INTO watermark SELECT 1, coalesce(max(sequence), 0) FROM audit;"
+        "CREATE TABLE watermark (id INTEGER PRIMARY KEY CHECK (id = 1), sequence INTEGER NOT NULL, time_ns INTEGER NOT NULL);"
+        "INSERT INTO watermark SELECT 1, coalesce(max(sequence), 0), coalesce(max(time_ns), 0) FROM audit;"
         "CREATE TABLE fold (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE content (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NULL);",
+        rule_schema,
         NULL,
 };
 
@@ -64,21 +66,24 @@ bool state_write_checkpoint(struct database *state, uint64_t sequence, int64_t t
         return query_good(&query);
 }
 
-bool state_read_watermark(struct database *state, uint64_t *out_sequence, struct err *err)
+bool state_read_watermark(struct database *state, uint64_t *out_sequence, int64_t *out_time_ns, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT sequence FROM watermark", err))
+        if (!query_begin(&query, state, "SELECT sequence, time_ns FROM watermark", err))
                 return false;
-        *out_sequence = query_step(&query, err) ? (uint64_t)query_i64(&query, 0) : 0;
+        bool found = query_step(&query, err);
+        *out_sequence = found ? (uint64_t)query_i64(&query, 0) : 0;
+        *out_time_ns = found ? query_i64(&query, 1) : 0;
         return query_good(&query);
 }
 
-bool state_write_watermark(struct database *state, uint64_t sequence, struct err *err)
+bool state_write_watermark(struct database *state, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "UPDATE watermark SET sequence = ?1", err))
+        if (!query_begin(&query, state, "UPDATE watermark SET sequence = ?1, time_ns = ?2", err))
                 return false;
         query_bind_i64(&query, 1, (int64_t)sequence);
+        query_bind_i64(&query, 2, time_ns);
         query_step(&query, err);
         return query_good(&query);
 }

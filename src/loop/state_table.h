@@ -22,8 +22,8 @@ bool state_read_checkpoint(struct database *state, uint64_t *out_sequence, int64
 bool state_write_checkpoint(struct database *state, uint64_t sequence, int64_t time_ns, const json_t *saved, struct err *err);
 
 /* The newest entry whose effect on deciding stages is in this database; 0: none. Written in the transaction that holds the effect. */
-bool state_read_watermark(struct database *state, uint64_t *out_sequence, struct err *err);
-bool state_write_watermark(struct database *state, uint64_t sequence, struct err *err);
+bool state_read_watermark(struct database *state, uint64_t *out_sequence, int64_t *out_time_ns, struct err *err);
+bool state_write_watermark(struct database *state, uint64_t sequence, int64_t time_ns, struct err *err);
 
 /* What folding stages must know after a restart, by part, as it stood at the checkpoint. *out_found false: there is none. */
 bool state_write_fold(struct database *state, const char *name, struct str bytes, struct err *err);

@@ -6,13 +6,19 @@
  */
 #include "observe/observe.h"
 
+#include "base/clock.h"
 #include "base/scope.h"
+#include "observe/intake.h"
+#include "observe/rules.h"
+#include "observe/source.h"
 #include "store/logs.h"
 
 #include <stdlib.h>
 
 struct observe {
         struct observe_options options;
+        struct rules *rules;
+        struct intake *intake;          /* NULL: recovering */
         struct noticed partitions[PARTITIONS];
         struct noticed carried;
 };
@@ -20,6 +26,32 @@ struct observe {
 const struct fold_part fold_parts[] = {
         {0},
 };
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+static void recorded(void *context, const struct batch *batch, const struct err *err)
+{
+        (void)context;
+        (void)batch;
+        (void)err; /* the source's counters tell it */
+}
+
+/* What recording rules gave enters like telemetry. Refused (full, stopping), a step of the series is missing, as if a scrape had failed. */
+static void record(void *context, struct str text)
+{
+        struct observe *observe = context;
+        struct err err = {0};
+        struct batch *batch = observe->intake ? batch_create(SOURCE_RULES, STR("rules"), &err) : NULL;
+        if (!batch)
+                return;
+        batch->received_ns = clock_now_ns(intake_clock(observe->intake));
+        if (!text_copy(text, &batch->arena, &batch->bytes)) {
+                batch_destroy(batch);
+                return;
+        }
+        if (!intake_offer(observe->intake, batch, recorded, NULL, &err))
+                source_state(observe->intake, STR("rules"), "rules", true, "%s", err.message);
+}
 
 bool observe_create(const struct observe_options *options, struct observe **out_observe, struct err *err)
 {
@@ -30,6 +62,11 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         noticed_init(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
+        if (!rules_create(options->series, &observe->rules, err)) {
+                observe_destroy(observe);
+                return false;
+        }
+        rules_on_record(observe->rules, record, observe);
         *out_observe = observe;
         return true;
 }
@@ -38,11 +75,24 @@ void observe_destroy(struct observe *observe)
 {
         if (!observe)
                 return;
+        rules_destroy(observe->rules);
         noticed_done(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_done(&observe->partitions[p]);
         free(observe);
 }
+
+void observe_connect(struct observe *observe, struct intake *intake)
+{
+        observe->intake = intake;
+}
+
+struct rules *observe_rules(struct observe *observe)
+{
+        return observe->rules;
+}
+
+/* --- folding -------------------------------------------------------------------------------------------------------- */
 
 bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err)
 {
@@ -79,55 +129,41 @@ bool observe_gather(struct observe *observe, struct noticed *out_noticed, struct
         return true;
 }
 
+/* --- deciding ------------------------------------------------------------------------------------------------------- */
+
 bool observe_check_configuration(struct observe *observe, const json_t *content, struct err *err)
 {
         (void)observe;
-        (void)content;
-        (void)err;
-        return true;
+        return rules_check(content, err);
 }
 
 bool observe_configure(struct observe *observe, const json_t *content, struct err *err)
 {
-        (void)observe;
-        (void)content;
-        (void)err;
-        return true;
+        return rules_configure(observe->rules, content, err);
 }
 
-bool observe_load(struct observe *observe, struct database *state, struct err *err)
+bool observe_load(struct observe *observe, struct database *state, int64_t time_ns, struct err *err)
 {
-        (void)observe;
-        (void)state;
-        (void)err;
-        return true;
+        return rules_load(observe->rules, state, time_ns, err);
 }
 
 bool observe_tick(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err)
 {
-        (void)observe;
         (void)sequence;
-        (void)time_ns;
-        (void)noticed;
-        (void)err;
-        return true;
+        return rules_tick(observe->rules, time_ns, noticed, err);
 }
 
 bool observe_is_dirty(const struct observe *observe)
 {
-        (void)observe;
-        return false;
+        return rules_is_dirty(observe->rules);
 }
 
 bool observe_write(struct observe *observe, struct database *state, struct err *err)
 {
-        (void)observe;
-        (void)state;
-        (void)err;
-        return true;
+        return rules_write(observe->rules, state, err);
 }
 
 void observe_written(struct observe *observe)
 {
-        (void)observe;
+        rules_written(observe->rules);
 }

@@ -19,7 +19,9 @@
 
 struct observe;
 struct database;
+struct intake;
 struct logs;
+struct rules;
 struct series_store;
 
 struct observe_options {
@@ -29,6 +31,9 @@ struct observe_options {
 
 bool observe_create(const struct observe_options *options, struct observe **out_observe, struct err *err);
 void observe_destroy(struct observe *observe);
+/* Where the samples of recording rules go; not before recovery has ended, since the journal has them already. */
+void observe_connect(struct observe *observe, struct intake *intake);
+struct rules *observe_rules(struct observe *observe); /* for rules_json */
 
 /* Some records and series of a committed batch that belong to one partition, as indexes into its telemetry. */
 struct fold {
@@ -56,7 +61,8 @@ bool observe_check_configuration(struct observe *observe, const json_t *content,
 bool observe_configure(struct observe *observe, const json_t *content, struct err *err);
 
 /* The deciding side; see 0006 for the shape. observe_tick turns anomalies into findings and adds what rules say. */
-bool observe_load(struct observe *observe, struct database *state, struct err *err);
+/* time_ns: journal time of the last entry that was decided on; 0: none. */
+bool observe_load(struct observe *observe, struct database *state, int64_t time_ns, struct err *err);
 bool observe_tick(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err);
 bool observe_is_dirty(const struct observe *observe);
 bool observe_write(struct observe *observe, struct database *state, struct err *err);

@@ -26,4 +26,5 @@ enum source_format {
         SOURCE_JOURNALD = 3,
         SOURCE_SCRAPE = 8,
         SOURCE_HOST = 9,
+        SOURCE_RULES = 12,
 };

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/scope.h"
+#include "observe/rules.h"
 #include "query/prom_json.h"
 #include "serve/server.h"
 #include "serve/when.h"
@@ -323,12 +324,14 @@ bool prometheus_metadata(struct request *request, struct err *err)
 
 bool prometheus_rules(struct request *request, struct err *err)
 {
-        return answer_data(request, json_pack("{s:[]}", "groups"), err);
+        struct rules *rules = server_of(request)->context.rules;
+        return answer_data(request, rules ? rules_json(rules) : json_pack("{s:[]}", "groups"), err);
 }
 
 bool prometheus_alerts(struct request *request, struct err *err)
 {
-        return answer_data(request, json_pack("{s:[]}", "alerts"), err);
+        struct rules *rules = server_of(request)->context.rules;
+        return answer_data(request, rules ? rules_alerts_json(rules) : json_pack("{s:[]}", "alerts"), err);
 }
 
 /* Grafana asks for them beside every graph in its explorer. */

@@ -22,6 +22,7 @@ struct journal;
 struct logs;
 struct loop;
 struct redactor;
+struct rules;
 struct series_store;
 struct metric_metas;
 
@@ -31,6 +32,7 @@ struct serve_context {
         struct logs *logs;
         struct series_store *series;
         struct metric_metas *metas;
+        struct rules *rules;            /* may be NULL: then there are none */
         struct archive *archive;
         struct journal *journal;
         struct loop *loop;
