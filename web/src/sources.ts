@@ -1,6 +1,6 @@
 // What a source's counters mean to a person: which come first, what its state says, in which unit it lags.
 import type { Source, SourceState } from './api';
-import { ago, exactStamp, msOfNs, nsOf, span } from './time';
+import { ago, localStamp, msOfNs, nsOf, span } from './time';
 import { bytes, whole } from './units';
 
 const rank: Record<SourceState, number> = { failing: 0, silent: 1, new: 2, ok: 3 };
@@ -45,7 +45,7 @@ export function skewText(ns: string | number): string {
 
 /** Everything that is known about a source, for its own page. */
 export function factsOf(source: Source, nowMs: number): { name: string; value: string; bad?: boolean }[] {
-    const instant = (ns: string) => (nsOf(ns) === 0n ? 'never' : `${ago(ns, nowMs)} · ${exactStamp(ns)}`);
+    const instant = (ns: string) => (nsOf(ns) === 0n ? 'never' : `${ago(ns, nowMs)} · ${localStamp(msOfNs(nsOf(ns)))}`);
     const every = seconds(source.expected_every_ns);
     return [
         { name: 'Kind', value: source.kind },
