@@ -32,6 +32,8 @@ const struct verb verbs[] = {
         {"backup", "DIRECTORY", "", 1, 1, true, "Copies the data, online, into a new directory of the daemon's machine.", verb_backup},
         {"restore", "BACKUP [--verify] [--to FOLDER]", "verify to=", 1, 1, false, "Proves a backup, and restores it into a new data folder.", verb_restore},
         {"mine", "--assign FILE|- or --online FILE|-", "assign= online=", 0, 0, false, "Finds the templates of messages, one a line: the template of each, at the end or as first told.", verb_mine},
+        {"causes", "METRICS.csv --at EPOCH_S [--graph EDGES.csv] [--target ENTITY|METRIC|STATISTIC]", "at= graph= target=", 1, 1, false, "Ranks which entity began a trouble, from its metrics (CSV: timestamp, entity|metric|statistic ...) and who calls whom.", verb_causes},
+        {"route", "--train FILE --test FILE --text COLUMN[,COLUMN] --label COLUMN", "train= test= text= label=", 0, 0, false, "Learns from a table of labelled tickets (CSV) and names the three best labels of each ticket of another.", verb_route},
         {"redact test", "[TEXT]", "", 0, 1, true, "Shows a text (or standard input) as it would be stored, secrets masked.", verb_redact_test},
         {"openapi", "[--markdown]", "markdown", 0, 0, false, "Prints the description of the HTTP API.", verb_openapi},
         {"version", "", "", 0, 0, false, "Prints the version.", verb_version},
