@@ -94,7 +94,7 @@ static struct entry_of_source *entry_of(struct source_registry *registry, struct
         if (name.length >= sizeof((struct source_counters *)0)->name)
                 name.length = sizeof((struct source_counters *)0)->name - 1;
         struct entry_of_source *entry = find(registry, name);
-        if (!entry && registry->count >= SOURCES_MAX) {
+        if (!entry && registry->count >= SOURCES_MAX - 1) { /* the last place is that of the others */
                 registry->over_bound++;
                 name = STR("others");
                 entry = find(registry, name);
