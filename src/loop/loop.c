@@ -177,8 +177,10 @@ static bool apply_command(struct loop *loop, uint64_t sequence, int64_t time_ns,
         const char *verb = json_string_value(json_object_get(command, "verb"));
         const json_t *arguments = json_object_get(command, "arguments");
         scoped(buf_done) struct buf text = {0};
-        if (!json_write(arguments, &text) || !verb)
-                return fail(err, ERR_CORRUPT, "loop", "the command of entry %" PRIu64 " has no verb", sequence);
+        if (!verb || !arguments)
+                return fail(err, ERR_CORRUPT, "loop", "the command of entry %" PRIu64 " has no verb or no arguments", sequence);
+        if (!json_write(arguments, &text))
+                return fail_memory(err, "loop", text.length);
         if ((!decision->is_made && !decide(loop, command, sequence, time_ns, decision, err)) || !database_begin(loop->state, err))
                 return false;
         if (!pipeline_handles(verb) && !apply_verb(loop, verb, arguments, time_ns, decision, err)) {
