@@ -309,6 +309,15 @@ static bool count_row(void *context, const struct log_row *row)
         return true;
 }
 
+/* None was refused when it was given, so none may be found refused. */
+static bool check_outcome(void *context, const struct audit_row *row, struct err *err)
+{
+        (void)context, (void)err;
+        if (!str_is(row->outcome, "done"))
+                broken("%.*s is in the audit log with the outcome: %.*s", STR_ARGS(row->verb), STR_ARGS(row->outcome));
+        return true;
+}
+
 static void expect_recovered(void)
 {
         size_t rows;
@@ -318,7 +327,7 @@ static void expect_recovered(void)
         struct log_select_stats stats;
         insist((rows = 0, logs_select(loop_logs(loop), &select, count_row, &rows, &stats, &err)));
         insist(loop_open_state(loop, &reader, &err));
-        insist(state_verify_audit(reader, &audit_rows, &err));
+        insist(state_verify_audit(reader, &audit_rows, &err) && state_visit_audit(reader, 0, 100, check_outcome, NULL, &err));
         database_close(reader);
         if (rows != lines_sent || audit_rows != users_made)
                 broken("%zu lines and %llu commands of %zu and %zu acknowledged", rows, (unsigned long long)audit_rows, lines_sent, users_made);
