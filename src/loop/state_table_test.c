@@ -79,15 +79,17 @@ static void the_watermark_stays_with_its_transaction(void **unused)
 {
         (void)unused;
         uint64_t sequence = 9;
+        int64_t time_ns = 9;
         struct err err = {0};
-        assert_true(state_read_watermark(state, &sequence, &err));
+        assert_true(state_read_watermark(state, &sequence, &time_ns, &err));
         assert_int_equal(sequence, 0);
-        assert_true(state_write_watermark(state, 5, &err));
+        assert_true(state_write_watermark(state, 5, 50, &err));
         assert_true(database_begin(state, &err));
-        assert_true(state_write_watermark(state, 6, &err));
+        assert_true(state_write_watermark(state, 6, 60, &err));
         database_rollback(state);
-        assert_true(state_read_watermark(state, &sequence, &err));
+        assert_true(state_read_watermark(state, &sequence, &time_ns, &err));
         assert_int_equal(sequence, 5);
+        assert_int_equal(time_ns, 50);
 }
 
 static void a_fold_is_bytes_by_name(void **unused)
