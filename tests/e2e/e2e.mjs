@@ -274,6 +274,51 @@ await step('secrets are masked where they are shown', async () => {
     await page.getByText('password=*******').waitFor();
 });
 
+await step('what somebody else changes appears by itself; what is refused keeps the form', async () => {
+    const users = page.getByRole('region', { name: 'Users' });
+    const { csrf } = await (await page.request.get(at('api/v1/session'))).json();
+    await page.request.post(at('api/v1/users'), { headers: { 'X-CSRF-Token': csrf }, data: { name: 'otto', role: 'operator', password } });
+    await users.getByText('otto').waitFor();
+    await users.getByRole('button', { name: 'Add a user' }).click();
+    const form = page.getByRole('dialog', { name: 'Add a user' });
+    await form.getByLabel('Name').fill('otto');
+    await form.getByLabel(/First password/).fill(password);
+    await form.getByRole('button', { name: 'Add', exact: true }).click();
+    await form.getByRole('alert').waitFor();
+    await form.getByLabel('Name').fill('vera');
+    await form.getByRole('button', { name: 'Add', exact: true }).click();
+    await form.waitFor({ state: 'detached' });
+    await users.getByText('vera').waitFor();
+    await users.getByRole('button', { name: 'Lock out otto' }).click();
+    await page.getByRole('dialog', { name: 'Lock out otto' }).getByRole('button', { name: 'Lock out', exact: true }).click();
+    await users.getByText('otto (locked out)').waitFor();
+}, [['status of 409', '/api/v1/users']]);
+
+await step('who only looks is offered nothing else', async () => {
+    const hers = await browser.newContext({ viewport: phone });
+    const view = await hers.newPage();
+    view.setDefaultTimeout(15000);
+    listen(view);
+    await view.goto(daemon.address);
+    await view.getByLabel('Name').fill('vera');
+    await view.getByLabel('Password').fill(password);
+    await view.keyboard.press('Enter');
+    await view.getByLabel('New password').fill(`${password} and a buoy`);
+    await view.getByLabel('Once more').fill(`${password} and a buoy`);
+    await view.keyboard.press('Enter');
+    await view.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+    await view.goto(at('settings'));
+    await view.getByRole('region', { name: 'Own password' }).waitFor();
+    for (const name of ['Users', 'API tokens', 'Backup', 'Masking of secrets']) assert.equal(await view.getByRole('region', { name }).count(), 0, name);
+    for (const title of await view.locator('.rail a span').allTextContents()) {
+        const link = view.locator('.bar').getByRole('link', { name: title });
+        if ((await link.count()) === 0) await view.getByRole('button', { name: 'More' }).click();
+        await view.locator('.bar, dialog').getByRole('link', { name: title }).first().click();
+        await view.getByRole('heading', { level: 1 }).first().waitFor();
+    }
+    await hers.close();
+}, [['status of 401', '/api/v1/session']]);
+
 await step('every page has named controls and fits desktop and phone, light and dark', async () => {
     for (const scheme of ['light', 'dark'])
         for (const [size, viewport] of [['desktop', desktop], ['phone', phone]]) {
