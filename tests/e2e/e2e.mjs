@@ -278,7 +278,7 @@ await step('what somebody else changes appears by itself; what is refused keeps 
     const users = page.getByRole('region', { name: 'Users' });
     const { csrf } = await (await page.request.get(at('api/v1/session'))).json();
     await page.request.post(at('api/v1/users'), { headers: { 'X-CSRF-Token': csrf }, data: { name: 'otto', role: 'operator', password } });
-    await users.getByText('otto').waitFor();
+    await users.getByRole('button', { name: 'Lock out otto' }).waitFor();
     await users.getByRole('button', { name: 'Add a user' }).click();
     const form = page.getByRole('dialog', { name: 'Add a user' });
     await form.getByLabel('Name').fill('otto');
@@ -288,7 +288,7 @@ await step('what somebody else changes appears by itself; what is refused keeps 
     await form.getByLabel('Name').fill('vera');
     await form.getByRole('button', { name: 'Add', exact: true }).click();
     await form.waitFor({ state: 'detached' });
-    await users.getByText('vera').waitFor();
+    await users.getByRole('button', { name: 'Lock out vera' }).waitFor();
     await users.getByRole('button', { name: 'Lock out otto' }).click();
     await page.getByRole('dialog', { name: 'Lock out otto' }).getByRole('button', { name: 'Lock out', exact: true }).click();
     await users.getByText('otto (locked out)').waitFor();
