@@ -7,6 +7,7 @@
 #include "observe/scrape_source.h"
 #include "observe/journald_source.h"
 #include "observe/syslog_source.h"
+#include "wire/alertmanager.h"
 #include "wire/exposition.h"
 #include "wire/journald.h"
 #include "wire/lines.h"

@@ -5,21 +5,27 @@
  *      /api/v1/write        204; 400 wrong, do not retry; 415 version 2 or no snappy; 503 when busy
  *                           too: by default Prometheus does not come again on 429
  *      /v1/logs /v1/metrics 200 with the sender's content type, partial_success only when items were rejected
- *      webhook              200 and JSON
+ *      /api/v2/alerts       200; 400 and a text when an alert was wrong, though the others were taken
+ *      webhook, changes     200 and JSON
  */
 #include "serve/submit.h"
 
+#include "base/embedded.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "base/yaml.h"
 #include "observe/intake.h"
 #include "serve/server.h"
 #include "wire/compress.h"
 #include "wire/otlp_response.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
-enum dialect { DIALECT_REMOTE_WRITE, DIALECT_OTLP, DIALECT_WEBHOOK };
+extern const struct embedded_file mapping_files[];
+
+enum dialect { DIALECT_REMOTE_WRITE, DIALECT_OTLP, DIALECT_WEBHOOK, DIALECT_CHANGES, DIALECT_ALERTMANAGER };
 
 /* What a path's rows in sources.def do not say: how its senders speak HTTP. */
 static const struct path {
@@ -31,6 +37,8 @@ static const struct path {
         {"/v1/logs", DIALECT_OTLP, OTLP_LOGS},
         {"/v1/metrics", DIALECT_OTLP, OTLP_METRICS},
         {"/api/v1/webhook/", DIALECT_WEBHOOK, 0},
+        {"/api/v1/changes", DIALECT_CHANGES, 0},
+        {"/api/v2/alerts", DIALECT_ALERTMANAGER, 0},
 };
 
 static const struct format {
@@ -134,7 +142,15 @@ static void answer_taken(struct request *request, const struct submission *submi
                 answer->content_type = otlp_content_type(submission->encoding);
                 otlp_response(submission->path->signal, submission->encoding, rejected, why, &answer->body);
                 break;
+        case DIALECT_ALERTMANAGER:
+                answer->content_type = "application/json";
+                if (rejected) {
+                        answer->status = 400;
+                        json_quote(&answer->body, why);
+                }
+                break;
         case DIALECT_WEBHOOK:
+        case DIALECT_CHANGES:
                 answer->content_type = "application/json";
                 buf_printf(&answer->body, "{\"status\":\"success\",\"rejected\":%lu}\n", (unsigned long)rejected);
                 break;
@@ -164,15 +180,29 @@ static bool source_name(const struct request *request, const struct submission *
         return true;
 }
 
+/* mappings/NAME.yaml, built in; NULL: there is none, or no memory. */
+static json_t *built_in_mapping(struct str name)
+{
+        for (const struct embedded_file *file = mapping_files; file->path; file++) {
+                struct str path = str_of(file->path), text = {file->text, file->length};
+                if (str_equal(str_slice(path, strlen("mappings/"), path.length - strlen(".yaml")), name))
+                        return yaml_parse(text, file->path, NULL);
+        }
+        return NULL;
+}
+
+/* The operator's mapping of that name, else the built-in one, else, when the operator configured none at all, any JSON is a log record. */
 static bool fill_settings(struct request *request, const struct submission *submission, struct batch *batch, struct err *err)
 {
         const json_t *webhooks = server_of(request)->context.webhooks;
-        if (submission->path->dialect != DIALECT_WEBHOOK)
+        enum dialect dialect = submission->path->dialect;
+        if (dialect != DIALECT_WEBHOOK && dialect != DIALECT_CHANGES)
                 return true;
-        const json_t *mapping = json_object_getn(webhooks, request->captured[0].bytes, request->captured[0].length);
+        struct str name = dialect == DIALECT_WEBHOOK ? request->captured[0] : STR("changes");
+        json_t *own = json_object_getn(webhooks, name.bytes, name.length);
+        scoped_ptr(json_decref) json_t *mapping = own ? json_incref(own) : built_in_mapping(name);
         if (!mapping && json_object_size(webhooks) > 0)
-                return fail(err, ERR_NOT_FOUND, "serve", "no webhook \"%.*s\" is configured; add it under webhooks",
-                            STR_ARGS(request->captured[0]));
+                return fail(err, ERR_NOT_FOUND, "serve", "no webhook \"%.*s\" is configured; add it under webhooks", STR_ARGS(name));
         scoped(buf_done) struct buf text = {0};
         if (mapping && !json_write(mapping, &text))
                 return fail_memory(err, "serve", text.length);

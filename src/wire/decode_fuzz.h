@@ -58,6 +58,22 @@ static void decode_fuzz_check(const struct telemetry *telemetry)
         decode_fuzz_text(telemetry->rejected_why);
 }
 
+static inline void decode_fuzz_findings(const struct telemetry *telemetry)
+{
+        each (finding, &telemetry->findings) {
+                decode_fuzz_labels(&finding->labels, true);
+                decode_fuzz_labels(&finding->annotations, true);
+                decode_fuzz_text(finding->generator_url);
+                decode_fuzz_text(finding->source);
+        }
+        each (change, &telemetry->changes) {
+                decode_fuzz_labels(&change->labels, true);
+                decode_fuzz_text(change->kind);
+                decode_fuzz_text(change->title);
+                decode_fuzz_text(change->by);
+        }
+}
+
 static inline void decode_fuzz(decode_fn *decode, struct str settings, const uint8_t *bytes, size_t count)
 {
         struct err err = {0};
@@ -69,9 +85,11 @@ static inline void decode_fuzz(decode_fn *decode, struct str settings, const uin
         batch->settings = settings;
         batch->received_ns = INT64_C(1767225600) * NS_PER_S;
         batch->bytes = (struct str){(const char *)bytes, count};
-        if (decode(batch, &err))
+        if (decode(batch, &err)) {
                 decode_fuzz_check(&batch->telemetry);
-        else if (!err.message[0])
+                decode_fuzz_findings(&batch->telemetry);
+        } else if (!err.message[0]) {
                 abort();
+        }
         batch_destroy(batch);
 }
