@@ -31,6 +31,7 @@ const struct verb verbs[] = {
         {"token revoke", "ID", "", 1, 1, true, "Revokes an API token for good.", verb_token_revoke},
         {"backup", "DIRECTORY", "", 1, 1, true, "Copies the data, online, into a new directory of the daemon's machine.", verb_backup},
         {"restore", "BACKUP [--verify] [--to FOLDER]", "verify to=", 1, 1, false, "Proves a backup, and restores it into a new data folder.", verb_restore},
+        {"detect", "FILE.csv [--train TRAIN.csv]", "train=", 1, 1, false, "Finds what is unusual in the samples of a file: one series (timestamp,value) or several columns.", verb_detect},
         {"mine", "--assign FILE|- or --online FILE|-", "assign= online=", 0, 0, false, "Finds the templates of messages, one a line: the template of each, at the end or as first told.", verb_mine},
         {"causes", "METRICS.csv --at EPOCH_S [--graph EDGES.csv] [--target ENTITY|METRIC|STATISTIC]", "at= graph= target=", 1, 1, false, "Ranks which entity began a trouble, from its metrics (CSV: timestamp, entity|metric|statistic ...) and who calls whom.", verb_causes},
         {"route", "--train FILE --test FILE --text COLUMN[,COLUMN] --label COLUMN", "train= test= text= label=", 0, 0, false, "Learns from a table of labelled tickets (CSV) and names the three best labels of each ticket of another.", verb_route},

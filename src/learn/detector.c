@@ -1,0 +1,296 @@
+/*
+ * detector.c - see detector.h. Driven for every sample of every series, so it allocates nothing, branches little and leaves
+ * what is dear to the hour's change. The constants hold for all series; docs/decisions/metric-detectors.md says how
+ * they were chosen and how little most of them matter.
+ */
+#include "learn/detector.h"
+
+#include <math.h>
+#include <string.h>
+
+#define QUICK_PACE (1 / 12.0f)
+#define SLOW_PACE (1 / 300.0f)
+#define SCATTER_PACE (1 / 300.0f)
+#define SHIFT_PACE (1 / 12.0f)
+#define DAY_S 86400.0f
+#define OFFSET_S DAY_S       /* the seasons follow a drifting level within about a day */
+#define CLIP_LEVEL 2.5f         /* scatters that one sample may pull */
+#define CLIP_SCATTER 4.0f
+#define CLIP_SEASON 10.0f
+#define CLIP_MOVE 3.0f
+#define CLIP_SHIFT 6.0f
+#define LMS_PACE 0.05f
+#define GOOD_EXPERT 1.3f        /* scatters within this factor of the best one's: may explain */
+#define SEASON_EXPERT 3.0f      /* the same for seasons an hour sooner or later */
+#define EPISODE_WEIGHT 0.1f     /* of learning within an episode */
+#define EPISODE_HOLD 40         /* samples */
+#define EPISODE_CALM 8
+#define EPISODE_DIGITS 2.6f     /* -log10 p that opens one */
+#define FLAG_DIGITS 3.8f        /* -log10 p that is told: the default sensitivity */
+#define GAP_STEPS 12
+#define GAP_SETTLE 6
+#define WARM 8                  /* samples before anything can be odd */
+#define EXCUSED_REST 0.02f      /* of a distance that is usual at this hour: keeps the order */
+#define ORDINARY 3.0f           /* scatters that values get off in any hour */
+#define SILENT_STEPS 10
+#define VALUE_MAX 1e18f        /* beyond it squares overflow; nothing measured is so large */
+
+/* What the experts say about one sample. */
+struct opinion {
+        float expected[DETECTOR_EXPERTS], scatter[DETECTOR_EXPERTS];
+        bool has[DETECTOR_EXPERTS];     /* says something */
+        bool counts[DETECTOR_EXPERTS];  /* was tried long enough */
+        enum detector_expert best;
+        float least;            /* no scatter is below it */
+        float off;              /* distance from the best one's expectation, with sign */
+        float off_season;       /* from what the season allows, an hour sooner or later too; INFINITY: no season known */
+        float excuse;           /* how far off values usually get at this hour of the day */
+        float lasting;          /* distance from the best of the experts that are slow to change their mind, in its scatters */
+        float odd;              /* off, in scatters, after what explains it */
+};
+
+static float clamp(float x, float low, float high)
+{
+        return x < low ? low : x > high ? high : x;
+}
+
+void detector_init(struct detector *detector)
+{
+        memset(detector, 0, sizeof *detector);
+        for (int i = 0; i < DETECTOR_VIEWS; i++)
+                tail_init(&detector->tails[i], 3);
+        detector->taps[0] = 1;
+        season_init(&detector->season);
+}
+
+static void keep_pace(struct detector *detector, int64_t time_s)
+{
+        float gap = (float)(time_s - detector->last_s);
+        if (detector->seen == 1)
+                detector->step_s = gap > 0 ? gap : 1;
+        else if (detector->seen > 1 && gap > 0) {
+                if (gap < detector->step_s)
+                        detector->step_s += gap > detector->step_s / 2 ? 0.2f * (gap - detector->step_s) : -0.1f * detector->step_s;
+                else
+                        detector->step_s += 0.05f * (fminf(gap, 2 * detector->step_s) - detector->step_s);
+                if (gap > GAP_STEPS * detector->step_s)
+                        detector->settle = GAP_SETTLE;
+        }
+        detector->last_s = time_s;
+}
+
+static void begin(struct detector *detector, float value)
+{
+        detector->level[EXPERT_QUICK] = detector->level[EXPERT_SLOW] = value;
+        for (int i = 0; i < DETECTOR_LAGS; i++)
+                detector->lags[i] = value;
+}
+
+/* The least difference between neighbours tells how finely the series counts: a scatter below half of it means nothing. */
+static float least_scatter(struct detector *detector, float value)
+{
+        float difference = fabsf(value - detector->lags[0]);
+        if (difference > 0 && (detector->quantum == 0 || difference < detector->quantum))
+                detector->quantum = difference;
+        else
+                detector->quantum *= 1.001f;
+        return fmaxf(detector->quantum / 2, fmaxf(fabsf(detector->level[EXPERT_SLOW]) * 1e-6f, 1e-30f));
+}
+
+static void widen(float *low, float *high, const struct season_guess *guess, float offset)
+{
+        *low = fminf(*low, fminf(guess->now, fminf(guess->before, guess->after)) + offset);
+        *high = fmaxf(*high, fmaxf(guess->now, fmaxf(guess->before, guess->after)) + offset);
+}
+
+static void ask_experts(const struct detector *detector, int64_t time_s, float value, float least, struct opinion *opinion)
+{
+        struct season_guess daily = {0}, weekly = {0};
+        bool has_daily = season_daily(&detector->season, &daily), has_weekly = season_weekly(&detector->season, &weekly);
+        *opinion = (struct opinion){.has = {true, true, has_daily, has_weekly}, .least = least, .off_season = INFINITY};
+        opinion->expected[EXPERT_QUICK] = detector->level[EXPERT_QUICK];
+        opinion->expected[EXPERT_SLOW] = detector->level[EXPERT_SLOW];
+        opinion->expected[EXPERT_DAILY] = season_between(&daily, time_s, detector->step_s) + detector->level[EXPERT_DAILY];
+        opinion->expected[EXPERT_WEEKLY] = season_between(&weekly, time_s, detector->step_s) + detector->level[EXPERT_WEEKLY];
+        opinion->counts[EXPERT_QUICK] = opinion->counts[EXPERT_SLOW] = true;
+        float daily_s = detector->season_seen[0] * detector->step_s, weekly_s = detector->season_seen[1] * detector->step_s;
+        opinion->counts[EXPERT_DAILY] = has_daily && (daily_s > 43200 || detector->season_seen[0] > 100);
+        opinion->counts[EXPERT_WEEKLY] = has_weekly && (weekly_s > 86400 || detector->season_seen[1] > 200);
+        for (int i = 0; i < DETECTOR_EXPERTS; i++) {
+                opinion->scatter[i] = fmaxf(detector->scatter[i], least);
+                if (opinion->counts[i] && detector->scatter[i] < detector->scatter[opinion->best])
+                        opinion->best = (enum detector_expert)i;
+        }
+        float limit = SEASON_EXPERT * opinion->scatter[opinion->best], low = INFINITY, high = -INFINITY;
+        if (opinion->counts[EXPERT_DAILY] && detector->scatter[EXPERT_DAILY] < limit)
+                widen(&low, &high, &daily, detector->level[EXPERT_DAILY]);
+        if (opinion->counts[EXPERT_WEEKLY] && detector->scatter[EXPERT_WEEKLY] < limit)
+                widen(&low, &high, &weekly, detector->level[EXPERT_WEEKLY]);
+        if (low <= high)
+                opinion->off_season = value < low ? value - low : value > high ? value - high : 0;
+}
+
+/* What is left of a distance after the largest usual one at this hour of the day; order is kept. */
+static float excused(float distance, float excuse)
+{
+        return fmaxf(fabsf(distance) - excuse, EXCUSED_REST * fabsf(distance));
+}
+
+static void judge(const struct detector *detector, float value, struct opinion *opinion)
+{
+        float scatter = opinion->scatter[opinion->best];
+        opinion->off = value - opinion->expected[opinion->best];
+        float odd = opinion->off / scatter;
+        for (int i = 0; i < DETECTOR_EXPERTS; i++) {
+                float other = (value - opinion->expected[i]) / opinion->scatter[i];
+                if (opinion->counts[i] && detector->scatter[i] < GOOD_EXPERT * scatter && fabsf(other) < fabsf(odd))
+                        odd = other;
+        }
+        opinion->lasting = (value - opinion->expected[EXPERT_SLOW]) / opinion->scatter[EXPERT_SLOW];
+        float steady = opinion->scatter[EXPERT_SLOW];
+        for (int i = EXPERT_DAILY; i < DETECTOR_EXPERTS; i++)
+                if (opinion->counts[i] && opinion->scatter[i] < steady) {
+                        steady = opinion->scatter[i];
+                        opinion->lasting = (value - opinion->expected[i]) / opinion->scatter[i];
+                }
+        if (fabsf(opinion->off_season / steady) < fabsf(opinion->lasting))
+                opinion->lasting = opinion->off_season / steady;
+        if (fabsf(opinion->off_season / scatter) < fabsf(odd))
+                odd = opinion->off_season / scatter;
+        opinion->excuse = (float)detector->seen * detector->step_s > DAY_S ? detector->season.excuse : 0; /* once is no habit */
+        opinion->odd = copysignf(excused(odd, opinion->excuse / scatter), odd);
+        opinion->lasting = copysignf(excused(opinion->lasting, fmaxf(opinion->excuse / steady - ORDINARY, 0)), opinion->lasting);
+}
+
+/* Predicts the sample from the last ones, learns from the error; how odd the error is, in usual errors. */
+static float move_oddness(struct detector *detector, float value, const struct opinion *opinion)
+{
+        float slow = detector->level[EXPERT_SLOW], predicted = slow, power = 1e-20f, inputs[DETECTOR_LAGS];
+        for (int i = 0; i < DETECTOR_LAGS; i++) {
+                inputs[i] = detector->lags[i] - slow;
+                predicted += detector->taps[i] * inputs[i];
+                power += inputs[i] * inputs[i];
+        }
+        float error = value - predicted, usual = fmaxf(detector->move_scatter, opinion->least);
+        float oddness = excused(fminf(fabsf(error), fabsf(opinion->off_season)), opinion->excuse) / usual;
+        float step = detector->seen > DETECTOR_LAGS ? LMS_PACE * clamp(error, -CLIP_MOVE * usual, CLIP_MOVE * usual) / (power + 4 * usual * usual) : 0;
+        for (int i = 0; i < DETECTOR_LAGS; i++)
+                detector->taps[i] += step * inputs[i];
+        float pace = fmaxf(1 / (float)(detector->seen + 1), SCATTER_PACE);
+        float bounded = detector->seen > 5 ? fminf(fabsf(error), 5 * usual) : fabsf(error);
+        detector->move_scatter += pace * (bounded - detector->move_scatter);
+        memmove(detector->lags + 1, detector->lags, (DETECTOR_LAGS - 1) * sizeof *detector->lags);
+        detector->lags[0] = value;
+        return oddness;
+}
+
+/* -log10 of the sample's p-value, and the view that says so; the tails learn. */
+static float look(struct detector *detector, float odd, float move, float lasting, enum detector_view *out_view)
+{
+        static const float least[DETECTOR_VIEWS] = {2, 2, 2, 0.5f};
+        detector->shift += SHIFT_PACE * (clamp(lasting, -CLIP_SHIFT, CLIP_SHIFT) - detector->shift);
+        float numbers[DETECTOR_VIEWS] = {fmaxf(odd, 0), fmaxf(-odd, 0), move, fabsf(detector->shift)}, most = 0;
+        bool in_episode = detector->hold && detector->calm < EPISODE_CALM;
+        for (int i = 0; i < DETECTOR_VIEWS; i++) {
+                float surprise = tail_surprise(&detector->tails[i], numbers[i]);
+                if (surprise > most) {
+                        most = surprise;
+                        *out_view = (enum detector_view)i;
+                }
+                tail_learn(&detector->tails[i], numbers[i], in_episode ? EPISODE_WEIGHT : 1, detector->seen, least[i]);
+        }
+        float digits = most / logf(10);
+        if (detector->settle) { /* after a gap nobody knows where the series should be */
+                digits = fminf(digits, 1);
+                detector->settle--;
+        }
+        return digits;
+}
+
+static void learn_level(struct detector *detector, float value, const struct opinion *opinion)
+{
+        float seen_pace = 1 / (float)(detector->seen + 1);
+        bool is_new = detector->seen <= 6;
+        for (int i = 0; i < DETECTOR_EXPERTS; i++) {
+                if (!opinion->has[i])
+                        continue;
+                bool is_season = i >= EXPERT_DAILY;
+                uint16_t *tried = is_season ? &detector->season_seen[i - EXPERT_DAILY] : NULL;
+                bool is_first = is_season ? *tried <= 6 : is_new;
+                float start_pace = is_season ? 1 / (float)(*tried + 1) : seen_pace;
+                float off = value - opinion->expected[i], scatter = opinion->scatter[i];
+                float pace = is_season ? clamp(detector->step_s / OFFSET_S, 0, 0.1f) : fmaxf(seen_pace, i == EXPERT_QUICK ? QUICK_PACE : SLOW_PACE);
+                detector->level[i] += pace * (is_first ? off : clamp(off, -CLIP_LEVEL * scatter, CLIP_LEVEL * scatter));
+                float distance = is_first ? fabsf(off) : fminf(fabsf(off), CLIP_SCATTER * scatter);
+                detector->scatter[i] += fmaxf(start_pace, fmaxf(seen_pace, SCATTER_PACE)) * (distance - detector->scatter[i]);
+                if (is_season && *tried < UINT16_MAX)
+                        ++*tried;
+        }
+        float reach = CLIP_SEASON * opinion->scatter[opinion->best], expected = opinion->expected[opinion->best];
+        season_take(&detector->season, opinion->has[EXPERT_WEEKLY] ? clamp(value, expected - reach, expected + reach) : value,
+                    detector->seen >= WARM ? fabsf(opinion->off) : 0);
+}
+
+/* Opens, prolongs and ends episodes; whether this sample is news. */
+static bool is_news(struct detector *detector, float digits)
+{
+        if (detector->hold) {
+                detector->hold--;
+                detector->calm = digits < EPISODE_DIGITS / 2 ? (uint8_t)(detector->calm < UINT8_MAX ? detector->calm + 1 : UINT8_MAX) : 0;
+        }
+        if (digits < EPISODE_DIGITS)
+                return false;
+        if (detector->hold && digits <= detector->worst) {
+                detector->hold = detector->hold < EPISODE_HOLD / 2 ? EPISODE_HOLD / 2 : detector->hold;
+                return false;
+        }
+        detector->worst = digits;
+        detector->hold = EPISODE_HOLD;
+        detector->calm = 0;
+        return true;
+}
+
+/* What is no news stays below the flag, in order. */
+static float score_of(float digits, bool news)
+{
+        const float below = FLAG_DIGITS - 0.5f;
+        if (!news && digits > below)
+                digits = below + 0.45f * (1 - expf((below - digits) / 5));
+        return digits / (digits + FLAG_DIGITS);
+}
+
+void detector_push(struct detector *detector, int64_t time_s, double value, struct verdict *out_verdict)
+{
+        *out_verdict = (struct verdict){.p_value = 1, .is_learning = detector->seen < DETECTOR_LEARNS, .is_open = detector->hold > 0};
+        float now = (float)value;
+        if (!(fabsf(now) < VALUE_MAX))
+                return;
+        if (!detector->seen)
+                begin(detector, now);
+        keep_pace(detector, time_s);
+        float least = least_scatter(detector, now);
+        season_enter(&detector->season, time_s, detector->scatter[EXPERT_SLOW]);
+        struct opinion opinion;
+        ask_experts(detector, time_s, now, least, &opinion);
+        judge(detector, now, &opinion);
+        float move = move_oddness(detector, now, &opinion);
+        if (detector->seen >= WARM) {
+                float digits = look(detector, opinion.odd, move, opinion.lasting, &out_verdict->view);
+                bool news = is_news(detector, digits);
+                out_verdict->p_value = exp2f(-digits * 3.3219281f);
+                out_verdict->score = score_of(digits, news);
+                out_verdict->is_flagged = news && digits >= FLAG_DIGITS;
+        }
+        float reach = opinion.scatter[opinion.best];
+        out_verdict->expected = opinion.expected[opinion.best];
+        out_verdict->low = out_verdict->expected - reach * detector->tails[VIEW_DOWN].from - opinion.excuse;
+        out_verdict->high = out_verdict->expected + reach * detector->tails[VIEW_UP].from + opinion.excuse;
+        out_verdict->is_open = detector->hold > 0;
+        learn_level(detector, now, &opinion);
+        detector->seen++;
+}
+
+bool detector_is_silent(const struct detector *detector, int64_t now_s)
+{
+        return detector->seen >= DETECTOR_LEARNS && (float)(now_s - detector->last_s) > SILENT_STEPS * fmaxf(detector->step_s, 1);
+}

@@ -1,0 +1,44 @@
+/* tail.c - see tail.h. Runs several times for every sample: no division where a product does, a logarithm only in the tail. */
+#include "learn/tail.h"
+
+#include <math.h>
+
+#define RATE_ONE 65536.0f
+#define SHAPE_ONE 16384.0f
+#define SHAPE_START 0.2f        /* as of something between a normal and a heavy tail, until there is evidence */
+#define SHAPE_LEAST 0.05f
+#define SHAPE_PACE 0.02f        /* the mean is over about the last fifty that passed */
+#define RATE_LEAST 0.001f
+#define PACE 0.005f             /* rate and quantile: over about the last two hundred */
+#define QUANTILE_GAIN 4.0f
+#define OVER_MAX 2.3f           /* ln 10: one wild number must not make the tail look heavy for long */
+
+void tail_init(struct tail *tail, float from)
+{
+        tail->from = from;
+        tail->rate = (uint16_t)(TAIL_SHARE * RATE_ONE);
+        tail->shape = (uint16_t)(SHAPE_START * SHAPE_ONE);
+}
+
+float tail_surprise(const struct tail *tail, float number)
+{
+        if (number <= tail->from)
+                return 3.5f * number / tail->from; /* -ln TAIL_SHARE at `from`, about right below it, where nobody looks */
+        return logf(number / tail->from) * SHAPE_ONE / tail->shape - logf(tail->rate / RATE_ONE);
+}
+
+void tail_learn(struct tail *tail, float number, float weight, uint32_t seen, float least_from)
+{
+        bool passes = number > tail->from;
+        float pace = weight * fmaxf(PACE, 1.0f / (float)(seen + 10));
+        if (passes) {
+                float shape = tail->shape / SHAPE_ONE, over = fminf(logf(number / tail->from), OVER_MAX);
+                shape += weight * SHAPE_PACE * (over - shape);
+                tail->shape = (uint16_t)(fmaxf(shape, SHAPE_LEAST) * SHAPE_ONE + 0.5f);
+        }
+        float rate = tail->rate / RATE_ONE;
+        rate += pace * ((passes ? 1.0f : 0.0f) - rate);
+        tail->rate = (uint16_t)(fminf(fmaxf(rate, RATE_LEAST), 0.99f) * RATE_ONE + 0.5f);
+        tail->from *= 1 + QUANTILE_GAIN * pace * ((passes ? 1.0f : 0.0f) - TAIL_SHARE);
+        tail->from = fmaxf(tail->from, least_from);
+}
