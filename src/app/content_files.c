@@ -48,46 +48,63 @@ static bool add_packs(const struct config *config, json_t *files, struct err *er
         return true;
 }
 
-static bool add_file(json_t *files, const char *path, struct err *err)
+typedef bool take_text_fn(json_t *into, const char *name, struct str text, struct err *err);
+
+/* As it is: kinds and dependencies are told with their lines, so the register reads them itself. */
+static bool keep_text(json_t *into, const char *name, struct str text, struct err *err)
 {
-        scoped(buf_done) struct buf text = {.bytes_max = YAML_BYTES_MAX};
-        return config_read_file(path, &text, err) && add_text(files, path, buf_str(&text), err);
+        json_t *kept = json_stringn(text.bytes ? text.bytes : "", text.length);
+        return kept ? json_object_set_new(into, name, kept) == 0 || fail_memory(err, "content", text.length) :
+                      fail(err, ERR_INVALID, "content", "%s is not UTF-8", name);
 }
 
-static bool add_matches(json_t *files, const char *pattern, bool must_exist, struct err *err)
+static bool add_file(json_t *files, const char *path, take_text_fn *take, struct err *err)
+{
+        scoped(buf_done) struct buf text = {.bytes_max = YAML_BYTES_MAX};
+        return config_read_file(path, &text, err) && take(files, path, buf_str(&text), err);
+}
+
+static bool add_matches(json_t *files, const char *pattern, bool must_exist, take_text_fn *take, struct err *err)
 {
         glob_t found = {0};
         int failure = glob(pattern, GLOB_BRACE | GLOB_ERR, NULL, &found);
         bool good = failure == 0 || (failure == GLOB_NOMATCH && !must_exist) ||
                     fail(err, ERR_NOT_FOUND, "content", "nothing can be read at \"%s\"; correct the path in evenkeel.yaml", pattern);
         for (size_t i = 0; good && i < found.gl_pathc; i++)
-                good = add_file(files, found.gl_pathv[i], err);
+                good = add_file(files, found.gl_pathv[i], take, err);
         globfree(&found);
         return good;
 }
 
-static bool add_path(json_t *files, const char *path, struct err *err)
+static bool add_path(json_t *files, const char *path, take_text_fn *take, struct err *err)
 {
         struct stat status;
         char pattern[4096 + 16];
         if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-                return add_matches(files, path, strpbrk(path, "*?[{") == NULL, err);
+                return add_matches(files, path, strpbrk(path, "*?[{") == NULL, take, err);
         snprintf(pattern, sizeof pattern, "%.4096s/*.{yaml,yml}", path);
-        return add_matches(files, pattern, false, err);
+        return add_matches(files, pattern, false, take, err);
+}
+
+static bool add_paths(const struct config *config, const char *key, json_t *into, take_text_fn *take, struct err *err)
+{
+        size_t i;
+        json_t *path;
+        json_array_foreach((json_t *)config_tree(config, key), i, path)
+                if (!add_path(into, json_is_string(path) ? json_string_value(path) : "", take, err))
+                        return err_within(err, "%s, item %zu", key, i + 1);
+        return true;
 }
 
 bool content_files_read(const struct config *config, json_t **out_content, struct err *err)
 {
-        scoped_ptr(json_decref) json_t *files = json_array();
-        size_t i;
-        json_t *path;
-        if (!files)
+        scoped_ptr(json_decref) json_t *files = json_array(), *kinds = json_object(), *dependencies = json_object();
+        if (!files || !kinds || !dependencies)
                 return fail_memory(err, "content", sizeof files);
-        if (!add_packs(config, files, err))
+        if (!add_packs(config, files, err) || !add_paths(config, "content", files, add_text, err) ||
+            !add_paths(config, "register.kinds", kinds, keep_text, err) ||
+            !add_paths(config, "register.dependencies", dependencies, keep_text, err))
                 return false;
-        json_array_foreach((json_t *)config_tree(config, "content"), i, path)
-                if (!add_path(files, json_is_string(path) ? json_string_value(path) : "", err))
-                        return err_within(err, "content, item %zu", i + 1);
-        *out_content = json_pack("{s:O}", "files", files);
+        *out_content = json_pack("{s:O, s:O, s:O}", "files", files, "kinds", kinds, "dependencies", dependencies);
         return *out_content || fail_memory(err, "content", sizeof files);
 }

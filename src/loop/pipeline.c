@@ -14,6 +14,7 @@
 #include "loop/state_table.h"
 #include "model/noticed.h"
 #include "observe/observe.h"
+#include "register/registry.h"
 #include "store/database.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 
 struct pipeline {
         struct observe *observe;
+        struct registry *registry;
         struct command_sink sink;
         struct noticed noticed;
         json_t *content;        /* the configuration in force; NULL: none yet */
@@ -35,6 +37,10 @@ bool pipeline_create(const struct pipeline_options *options, struct pipeline **o
         pipeline->observe = options->observe;
         pipeline->sink = options->sink;
         noticed_init(&pipeline->noticed);
+        if (!registry_create(&(struct registry_options){0}, &pipeline->registry, err)) {
+                pipeline_destroy(pipeline);
+                return false;
+        }
         *out_pipeline = pipeline;
         return true;
 }
@@ -43,6 +49,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 {
         if (!pipeline)
                 return;
+        registry_destroy(pipeline->registry);
         noticed_done(&pipeline->noticed);
         json_decref(pipeline->content);
         free(pipeline);
@@ -52,22 +59,27 @@ void pipeline_destroy(struct pipeline *pipeline)
 
 static bool check_content(struct pipeline *pipeline, const json_t *content, struct err *err)
 {
-        return observe_check_configuration(pipeline->observe, content, err);
+        return registry_check_configuration(content, err) && observe_check_configuration(pipeline->observe, content, err);
 }
 
 /* After check_content; what can fail now is memory alone. */
-static bool take_content(struct pipeline *pipeline, const json_t *content, struct err *err)
+static bool take_content(struct pipeline *pipeline, const json_t *content, uint64_t sequence, int64_t time_ns, struct err *err)
 {
+        if (!registry_configure(pipeline->registry, content, sequence, time_ns, err))
+                return false;
+        struct kinds *kinds = registry_kinds(pipeline->registry);
+        observe_watch(pipeline->observe, kinds);
+        kinds_unref(kinds);
         return observe_configure(pipeline->observe, content, err);
 }
 
 /* { "content": { "files": [...] } } as model/content.h has it. All stages accept it, or all stay as they were. */
-static bool configure(struct pipeline *pipeline, const json_t *arguments, json_t **out_result, struct err *err)
+static bool configure(struct pipeline *pipeline, const json_t *arguments, uint64_t sequence, int64_t time_ns, json_t **out_result, struct err *err)
 {
         json_t *content = json_object_get(arguments, "content");
         if (!json_is_array(json_object_get(content, "files")))
                 return fail(err, ERR_INVALID, "loop", "configure needs content with a list of files");
-        if (!check_content(pipeline, content, err) || !take_content(pipeline, content, err))
+        if (!check_content(pipeline, content, err) || !take_content(pipeline, content, sequence, time_ns, err))
                 return false;
         json_decref(pipeline->content);
         pipeline->content = json_incref(content);
@@ -80,11 +92,21 @@ static bool configure(struct pipeline *pipeline, const json_t *arguments, json_t
 bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t time_ns, struct err *err)
 {
         struct err refusal = {0};
+        struct kinds *kinds = registry_kinds(pipeline->registry);
+        observe_watch(pipeline->observe, kinds);
+        kinds_unref(kinds);
+        if (!registry_load(pipeline->registry, state, err))
+                return false;
         if (!state_read_content(state, &pipeline->content, err))
                 return false;
-        if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, &refusal)))
+        if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, 0, time_ns, &refusal)))
                 log_err(LOG_LEVEL_ERROR, &refusal);
         return observe_load(pipeline->observe, state, time_ns, err);
+}
+
+struct registry *pipeline_registry(struct pipeline *pipeline)
+{
+        return pipeline->registry;
 }
 
 const json_t *pipeline_content(const struct pipeline *pipeline)
@@ -106,11 +128,15 @@ bool pipeline_forget(struct pipeline *pipeline, struct err *err)
         return good;
 }
 
+/* What telemetry names is in the register before anybody asks what an alert is about. */
+static bool see_resources(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
+{
+        return registry_see(pipeline->registry, pipeline->noticed.resources.items, pipeline->noticed.resources.count, sequence, time_ns, err);
+}
+
 bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
 {
-        (void)sequence;
-        (void)time_ns;
-        if (!observe_gather(pipeline->observe, &pipeline->noticed, err))
+        if (!observe_gather(pipeline->observe, &pipeline->noticed, err) || !see_resources(pipeline, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
         return true;
@@ -119,6 +145,7 @@ bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_n
 bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         if (!observe_gather(pipeline->observe, &pipeline->noticed, err) ||
+            !see_resources(pipeline, sequence, time_ns, err) || !registry_tick(pipeline->registry, sequence, time_ns, err) ||
             !observe_tick(pipeline->observe, sequence, time_ns, &pipeline->noticed, err))
                 return false;
         noticed_clear(&pipeline->noticed);
@@ -127,33 +154,34 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
 
 bool pipeline_handles(const char *verb)
 {
-        return strcmp(verb, "configure") == 0;
+        return strcmp(verb, "configure") == 0 || registry_handles(verb);
 }
 
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
                       int64_t time_ns, json_t **out_result, struct err *err)
 {
-        (void)by;
-        (void)sequence;
-        (void)time_ns;
         if (strcmp(verb, "configure") == 0)
-                return configure(pipeline, arguments, out_result, err);
+                return configure(pipeline, arguments, sequence, time_ns, out_result, err);
+        if (registry_handles(verb))
+                return registry_command(pipeline->registry, verb, arguments, by, sequence, time_ns, out_result, err);
         return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
 }
 
 bool pipeline_is_dirty(const struct pipeline *pipeline)
 {
-        return pipeline->content_is_dirty || observe_is_dirty(pipeline->observe);
+        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe);
 }
 
 bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err)
 {
-        return (!pipeline->content_is_dirty || state_write_content(state, pipeline->content, err)) && observe_write(pipeline->observe, state, err);
+        return (!pipeline->content_is_dirty || state_write_content(state, pipeline->content, err)) && registry_write(pipeline->registry, state, err) &&
+               observe_write(pipeline->observe, state, err);
 }
 
 void pipeline_written(struct pipeline *pipeline)
 {
         pipeline->content_is_dirty = false;
+        registry_written(pipeline->registry);
         observe_written(pipeline->observe);
 }
 

@@ -18,6 +18,7 @@
 struct pipeline;
 struct database;
 struct observe;
+struct registry;
 
 struct pipeline_options {
         struct observe *observe;
@@ -30,6 +31,8 @@ bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t ti
 
 /* The configuration in force, or NULL: on the pipeline's thread, or before pipeline_start. */
 const json_t *pipeline_content(const struct pipeline *pipeline);
+
+struct registry *pipeline_registry(struct pipeline *pipeline); /* for those who ask it; its header says what they may */
 
 /* A committed batch was stored: takes over what it carries. */
 bool pipeline_carry(struct pipeline *pipeline, const struct batch *batch, int64_t time_ns, struct err *err);

@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "observe/rule_table.h"
 #include "register/account.h"
+#include "register/entity_table.h"
 
 #include <sodium.h>
 
@@ -23,6 +24,7 @@ static const char *const migrations[] = {
         "CREATE TABLE fold (name TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;"
         "CREATE TABLE content (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NULL);",
         rule_schema,
+        entity_schema,
         NULL,
 };
 

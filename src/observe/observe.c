@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "observe/intake.h"
+#include "observe/resources.h"
 #include "observe/rules.h"
 #include "observe/source.h"
 #include "store/logs.h"
@@ -17,6 +18,7 @@
 
 struct observe {
         struct observe_options options;
+        struct resources *resources;
         struct rules *rules;
         struct intake *intake;          /* NULL: recovering */
         struct noticed partitions[PARTITIONS];
@@ -62,7 +64,7 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         noticed_init(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
-        if (!rules_create(options->series, &observe->rules, err)) {
+        if (!rules_create(options->series, &observe->rules, err) || !resources_create(&observe->resources, err)) {
                 observe_destroy(observe);
                 return false;
         }
@@ -75,6 +77,7 @@ void observe_destroy(struct observe *observe)
 {
         if (!observe)
                 return;
+        resources_destroy(observe->resources);
         rules_destroy(observe->rules);
         noticed_done(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
@@ -92,14 +95,16 @@ struct rules *observe_rules(struct observe *observe)
         return observe->rules;
 }
 
+void observe_watch(struct observe *observe, struct kinds *kinds)
+{
+        resources_watch(observe->resources, kinds);
+}
+
 /* --- folding -------------------------------------------------------------------------------------------------------- */
 
 bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err)
 {
-        (void)observe;
-        (void)fold;
-        (void)err;
-        return true;
+        return resources_fold(observe->resources, fold, &observe->partitions[fold->partition], err);
 }
 
 bool observe_carry(struct observe *observe, const struct batch *batch, int64_t time_ns, struct err *err)

@@ -3,8 +3,8 @@
  *
  *      graph_create -> graph_add, graph_relate ... -> graph_distance, graph_visit ... -> graph_destroy
  *
- * The register keeps one that mirrors its tables and lends it between register_read_begin and register_read_end
- * (register.h); the offline verbs fill one from a file. Used by one thread at a time; walking marks nodes, so even a
+ * The register keeps one that mirrors its tables and lends it between registry_read_begin and registry_read_end
+ * (registry.h); the offline verbs fill one from a file. Used by one thread at a time; walking marks nodes, so even a
  * reader needs it for itself. Bounded: beyond nodes_max and edges_max an addition is ERR_FULL, and walks stop at their
  * own bounds.
  *

@@ -638,16 +638,17 @@ static bool want(struct kinds *kinds, struct names *names, struct str name)
         return kept;
 }
 
-static bool want_all(struct kinds *kinds, const struct names *names)
+/* Labels that matter for some metrics alone are asked for of these alone: "name" is a unit's in one metric and anything in others. */
+static struct names *list_for(struct kinds *kinds, const struct labels *conditions)
 {
-        each (name, names)
-                if (!want(kinds, &kinds->labels, *name))
-                        return false;
-        return true;
+        return labels_value(conditions, LABEL_METRIC_NAME).length ? &kinds->metric_labels : &kinds->labels;
 }
 
-static bool want_conditions(struct kinds *kinds, const struct labels *conditions)
+static bool want_all(struct kinds *kinds, const struct names *names, const struct labels *conditions)
 {
+        each (name, names)
+                if (!want(kinds, list_for(kinds, conditions), *name))
+                        return false;
         each (condition, conditions)
                 if (str_equal(condition->name, LABEL_METRIC_NAME) ? !want(kinds, &kinds->metric_names, condition->value)
                                                                   : !want(kinds, &kinds->labels, condition->name))
@@ -657,13 +658,14 @@ static bool want_conditions(struct kinds *kinds, const struct labels *conditions
 
 static bool want_mapping(struct kinds *kinds, const struct kind_mapping *mapping)
 {
+        struct names *list = list_for(kinds, &mapping->conditions), none = {0};
         each (label, &mapping->from)
-                if (!want(kinds, &kinds->labels, label->value))
+                if (!want(kinds, list, label->value))
                         return false;
         each (label, &mapping->to)
-                if (!want(kinds, &kinds->labels, label->value))
+                if (!want(kinds, list, label->value))
                         return false;
-        return want_conditions(kinds, &mapping->conditions);
+        return want_all(kinds, &none, &mapping->conditions);
 }
 
 static bool want_of_kind(struct kinds *kinds, const struct kind *kind)
@@ -672,10 +674,10 @@ static bool want_of_kind(struct kinds *kinds, const struct kind *kind)
                 if (!want(kinds, &kinds->labels, unless->label))
                         return false;
         each (rule, &kind->rules)
-                if (!want_all(kinds, &rule->from) || !want_conditions(kinds, &rule->conditions))
+                if (!want_all(kinds, &rule->from, &rule->conditions))
                         return false;
         each (field, &kind->fields)
-                if (!want_all(kinds, &field->from) || !want_conditions(kinds, &field->conditions))
+                if (!want_all(kinds, &field->from, &field->conditions))
                         return false;
         each (relation, &kind->relations)
                 each (mapping, &relation->seen)
@@ -684,16 +686,20 @@ static bool want_of_kind(struct kinds *kinds, const struct kind *kind)
         return true;
 }
 
-/* Everything that the kinds read from telemetry: the rest of a resource's labels need not travel. */
+static void sort_names(struct names *names)
+{
+        if (names->count)
+                qsort(names->items, names->count, sizeof *names->items, compare_names);
+}
+
 static bool collect_wanted(struct kinds *kinds, struct err *err)
 {
         each (kind, &kinds->list)
                 if (!want_of_kind(kinds, kind))
                         return fail_memory(err, "register", sizeof *kind);
-        if (kinds->labels.count)
-                qsort(kinds->labels.items, kinds->labels.count, sizeof *kinds->labels.items, compare_names);
-        if (kinds->metric_names.count)
-                qsort(kinds->metric_names.items, kinds->metric_names.count, sizeof *kinds->metric_names.items, compare_names);
+        sort_names(&kinds->labels);
+        sort_names(&kinds->metric_names);
+        sort_names(&kinds->metric_labels);
         return true;
 }
 

@@ -98,8 +98,10 @@ struct kind {
 struct kinds {
         struct arena arena;
         struct { struct kind *items; size_t count, capacity; } list; /* ends of `within` come before who stands in them */
-        struct names labels;        /* all that rules, fields and mappings ask for; sorted */
+        /* What telemetry is read for; the rest of a resource's labels need not travel. */
+        struct names labels;        /* that rules, fields and mappings ask for; sorted */
         struct names metric_names;  /* values of __name__ that conditions ask for; sorted */
+        struct names metric_labels; /* asked for of such metrics alone; sorted */
         unsigned references;        /* atomic */
 };
 

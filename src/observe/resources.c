@@ -1,0 +1,177 @@
+/*
+ * resources.c - see resources.h. On the hot path: a series that was here within the hour costs one look into a small table by
+ * the hash that the store has made anyway. Only what is not there (new, or crowded out: the table forgets, it never lies)
+ * has its labels read.
+ */
+#include "observe/resources.h"
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/scope.h"
+#include "store/logs.h"
+
+#include <stdlib.h>
+
+#define RECENT 4096 /* a power of two */
+#define HOUR_NS ((int64_t)3600 * 1000000000)
+
+struct place {
+        uint64_t *recent;       /* hashes of streams and series, each at its own slot */
+        struct map known;       /* hashes of what was told */
+        int64_t until_ns;       /* then all is told again */
+        uint64_t refused;
+};
+
+struct resources {
+        struct kinds *kinds;
+        struct place places[PARTITIONS];
+};
+
+bool resources_create(struct resources **out_resources, struct err *err)
+{
+        struct resources *resources = calloc(1, sizeof *resources);
+        if (!resources)
+                return fail_memory(err, "resources", sizeof *resources);
+        *out_resources = resources;
+        return true;
+}
+
+static void place_clear(struct place *place)
+{
+        if (place->recent)
+                memset(place->recent, 0, RECENT * sizeof *place->recent);
+        map_clear(&place->known);
+}
+
+void resources_destroy(struct resources *resources)
+{
+        if (!resources)
+                return;
+        for (int p = 0; p < PARTITIONS; p++) {
+                free(resources->places[p].recent);
+                map_done(&resources->places[p].known);
+        }
+        kinds_unref(resources->kinds);
+        free(resources);
+}
+
+void resources_watch(struct resources *resources, struct kinds *kinds)
+{
+        kinds_unref(resources->kinds);
+        resources->kinds = kinds_ref(kinds);
+        for (int p = 0; p < PARTITIONS; p++)
+                place_clear(&resources->places[p]);
+}
+
+uint64_t resources_refused(const struct resources *resources)
+{
+        uint64_t refused = 0;
+        for (int p = 0; p < PARTITIONS; p++)
+                refused += resources->places[p].refused;
+        return refused;
+}
+
+static bool is_listed(const struct names *names, struct str name)
+{
+        size_t low = 0, high = names->count;
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+                int order = str_compare(names->items[middle], name);
+                if (order == 0)
+                        return true;
+                *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+        }
+        return false;
+}
+
+/* The labels that a kind asks for; the metric's name only when a kind asks for that metric. */
+static size_t reduce(const struct kinds *kinds, const struct labels *labels, struct label out_kept[static LABELS_MAX])
+{
+        size_t count = 0;
+        bool is_asked_metric = is_listed(&kinds->metric_names, labels_value(labels, LABEL_METRIC_NAME));
+        each (label, labels) {
+                bool is_name = str_equal(label->name, LABEL_METRIC_NAME);
+                if (count < LABELS_MAX && (is_name ? is_asked_metric : is_listed(&kinds->labels, label->name) ||
+                                                                       (is_asked_metric && is_listed(&kinds->metric_labels, label->name))))
+                        out_kept[count++] = *label;
+        }
+        return count;
+}
+
+static uint64_t hash_labels(const struct label *labels, size_t count)
+{
+        uint64_t hash = count;
+        for (size_t i = 0; i < count; i++)
+                hash = hash64_seeded(labels[i].value, hash64_seeded(labels[i].name, hash));
+        return hash ? hash : 1;
+}
+
+static bool is_known(const struct place *place, uint64_t hash)
+{
+        size_t at;
+        return map_first(&place->known, hash, &at) != MAP_NONE;
+}
+
+static bool look(struct resources *resources, struct place *place, const struct labels *labels, uint64_t hash, bool is_log, int64_t time_ns,
+                 struct noticed *noticed, struct err *err)
+{
+        uint64_t *slot = &place->recent[hash & (RECENT - 1)];
+        struct label kept[LABELS_MAX];
+        if (*slot == hash)
+                return true;
+        size_t count = reduce(resources->kinds, labels, kept);
+        uint64_t reduced = hash_labels(kept, count);
+        if (count && !is_known(place, reduced)) {
+                if (place->known.count >= RESOURCES_MAX) {
+                        place->refused++;
+                        return true;
+                }
+                struct resource_seen seen = {{kept, count, count}, time_ns, is_log};
+                if (!map_put(&place->known, reduced, 0))
+                        return fail_memory(err, "resources", sizeof *slot);
+                if (!noticed_add_resource(noticed, &seen, err)) {
+                        map_remove(&place->known, reduced, 0);
+                        return false;
+                }
+        }
+        *slot = hash;
+        return true;
+}
+
+static bool make_ready(struct place *place, int64_t time_ns, struct err *err)
+{
+        if (!place->recent && !(place->recent = calloc(RECENT, sizeof *place->recent)))
+                return fail_memory(err, "resources", RECENT * sizeof *place->recent);
+        if (time_ns >= place->until_ns) {
+                place_clear(place);
+                place->until_ns = time_ns - time_ns % HOUR_NS + HOUR_NS;
+        }
+        return true;
+}
+
+bool resources_fold(struct resources *resources, const struct fold *fold, struct noticed *noticed, struct err *err)
+{
+        const struct telemetry *telemetry = &fold->batch->telemetry;
+        struct place *place = &resources->places[fold->partition];
+        if (!resources->kinds)
+                return true;
+        if (!make_ready(place, fold->time_ns, err))
+                return false;
+        uint32_t stream = UINT32_MAX;
+        for (size_t i = 0; i < fold->record_count; i++) {
+                const struct log_record *record = &telemetry->records.items[fold->records[i]];
+                if (record->stream == stream)
+                        continue;
+                stream = record->stream;
+                const struct labels *labels = &telemetry->streams.items[stream];
+                if (!look(resources, place, labels, hash_labels(labels->items, labels->count), true, fold->time_ns, noticed, err))
+                        return false;
+        }
+        for (size_t i = 0; i < fold->series_count; i++) {
+                const struct series_points *series = &telemetry->series.items[fold->series[i]];
+                uint64_t hash = series->packed.length ? series->id.low | 1 : hash_labels(series->labels.items, series->labels.count);
+                if (!look(resources, place, &series->labels, hash, false, fold->time_ns, noticed, err))
+                        return false;
+        }
+        return true;
+}
