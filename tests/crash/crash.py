@@ -14,93 +14,24 @@ import os
 import random
 import shutil
 import signal
-import struct
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.parse
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from program import Program
+from protobuf import series, snappy
+
 READY_S_MAX = 30
 CLIENTS = 3
 BATCH = 50
 
 
-class Program:
-    def __init__(self, path, folder):
-        self.path, self.folder = path, folder
-        self.process, self.port = None, 0
-
-    def start(self):
-        began = time.monotonic()
-        self.process = subprocess.Popen([self.path, "run", "--data", self.folder, "--http", "127.0.0.1:0", "--no-sources"],
-                                        stdout=subprocess.PIPE, stderr=open(self.folder + ".log", "a"), text=True)
-        for line in self.process.stdout:
-            if "Console:" in line:
-                self.port = urllib.parse.urlparse(line.split("Console:")[1].strip()).port
-                break
-        else:
-            sys.exit(f"the program did not start; its log is {self.folder}.log")
-        while True:
-            try:
-                if self.request("GET", "/-/ready")[0] == 200:
-                    return time.monotonic() - began
-            except OSError:
-                pass
-            if time.monotonic() - began > READY_S_MAX:
-                sys.exit(f"not ready within {READY_S_MAX} s")
-            time.sleep(0.005)
-
-    def request(self, method, path, body=None, headers=None, timeout=30):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def read(self, path):
-        token = open(os.path.join(self.folder, "cli.token")).read().strip()
-        status, body = self.request("GET", path, headers={"Authorization": "Bearer " + token})
-        if status != 200:
-            sys.exit(f"GET {path}: {status} {body[:300]!r}")
-        return json.loads(body)
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-
-
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, payload):
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
-def snappy(data):
-    """The whole as literals: valid, if not small."""
-    out = varint(len(data))
-    for at in range(0, len(data), 60):
-        piece = data[at:at + 60]
-        out += bytes([(len(piece) - 1) << 2]) + piece
-    return out
-
-
 def remote_write(client, numbers, base_ms):
-    labels = b"".join(field(1, field(1, n) + field(2, v)) for n, v in
-                      ((b"__name__", b"crash_sample"), (b"client", str(client).encode())))
-    samples = b"".join(field(2, b"\x09" + struct.pack("<d", float(n)) + b"\x10" + varint(base_ms + n)) for n in numbers)
-    return snappy(field(1, labels + samples))
+    labels = {b"__name__": b"crash_sample", b"client": str(client).encode()}
+    return snappy(series(labels, *((float(n), base_ms + n) for n in numbers)))
 
 
 def otlp(client, numbers, base_ns):
@@ -133,7 +64,7 @@ class Client(threading.Thread):
         first = True
         while self.running:
             try:
-                status, answer = self.program.request("POST", path, body, headers, timeout=10)
+                status, answer = self.program.exchange("POST", path, body, headers, timeout=10)
                 if status in good:
                     return
                 if status not in (429, 503):
@@ -145,6 +76,13 @@ class Client(threading.Thread):
             time.sleep(0.01)
 
 
+def read(program, path):
+    status, body = program.exchange("GET", path, headers=program.token())
+    if status != 200:
+        sys.exit(f"GET {path}: {status} {body[:300]!r}")
+    return json.loads(body)
+
+
 def read_back(program, client):
     """All numbers of a client's records, in order of time, and how many samples there are."""
     found, start = [], client.base_s * 10**9
@@ -152,12 +90,12 @@ def read_back(program, client):
     while start < end:
         query = urllib.parse.urlencode({"query": '{service="crash%d"}' % client.number, "start": start, "end": min(start + 1000 * 1000, end),
                                         "limit": 4000, "direction": "forward"})
-        rows = program.read("/api/v1/logs?" + query)["rows"]
+        rows = read(program, "/api/v1/logs?" + query)["rows"]
         found += [int(row["line"].split("n=")[1].split()[0]) for row in rows]
         start += 1000 * 1000
     last_ms = client.base_s * 1000 + client.next + 10 * BATCH
     expression = 'count_over_time(crash_sample{client="%d"}[%dms])' % (client.number, client.next + 20 * BATCH)
-    result = program.read("/api/v1/query?" + urllib.parse.urlencode({"query": expression, "time": last_ms / 1000}))["data"]["result"]
+    result = read(program, "/api/v1/query?" + urllib.parse.urlencode({"query": expression, "time": last_ms / 1000}))["data"]["result"]
     return found, int(result[0]["value"][1]) if result else 0
 
 
@@ -173,6 +111,10 @@ def check(program, clients):
     return records, lost, twice, samples, samples_lost
 
 
+def start(program):
+    return program.start("--http", "127.0.0.1:0", "--no-sources", ready_s_max=READY_S_MAX)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
@@ -182,26 +124,26 @@ def main():
     options = parser.parse_args()
     chance = random.Random(options.seed)
     folder = tempfile.mkdtemp(prefix="crash-")
-    program = Program(options.program, os.path.join(folder, "data"))
-    os.mkdir(program.folder, 0o700)
-    slowest = program.start()
+    program = Program(options.program, os.path.join(folder, "data"), os.path.join(folder, "log"))
+    os.mkdir(program.data, 0o700)
+    slowest = start(program)
     clients = [Client(number, program, int(time.time()) - 3600) for number in range(CLIENTS)]
     for client in clients:
         client.start()
     for round_number in range(options.rounds):
         time.sleep(chance.uniform(0.05, 1.5))
-        program.kill()
-        slowest = max(slowest, program.start())
+        program.end(signal.SIGKILL)
+        slowest = max(slowest, start(program))
     time.sleep(0.3)
     for client in clients:
         client.running = False
     for client in clients:
         client.join(timeout=15)
-    program.kill()
-    slowest = max(slowest, program.start())
+    program.end(signal.SIGKILL)
+    slowest = max(slowest, start(program))
     acknowledged = sum(client.acknowledged for client in clients)
     records, lost, twice, samples, samples_lost = check(program, clients)
-    program.kill()
+    program.end(signal.SIGKILL)
     print(f"{options.rounds + 1} kills, {acknowledged} records acknowledged, {records} read back, {lost} lost, {twice} twice; "
           f"{samples} samples read back, {samples_lost} lost; {sum(c.repeats for c in clients)} batches sent again; "
           f"slowest start {slowest:.2f} s")

@@ -16,16 +16,17 @@ import random
 import re
 import resource
 import shutil
-import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from program import Program, free_port
+from protobuf import field, series, snappy, varint
 
 # The sum of the bounds that can be full at once: bodies being received 256 MiB, telemetry between senders and store 128,
 # being decoded by six threads a few hundred, waiting for the journal 64 and the archive 64, open log chunks 256 * 2, open
@@ -46,48 +47,17 @@ def check(condition, *what):
 
 # ---- bytes ----
 
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, payload):
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
-
-def snappy(data):
-    out = bytearray(varint(len(data)))
-    for at in range(0, len(data), 65536):
-        piece = data[at:at + 65536]
-        out += b"\xf4" + struct.pack("<H", len(piece) - 1) + piece
-    return bytes(out)
-
-
-def series(labels, value, time_ms):
-    pairs = b"".join(field(1, field(1, name) + field(2, text)) for name, text in sorted(labels.items()))
-    return field(1, pairs + field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(time_ms)))
-
-
 def otlp_json(service, lines, now_ns, attributes=()):
     resource_attributes = [{"key": "service.name", "value": {"stringValue": service}}, *attributes]
     records = [{"timeUnixNano": str(now_ns + i), "body": {"stringValue": line}} for i, line in enumerate(lines)]
     return json.dumps({"resourceLogs": [{"resource": {"attributes": resource_attributes}, "scopeLogs": [{"logRecords": records}]}]}).encode()
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 # ---- the program ----
 
-class Program:
+class Victim(Program):
     def __init__(self, path, folder, bound_mib):
+        super().__init__(path, os.path.join(folder, "data"), os.path.join(folder, "log"))
         self.folder, self.bound_mib, self.marks = folder, bound_mib, 0
         self.tcp, self.udp = free_port(), free_port(socket.SOCK_DGRAM)
         self.config = os.path.join(folder, "evenkeel.yaml")
@@ -95,43 +65,22 @@ class Program:
             json.dump({"limits": {"series": SERIES_MAX}, "sources": {
                 "syslog": {"listen": [{"tcp": f"127.0.0.1:{self.tcp}"}, {"udp": f"127.0.0.1:{self.udp}"}]},
                 "journald": {"directory": os.path.join(folder, "none")}, "file": {"files": []}}}, file)
-        self.log = open(os.path.join(folder, "log"), "w")
-        self.process = subprocess.Popen([path, "run", "--data", os.path.join(folder, "data"), "--config", self.config,
-                                         "--http", "127.0.0.1:0", "--user", "root"], stdout=subprocess.PIPE, stderr=self.log, text=True)
-        self.password = ""
-        for line in self.process.stdout:
-            if "Console:" in line:
-                self.port = urllib.parse.urlparse(line.split("Console:")[1].strip()).port
-            if "First sign-in" in line:
-                self.password = line.split("/")[1].split()[0]
-            if "Stop it" in line:
-                break
-        else:
-            sys.exit("the program did not start:\n" + open(self.log.name).read())
-        self.token = open(os.path.join(folder, "data", "cli.token")).read().strip()
-        self.auth = {"Authorization": "Bearer " + self.token}
-
-    def request(self, method, path, body=None, headers=None, timeout=60):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        self.start("--config", self.config, "--http", "127.0.0.1:0")
+        self.auth = self.token()
+        self.secret = self.auth["Authorization"].split()[1]
 
     def post(self, path, body, kind="application/json", **headers):
-        return self.request("POST", path, body, {"Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}})
+        return self.exchange("POST", path, body, {"Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}})
 
     def write(self, payload):
-        return self.request("POST", "/api/v1/write", snappy(payload), {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"})
+        return self.exchange("POST", "/api/v1/write", snappy(payload), {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"})
 
     def ask(self, path, **parameters):
-        status, body = self.request("GET", path + ("?" + urllib.parse.urlencode(parameters) if parameters else ""), headers=self.auth)
+        status, body = self.exchange("GET", path + ("?" + urllib.parse.urlencode(parameters) if parameters else ""), headers=self.auth)
         return status, (json.loads(body) if body[:1] in b"{[" else body)
 
     def form(self, path, **parameters):
-        return self.request("POST", path, urllib.parse.urlencode(parameters), {**self.auth, "Content-Type": "application/x-www-form-urlencoded"})
+        return self.exchange("POST", path, urllib.parse.urlencode(parameters), {**self.auth, "Content-Type": "application/x-www-form-urlencoded"})
 
     def raw(self, data, wait=10, port=None, half_close=False):
         """Sends bytes as they are, gives what comes back until the other side closes or falls silent."""
@@ -155,7 +104,7 @@ class Program:
             return out
 
     def metric(self, name):
-        for line in self.request("GET", "/metrics", headers=self.auth)[1].decode().splitlines():
+        for line in self.exchange("GET", "/metrics", headers=self.auth)[1].decode().splitlines():
             if line.startswith(name + " ") or (("{" in name) and line.startswith(name)):
                 return float(line.rsplit(" ", 1)[1])
         raise Failed("no metric " + name)
@@ -184,7 +133,7 @@ class Program:
         while (answer := self.post("/v1/logs", otlp_json("mark", [mark], now_ns)))[0] == 429 and time.monotonic() < until:
             time.sleep(0.2)
         check(answer[0] == 200, "a normal record:", answer)
-        answer = self.write(series({b"__name__": b"hostile_mark"}, self.marks, now_ns // 1000000))
+        answer = self.write(series({b"__name__": b"hostile_mark"}, (self.marks, now_ns // 1000000)))
         check(answer[0] == 204, "a normal sample:", answer)
         while True:
             status, logs = self.ask("/api/v1/logs", query='{service="mark"} |= "%s"' % mark)
@@ -197,9 +146,7 @@ class Program:
             time.sleep(0.1)
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(120)
-        said = open(self.log.name, errors="replace").read()
+        code, said = self.end(), self.log_text()
         check(code == 0, "it ended with", code, said[-2000:])
         check("Sanitizer" not in said and "runtime error" not in said, "a sanitizer spoke:", said[-3000:])
 
@@ -244,8 +191,8 @@ def truncated_bodies(program, scale, chance):
         for _ in range(20):
             told(program.post("/v1/logs", good[:chance.randrange(1, len(good) - 1)]), 400)
         told(program.post("/v1/logs", gzip.compress(good)[:40], Content_Encoding="gzip"), 400, "cut short")
-        payload = snappy(series({b"__name__": b"x"}, 1, 1))
-        told(program.request("POST", "/api/v1/write", payload[:-3], {"Content-Type": "application/x-protobuf"}), 400)
+        payload = snappy(series({b"__name__": b"x"}, (1, 1)))
+        told(program.exchange("POST", "/api/v1/write", payload[:-3], {"Content-Type": "application/x-protobuf"}), 400)
         told(program.post("/v1/logs", field(1, b"\x0a\xff\xff\x03x"), "application/x-protobuf"), 400)
     # a connection that ends within its body
     program.raw(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", wait=2, half_close=True)
@@ -296,9 +243,9 @@ def bombs(program, scale, chance):
         told(program.post("/v1/logs", gzip.compress(bomb), Content_Encoding="gzip"), (400, 413))
         told(program.post("/v1/logs", bomb, Content_Encoding="gzip, gzip"), (400, 413, 415))
         claims = varint(1 << 31) + b"\xfe" + b"\0\0" * 3
-        told(program.request("POST", "/api/v1/write", claims, {"Content-Type": "application/x-protobuf"}), (400, 413))
+        told(program.exchange("POST", "/api/v1/write", claims, {"Content-Type": "application/x-protobuf"}), (400, 413))
         copies = varint(60 << 20) + b"\0x" + b"\xfe\x01\0" * 100  # says 60 MiB, holds a few KB
-        told(program.request("POST", "/api/v1/write", copies, {"Content-Type": "application/x-protobuf"}), (400, 413))
+        told(program.exchange("POST", "/api/v1/write", copies, {"Content-Type": "application/x-protobuf"}), (400, 413))
         if shutil.which("zstd"):
             packed = subprocess.run(["zstd", "-19", "-c", "--long=27"], input=zeros * 256, capture_output=True).stdout
             told(program.post("/v1/logs", packed, Content_Encoding="zstd"), (400, 413))
@@ -318,9 +265,9 @@ def invalid_utf8(program, scale, chance):
         value = field(1, bad)
         program.post("/v1/logs", field(1, field(1, field(1, field(1, b"service.name") + field(2, value))) + field(2, field(2, field(5, value)))),
                      "application/x-protobuf")
-        program.write(series({b"__name__": b"bad", b"host": bad}, 1, time.time_ns() // 1000000))
-        program.request("GET", "/api/v1/query?query=" + "%ff%fe", headers=program.auth)
-        program.request("GET", "/api/v1/logs?query=%7Bhost%3D%22%ff%22%7D", headers=program.auth)
+        program.write(series({b"__name__": b"bad", b"host": bad}, (1, time.time_ns() // 1000000)))
+        program.exchange("GET", "/api/v1/query?query=" + "%ff%fe", headers=program.auth)
+        program.exchange("GET", "/api/v1/logs?query=%7Bhost%3D%22%ff%22%7D", headers=program.auth)
     program.raw(b"GET /\xff\xfe HTTP/1.1\r\nHost: \xff\r\nCookie: \xff=\xfe\r\n\r\n", wait=3)
     with socket.create_connection(("127.0.0.1", program.tcp)) as peer:
         peer.sendall(b"<13>t\xff: " + bad + b"\n")
@@ -339,7 +286,7 @@ def distinct_labels(program, scale, chance):
     step, now_ms = 20000, time.time_ns() // 1000000
     with moves(program, "evenkeel_series_refused_total"):
         for first in range(0, count, step):
-            body = b"".join(series({b"__name__": b"many", b"id": b"%d" % n}, 1, now_ms) for n in range(first, first + step))
+            body = b"".join(series({b"__name__": b"many", b"id": b"%d" % n}, (1, now_ms)) for n in range(first, first + step))
             while (answer := program.write(body))[0] == 429:
                 time.sleep(0.1)
             told(answer, 204)
@@ -357,12 +304,12 @@ def distinct_labels(program, scale, chance):
 def long_labels(program, scale, chance):
     now_ms = time.time_ns() // 1000000
     with moves(program, "evenkeel_intake_rejected_total", REFUSED_4XX):
-        program.write(series({b"__name__": b"long", b"v": b"x" * 100000}, 1, now_ms))
-        program.write(series({b"__name__": b"wide", **{b"l%04d" % i: b"x" for i in range(1000)}}, 1, now_ms))
+        program.write(series({b"__name__": b"long", b"v": b"x" * 100000}, (1, now_ms)))
+        program.write(series({b"__name__": b"wide", **{b"l%04d" % i: b"x" for i in range(1000)}}, (1, now_ms)))
         program.post("/v1/logs", otlp_json("s" * 100000, ["x"], time.time_ns()))
     # huge but allowed labels, each new: memory must follow bytes, not counts
     for first in range(0, 3000 * scale, 100):
-        body = b"".join(series({b"__name__": b"fat", **{b"l%d" % i: b"%d" % (first + n) + b"y" * 8000 for i in range(4)}}, 1, now_ms) for n in range(100))
+        body = b"".join(series({b"__name__": b"fat", **{b"l%d" % i: b"%d" % (first + n) + b"y" * 8000 for i in range(4)}}, (1, now_ms)) for n in range(100))
         while (answer := program.write(body))[0] == 429:
             time.sleep(0.1)
         told(answer, 204)
@@ -455,8 +402,8 @@ def huge_headers(program, scale, chance):
     answer = program.raw(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
     check(answer == b"" or answer.startswith((b"HTTP/1.1 414", b"HTTP/1.1 431", b"HTTP/1.1 400", b"HTTP/1.1 404")), "a long path:", answer)
     began = time.monotonic()
-    told(program.request("GET", "/api/v1/query?" + "&".join("a=1" for _ in range(2000)), headers=program.auth), 413, "1000")
-    told(program.request("GET", "/api/v1/query?" + "&" * 15000, headers=program.auth), (400, 413, 414))
+    told(program.exchange("GET", "/api/v1/query?" + "&".join("a=1" for _ in range(2000)), headers=program.auth), 413, "1000")
+    told(program.exchange("GET", "/api/v1/query?" + "&" * 15000, headers=program.auth), (400, 413, 414))
     check(time.monotonic() - began < 5, "the answers took", time.monotonic() - began, "s")
 
 
@@ -481,7 +428,7 @@ def traversal(program, scale, chance):
     for path in ("/../../../../etc/passwd", "/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/assets/../../data/state.db",
                  "/cli.token", "/data/cli.token", "/assets/%00index.html", "/.git/config", "/\\..\\..\\etc\\passwd"):
         answer = program.raw(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n", wait=5)
-        check(b"root:" not in answer and program.token.encode() not in answer and b"SQLite format" not in answer, path, answer)
+        check(b"root:" not in answer and program.secret.encode() not in answer and b"SQLite format" not in answer, path, answer)
 
 
 def syslog_shapes(program, scale, chance):
@@ -531,7 +478,7 @@ def udp_flood(program, scale, chance):
 def exploding_regexes(program, scale, chance):
     bad = "(a+)+$"
     program.post("/v1/logs", otlp_json("regex", ["a" * 5000 + "b"], time.time_ns()))
-    program.write(series({b"__name__": b"regex", b"v": b"a" * 5000 + b"b"}, 1, time.time_ns() // 1000000))
+    program.write(series({b"__name__": b"regex", b"v": b"a" * 5000 + b"b"}, (1, time.time_ns() // 1000000)))
     time.sleep(0.5)
     with moves(program, REFUSED_4XX):
         told(program.ask("/api/v1/logs", query='{service="regex"} |~ "(a+)+$"'), (400, 422), "steps")
@@ -558,33 +505,33 @@ def queries_over_limits(program, scale, chance):
         told(program.ask("/loki/api/v1/query_range", query="rate({a=\"b\"}[1m])"), (400, 422), "metric")
         told(program.ask("/api/v1/query", query="up", time="NaN"), 400)
         told(program.ask("/api/v1/query", query="up", timeout="-5s"), 400)
-        told(program.request("POST", "/api/v1/query", b"query=" + b"a" * (2 << 20), {**program.auth, "Content-Type": "application/x-www-form-urlencoded"}), 413)
+        told(program.exchange("POST", "/api/v1/query", b"query=" + b"a" * (2 << 20), {**program.auth, "Content-Type": "application/x-www-form-urlencoded"}), 413)
 
 
 def doors(program, scale, chance):
     """CSRF, wrong, expired and narrow tokens, guessed passwords, names that look like SQL."""
     def as_token(token, method, path, body=None):
-        return program.request(method, path, body, {"Authorization": "Bearer " + token, "Content-Type": "application/json"})
+        return program.exchange(method, path, body, {"Authorization": "Bearer " + token, "Content-Type": "application/json"})
 
     def new_token(name, scopes, **more):
-        status, body = program.request("POST", "/api/v1/tokens", json.dumps({"name": name, "scopes": scopes, **more}), {**program.auth, "Content-Type": "application/json"})
+        status, body = program.exchange("POST", "/api/v1/tokens", json.dumps({"name": name, "scopes": scopes, **more}), {**program.auth, "Content-Type": "application/json"})
         check(status in (200, 201), "making a token:", status, body)
         answer = json.loads(body)
         return next(v for v in [answer.get("token"), answer.get("secret"), (answer.get("data") or {}).get("token") if isinstance(answer.get("data"), dict) else None] if isinstance(v, str))
 
     with moves(program, REFUSED_4XX):
-        for token in ("", "x", "evk_" + "A" * 43, program.token[:-1], program.token + "x", "x" * 5000, "\x7f", "' OR 1=1 --"):
+        for token in ("", "x", "evk_" + "A" * 43, program.secret[:-1], program.secret + "x", "x" * 5000, "\x7f", "' OR 1=1 --"):
             told(as_token(token, "GET", "/api/v1/users"), 401)
-        told(program.request("GET", "/api/v1/users"), 401)
+        told(program.exchange("GET", "/api/v1/users"), 401)
         narrow = new_token("narrow", ["ingest"])
         told(as_token(narrow, "GET", "/api/v1/sources"), 403, "scope")
         told(as_token(narrow, "POST", "/v1/logs", otlp_json("mark", ["by token"], time.time_ns())), 200)
         told(as_token(new_token("reader", ["read"]), "POST", "/v1/logs", b"{}"), 403, "scope")
         for name in ("'; DROP TABLE user; --", "../x", "a" * 65, "", "x\0y", "\u202e"):
-            told(program.request("POST", "/api/v1/users", json.dumps({"name": name, "role": "admin", "password": "long enough 12"}),
+            told(program.exchange("POST", "/api/v1/users", json.dumps({"name": name, "role": "admin", "password": "long enough 12"}),
                                  {**program.auth, "Content-Type": "application/json"}), 400)
-        told(program.request("POST", "/api/v1/users/%27%20OR%201%3D1", b'{"role":"admin"}', {**program.auth, "Content-Type": "application/json"}), (400, 404))
-        told(program.request("DELETE", "/api/v1/tokens/%27%20OR%201%3D1%20--", None, program.auth), (400, 404))
+        told(program.exchange("POST", "/api/v1/users/%27%20OR%201%3D1", b'{"role":"admin"}', {**program.auth, "Content-Type": "application/json"}), (400, 404))
+        told(program.exchange("DELETE", "/api/v1/tokens/%27%20OR%201%3D1%20--", None, program.auth), (400, 404))
     # a session without its CSRF token may read, not write
     status, answer, cookie = None, None, None
     connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=30)
@@ -593,11 +540,11 @@ def doors(program, scale, chance):
     cookie = (answer.getheader("Set-Cookie") or "").split(";")[0]
     check(answer.status == 200 and cookie, "signing in:", answer.status, answer.read())
     connection.close()
-    told(program.request("POST", "/api/v1/session/password", json.dumps({"old": program.password, "new": "another long one"}),
+    told(program.exchange("POST", "/api/v1/session/password", json.dumps({"old": program.password, "new": "another long one"}),
                          {"Cookie": cookie, "Content-Type": "application/json"}), 403, "X-CSRF-Token")
-    told(program.request("DELETE", "/api/v1/session", None, {"Cookie": cookie}), 403, "X-CSRF-Token")
-    told(program.request("POST", "/v1/logs", b"{}", {"Origin": "http://evil.example", "Content-Type": "application/json"}), (401, 403))
-    codes = [program.request("POST", "/api/v1/session", json.dumps({"name": "admin", "password": "wrong%d" % i}), {"Content-Type": "application/json"})[0] for i in range(10)]
+    told(program.exchange("DELETE", "/api/v1/session", None, {"Cookie": cookie}), 403, "X-CSRF-Token")
+    told(program.exchange("POST", "/v1/logs", b"{}", {"Origin": "http://evil.example", "Content-Type": "application/json"}), (401, 403))
+    codes = [program.exchange("POST", "/api/v1/session", json.dumps({"name": "admin", "password": "wrong%d" % i}), {"Content-Type": "application/json"})[0] for i in range(10)]
     check(set(codes) <= {401, 429} and 429 in codes, "guessing passwords:", codes)
 
 
@@ -616,8 +563,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     folder = tempfile.mkdtemp(prefix="hostile-")
     bound = SLICE_MEMORY_MIB_MAX if options.slice else MEMORY_MIB_MAX
-    program = Program(options.program, folder, bound)
-    program.path = options.program
+    program = Victim(options.program, folder, bound)
     bad = 0
     for case in CASES:
         if options.cases and case.__name__ not in options.cases:
@@ -634,7 +580,7 @@ def main():
         ended = program.process.poll() is not None
         print(f"{'FAILED' if why else 'ok':7}{case.__name__:22}{0 if ended else program.peak_mib():7.0f} MiB peak {time.monotonic() - began:7.1f} s{why}", flush=True)
         if ended:
-            print(open(program.log.name, errors="replace").read()[-3000:])
+            print(program.log_text()[-3000:])
             sys.exit(1)
     try:
         program.stop()

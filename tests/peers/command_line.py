@@ -82,7 +82,7 @@ def check_changes(daemon):
     secret = re.search(r"evk_\S+", out)
     expect(status == 0 and secret, f"token add: {out} {err}")
     environment = {**os.environ, "EVENKEEL_SERVER": f"http://127.0.0.1:{daemon.port}", "EVENKEEL_TOKEN": secret.group()}
-    ask = lambda *words: subprocess.run([daemon.program, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ask = lambda *words: subprocess.run([daemon.path, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     expect(ask("query", "vector(1)").returncode == 0, "a token with read may not query from afar: " + ask("query", "vector(1)").stderr)
     expect(ask("users").returncode == 1, "a token with read sees the users")
     token = json.loads(daemon.cli("tokens", "--json")[1])["tokens"][0]
@@ -93,7 +93,7 @@ def check_changes(daemon):
 def check_follow(daemon):
     path = os.path.join(daemon.folder, "followed")
     with open(path, "w") as file:
-        follow = subprocess.Popen([daemon.program, "logs", '{service="shop"}', "--follow", "--data", daemon.data], stdout=file)
+        follow = subprocess.Popen([daemon.path, "logs", '{service="shop"}', "--follow", "--data", daemon.data], stdout=file)
     try:
         time.sleep(1)
         send(daemon, "a new order")

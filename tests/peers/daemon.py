@@ -6,18 +6,15 @@ import http.client
 import json
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from program import Program, free_port  # free_port: for those who start peers
 
 
 def libraries(root):
@@ -51,15 +48,14 @@ def fetch(peers, *packages):
         skip("Debian's packages " + " ".join(packages) + " cannot be fetched: " + done.stdout.strip()[-300:])
 
 
-class Daemon:
+class Daemon(Program):
     """with Daemon(program, {"syslog": {...}}) as daemon: ...    sources that are not named do nothing. more: other keys
     of the configuration; data: a folder that exists already."""
 
     def __init__(self, program, sources=None, more=None, data=None, http="127.0.0.1:0"):
-        self.program, self.process, self.port, self.http = os.path.abspath(program), None, 0, http
-        self.folder = tempfile.mkdtemp(prefix="evenkeel-peers-")
+        self.folder, self.http = tempfile.mkdtemp(prefix="evenkeel-peers-"), http
+        super().__init__(program, data or os.path.join(self.folder, "data"), os.path.join(self.folder, "log"))
         atexit.register(self.clean_up)
-        self.data = data or os.path.join(self.folder, "data")
         quiet = {"syslog": {"listen": []}, "file": {"files": []}, "scrape": {"jobs": []},
                  "journald": {"directory": os.path.join(self.folder, "no-journal")}, "host": {"every": 3600}}
         self.config = os.path.join(self.folder, "evenkeel.yaml")
@@ -79,49 +75,23 @@ class Daemon:
 
     def start(self, *options):
         """On the same port as before, if there was one: senders wait for it there."""
-        self.log = open(os.path.join(self.folder, "log"), "a")
         listen = ["--http", self.http if not self.port else self.http.rsplit(":", 1)[0] + f":{self.port}"] if self.http else []
-        user = ["--user", "root"] if os.geteuid() == 0 else []
-        self.process = subprocess.Popen([self.program, "run", "--data", self.data, "--config", self.config, *listen, *user, *options],
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True)
-        for line in self.process.stdout:
-            if "Console:" in line:
-                self.port = urllib.parse.urlparse(line.split("Console:")[1].strip()).port
-                break
-        else:
-            sys.exit("the program did not start:\n" + self.log_text()[-3000:])
-        self.wait_for(lambda: self.request("/-/ready")[0] == 200, "the program to be ready")
+        super().start("--config", self.config, *listen, *options)
 
     def stop(self, kill=False):
         if self.process:
-            (self.process.kill if kill else self.process.terminate)()
-            self.process.wait(60)
-            self.process.stdout.close()
-            self.log.close()
-            self.process = None
-
-    def log_text(self):
-        with open(os.path.join(self.folder, "log")) as file:
-            return file.read()
+            self.end(signal.SIGKILL if kill else signal.SIGTERM, 60)
 
     def request(self, path, headers=None, method="GET", body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        """(0, why) when it does not answer."""
         try:
-            connection.request(method, path, body, headers=headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return self.exchange(method, path, body, headers, timeout=30)
         except (OSError, http.client.HTTPException) as fault:
             return 0, str(fault).encode()
-        finally:
-            connection.close()
-
-    def token(self):
-        with open(os.path.join(self.data, "cli.token")) as file:
-            return {"Authorization": "Bearer " + file.read().strip()}
 
     def cli(self, *words, text=None):
         """(exit status, standard output, standard error) of a verb."""
-        done = subprocess.run([self.program, *words, "--data", self.data], input=text, stdout=subprocess.PIPE,
+        done = subprocess.run([self.path, *words, "--data", self.data], input=text, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, timeout=60, stdin=None if text is not None else subprocess.DEVNULL)
         return done.returncode, done.stdout, done.stderr
 

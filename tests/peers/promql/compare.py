@@ -14,6 +14,9 @@ import argparse, json, math, os, random, re, shutil, socket, struct, subprocess,
 import urllib.error, urllib.parse, urllib.request
 from collections import Counter, namedtuple
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
+from protobuf import field, snappy, varint
+
 STALE = struct.unpack('<d', struct.pack('<Q', 0x7ff0000000000002))[0]
 SPAN, EVERY = 8100, 15          # seconds of data, and between samples
 
@@ -105,18 +108,6 @@ def make_series(rng, start):
 
 # ---- loading: remote write by hand (protobuf, snappy of literals only)
 
-def varint(n):
-    out = bytearray()
-    n &= (1 << 64) - 1
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-def field(number, payload):
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
-
 def write_request(slices):
     out = bytearray()
     for key, samples in slices:
@@ -125,13 +116,6 @@ def write_request(slices):
             bits = struct.pack('<Q', 0x7ff0000000000002) if value is STALE else struct.pack('<d', value)
             series += field(2, b'\x09' + bits + b'\x10' + varint(at))
         out += field(1, series)
-    return bytes(out)
-
-def snappy(data):
-    out = bytearray(varint(len(data)))
-    for i in range(0, len(data), 65536):
-        part = data[i:i + 65536]
-        out += bytes((61 << 2,)) + struct.pack('<H', len(part) - 1) + part
     return bytes(out)
 
 def remote_write(url, series, start):
