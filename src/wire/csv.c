@@ -37,7 +37,7 @@ static bool read_quoted(struct csv *csv, struct arena *arena, struct str *out_fi
         struct str s = csv->rest;
         size_t i = 1;
         bool has_doubles = false;
-        for (;; i++) {
+        for (;;) {
                 const char *quote = i < s.length ? memchr(s.bytes + i, '"', s.length - i) : NULL;
                 if (!quote)
                         return fail(err, ERR_INVALID, "csv", "line %zu: a quoted field begins and never ends; add the closing quote", csv->lines + 1);
@@ -45,7 +45,7 @@ static bool read_quoted(struct csv *csv, struct arena *arena, struct str *out_fi
                 if (i + 1 >= s.length || s.bytes[i + 1] != '"')
                         break;
                 has_doubles = true;
-                i++;
+                i += 2;
         }
         struct str raw = str_slice(s, 1, i);
         *out_field = has_doubles ? without_doubles(arena, raw) : raw;
