@@ -209,6 +209,23 @@ static bool check_file(const char *directory, const json_t *file, struct err *er
         return database_open_reader(path, NULL, &database, err) && database_verify(database, err);
 }
 
+struct listing {
+        const json_t *files;
+        const char *directory;
+};
+
+/* What the manifest does not name would be taken without being looked at. */
+static bool is_listed(void *context, const char *name, struct err *err)
+{
+        struct listing *listing = context;
+        size_t i;
+        json_t *file;
+        json_array_foreach(listing->files, i, file)
+                if (str_is(json_str(file, "name"), name))
+                        return true;
+        return fail(err, ERR_CORRUPT, "backup", "%s/%s is not in the manifest; take another backup", listing->directory, name);
+}
+
 static bool count_row(void *context, const struct log_row *row)
 {
         (void)row;
@@ -241,6 +258,9 @@ bool loop_verify_backup(const char *directory, json_t **out_report, struct err *
         json_array_foreach(json_object_get(manifest, "files"), i, file)
                 if (!check_file(directory, file, err))
                         return err_within(err, "verifying the backup");
+        struct listing listing = {json_object_get(manifest, "files"), directory};
+        if (!each_database(directory, is_listed, &listing, err))
+                return err_within(err, "verifying the backup");
         uint64_t audit_rows, records, samples;
         char path[4096];
         snprintf(path, sizeof path, "%s/state.db", directory);
