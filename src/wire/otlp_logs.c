@@ -7,7 +7,7 @@
 
 struct decoding {
         struct batch *batch;
-        struct otlp_resource resource;
+        const struct otlp_resource *resource;
         uint32_t stream; /* of the resource */
 };
 
@@ -38,15 +38,16 @@ static bool add_id(struct arena *arena, struct labels *attributes, struct str na
 
 static bool add_resource(struct decoding *decoding, struct labels *attributes, struct err *err)
 {
-        each (attribute, &decoding->resource.attributes)
+        each (attribute, &decoding->resource->attributes)
                 if (!otlp_resource_names(attribute->name) &&
                     !add_attribute(&decoding->batch->arena, attributes, attribute->name, attribute->value, err))
                         return false;
         return true;
 }
 
-static bool read_record(struct decoding *decoding, struct str message, struct err *err)
+static bool read_record(void *context, struct str message, struct err *err)
 {
+        struct decoding *decoding = context;
         struct arena *arena = &decoding->batch->arena;
         struct reader reader = reader_of(message);
         struct protobuf_field field;
@@ -96,48 +97,23 @@ static bool read_record(struct decoding *decoding, struct str message, struct er
         return true;
 }
 
-static bool read_scope(struct decoding *decoding, struct str message, struct err *err)
+static bool begin_resource(void *context, const struct otlp_resource *resource, struct err *err)
 {
-        struct reader reader = reader_of(message);
-        struct protobuf_field field;
-        while (protobuf_next(&reader, &field))
-                if (field.number == 2 && field.wire == PROTOBUF_BYTES && !read_record(decoding, field.bytes, err))
-                        return false;
-        return reader.failed ? otlp_damaged(err, "a scope") : true;
-}
-
-static bool read_resource(struct decoding *decoding, struct str message, struct err *err)
-{
-        struct reader reader = reader_of(message), again = reader;
-        struct protobuf_field field;
-        decoding->resource = (struct otlp_resource){0};
-        while (protobuf_next(&reader, &field)) /* first: it may stand behind what it describes */
-                if (field.number == 1 && !otlp_resource_read(&decoding->batch->arena, field.bytes, &decoding->resource, err))
-                        return false;
-        if (reader.failed)
-                return otlp_damaged(err, "a resource");
-        struct label labels[] = {{STR("host"), decoding->resource.host},
-                                 {STR("service"), decoding->resource.service},
-                                 {STR("instance"), decoding->resource.instance},
+        struct decoding *decoding = context;
+        struct label labels[] = {{STR("host"), resource->host},
+                                 {STR("service"), resource->service},
+                                 {STR("instance"), resource->instance},
                                  {STR("source"), STR("otlp")}};
+        decoding->resource = resource;
         decoding->stream = stream_of(decoding->batch, labels, countof(labels), err);
-        if (decoding->stream == UINT32_MAX)
-                return false;
-        while (protobuf_next(&again, &field))
-                if (field.number == 2 && field.wire == PROTOBUF_BYTES && !read_scope(decoding, field.bytes, err))
-                        return false;
-        return true;
+        return decoding->stream != UINT32_MAX;
 }
 
 bool otlp_logs_read(struct batch *batch, struct str request, struct err *err)
 {
         struct decoding decoding = {.batch = batch};
-        struct reader reader = reader_of(request);
-        struct protobuf_field field;
-        while (protobuf_next(&reader, &field))
-                if (field.number == 1 && field.wire == PROTOBUF_BYTES && !read_resource(&decoding, field.bytes, err))
-                        return false;
-        return reader.failed ? otlp_damaged(err, "the request") : true;
+        struct otlp_visitor visitor = {&decoding, begin_resource, read_record, NULL};
+        return otlp_walk(&batch->arena, request, &visitor, err);
 }
 
 bool otlp_logs_decode(struct batch *batch, struct err *err)

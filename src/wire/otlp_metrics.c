@@ -301,8 +301,9 @@ static bool put_meta(struct arena *arena, struct batch *batch, const struct metr
         return meta->unit.bytes ? true : fail_memory(err, "otlp", sizeof text);
 }
 
-static bool read_metric(struct decoding *decoding, struct str message, struct err *err)
+static bool read_metric(void *context, struct str message, struct err *err)
 {
+        struct decoding *decoding = context;
         struct reader reader = reader_of(message);
         struct protobuf_field field;
         struct metric metric = {.name = STR(""), .description = STR(""), .unit = STR("")};
@@ -344,24 +345,16 @@ static bool read_metric(struct decoding *decoding, struct str message, struct er
         return reader.failed ? otlp_damaged(err, "a metric's data") : put_meta(arena, decoding->batch, &metric, type, err);
 }
 
-static bool read_scope(struct decoding *decoding, struct str message, struct err *err)
-{
-        struct reader reader = reader_of(message);
-        struct protobuf_field field;
-        while (protobuf_next(&reader, &field))
-                if (field.number == 2 && field.wire == PROTOBUF_BYTES && !read_metric(decoding, field.bytes, err))
-                        return false;
-        return reader.failed ? otlp_damaged(err, "a scope") : true;
-}
-
 /* job, instance, then what the batch says of its own and they do not. */
-static bool set_target(struct decoding *decoding, const struct otlp_resource *resource, struct err *err)
+static bool begin_resource(void *context, const struct otlp_resource *resource, struct err *err)
 {
+        struct decoding *decoding = context;
         struct arena *arena = &decoding->batch->arena;
         struct str job = resource->service;
         if (resource->service_namespace.length && job.length)
                 job = arena_printf(arena, "%.*s/%.*s", STR_ARGS(resource->service_namespace), STR_ARGS(job));
         decoding->target = (struct labels){0};
+        decoding->newest_ns = 0;
         if (job.length && !put_label(arena, &decoding->target, STR("job"), job, err))
                 return false;
         if (resource->instance.length && !put_label(arena, &decoding->target, STR("instance"), resource->instance, err))
@@ -374,8 +367,9 @@ static bool set_target(struct decoding *decoding, const struct otlp_resource *re
 }
 
 /* target_info carries what else the resource says, for joining in queries. */
-static bool put_target_info(struct decoding *decoding, const struct otlp_resource *resource, struct err *err)
+static bool put_target_info(void *context, const struct otlp_resource *resource, struct err *err)
 {
+        struct decoding *decoding = context;
         struct point point = {.time_ns = decoding->newest_ns};
         struct metric metric = {.full_name = STR("target_info")};
         struct arena *arena = &decoding->batch->arena;
@@ -390,34 +384,11 @@ static bool put_target_info(struct decoding *decoding, const struct otlp_resourc
         return put_sample(decoding, &metric, "", &point, NULL, STR(""), 1, err);
 }
 
-static bool read_resource(struct decoding *decoding, struct str message, struct err *err)
-{
-        struct reader reader = reader_of(message), again = reader;
-        struct protobuf_field field;
-        struct otlp_resource resource = {0};
-        decoding->newest_ns = 0;
-        while (protobuf_next(&reader, &field)) /* first: it may stand behind what it describes */
-                if (field.number == 1 && !otlp_resource_read(&decoding->batch->arena, field.bytes, &resource, err))
-                        return false;
-        if (reader.failed)
-                return otlp_damaged(err, "a resource");
-        if (!set_target(decoding, &resource, err))
-                return false;
-        while (protobuf_next(&again, &field))
-                if (field.number == 2 && field.wire == PROTOBUF_BYTES && !read_scope(decoding, field.bytes, err))
-                        return false;
-        return put_target_info(decoding, &resource, err);
-}
-
 bool otlp_metrics_read(struct batch *batch, struct str request, struct err *err)
 {
         struct decoding decoding = {.batch = batch};
-        struct reader reader = reader_of(request);
-        struct protobuf_field field;
-        while (protobuf_next(&reader, &field))
-                if (field.number == 1 && field.wire == PROTOBUF_BYTES && !read_resource(&decoding, field.bytes, err))
-                        return false;
-        return reader.failed ? otlp_damaged(err, "the request") : true;
+        struct otlp_visitor visitor = {&decoding, begin_resource, read_metric, put_target_info};
+        return otlp_walk(&batch->arena, request, &visitor, err);
 }
 
 bool otlp_metrics_decode(struct batch *batch, struct err *err)

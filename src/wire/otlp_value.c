@@ -180,3 +180,41 @@ bool otlp_resource_read(struct arena *arena, struct str message, struct otlp_res
         *out_resource = resource;
         return true;
 }
+
+static bool walk_scope(const struct otlp_visitor *visitor, struct str message, struct err *err)
+{
+        struct reader reader = reader_of(message);
+        struct protobuf_field field;
+        while (protobuf_next(&reader, &field))
+                if (field.number == 2 && field.wire == PROTOBUF_BYTES && !visitor->item(visitor->context, field.bytes, err))
+                        return false;
+        return reader.failed ? otlp_damaged(err, "a scope") : true;
+}
+
+static bool walk_resource(struct arena *arena, const struct otlp_visitor *visitor, struct str message, struct err *err)
+{
+        struct reader reader = reader_of(message), again = reader;
+        struct protobuf_field field;
+        struct otlp_resource resource = {0};
+        while (protobuf_next(&reader, &field)) /* first: it may stand behind what it describes */
+                if (field.number == 1 && !otlp_resource_read(arena, field.bytes, &resource, err))
+                        return false;
+        if (reader.failed)
+                return otlp_damaged(err, "a resource");
+        if (!visitor->begin(visitor->context, &resource, err))
+                return false;
+        while (protobuf_next(&again, &field))
+                if (field.number == 2 && field.wire == PROTOBUF_BYTES && !walk_scope(visitor, field.bytes, err))
+                        return false;
+        return !visitor->end || visitor->end(visitor->context, &resource, err);
+}
+
+bool otlp_walk(struct arena *arena, struct str request, const struct otlp_visitor *visitor, struct err *err)
+{
+        struct reader reader = reader_of(request);
+        struct protobuf_field field;
+        while (protobuf_next(&reader, &field))
+                if (field.number == 1 && field.wire == PROTOBUF_BYTES && !walk_resource(arena, visitor, field.bytes, err))
+                        return false;
+        return reader.failed ? otlp_damaged(err, "the request") : true;
+}

@@ -1,4 +1,4 @@
-/* otlp_value - what OTLP's logs and metrics share: attribute values as text, and the resource they come from. */
+/* otlp_value - what OTLP's logs and metrics share: attribute values as text, the resource they come from, the way to them. */
 #pragma once
 
 #include "base/reader.h"
@@ -19,3 +19,12 @@ bool otlp_resource_read(struct arena *arena, struct str message, struct otlp_res
 /* Whether the attribute became a label of its own (service.name ...). */
 bool otlp_resource_names(struct str attribute);
 bool otlp_damaged(struct err *err, const char *what);
+
+/* The walk through an export request, the same for logs and metrics: request > resource > scope > item. */
+struct otlp_visitor {
+        void *context;
+        bool (*begin)(void *context, const struct otlp_resource *resource, struct err *err); /* before its items, wherever it stands */
+        bool (*item)(void *context, struct str message, struct err *err);                     /* a LogRecord, a Metric */
+        bool (*end)(void *context, const struct otlp_resource *resource, struct err *err);    /* may be NULL */
+};
+bool otlp_walk(struct arena *arena, struct str request, const struct otlp_visitor *visitor, struct err *err);
