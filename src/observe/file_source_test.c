@@ -2,6 +2,7 @@
 #include "observe/intake_fake.c"
 
 #include "base/json.h"
+#include "base/scratch.h"
 #include "observe/file_rotation.h"
 #include "observe/file_source.h"
 #include "observe/file_tail.h"
@@ -16,7 +17,7 @@
 struct fixture {
         struct intake intake;
         void *source;
-        char directory[64], path[128], name[140];
+        char directory[SCRATCH_BYTES], path[128], name[140];
 };
 
 static struct fixture fixture;
@@ -24,9 +25,8 @@ static struct fixture fixture;
 static int set_up(void **state)
 {
         memset(&fixture, 0, sizeof fixture);
-        snprintf(fixture.directory, sizeof fixture.directory, "/tmp/evenkeel-files-XXXXXX");
         fake_init(&fixture.intake);
-        if (!mkdtemp(fixture.directory))
+        if (scratch_make(fixture.directory, "files") != 0)
                 return -1;
         snprintf(fixture.path, sizeof fixture.path, "%s/app.log", fixture.directory);
         snprintf(fixture.name, sizeof fixture.name, "file:%s", fixture.path);
@@ -37,11 +37,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         (void)state;
-        char command[256];
         file_source_stop(fixture.source);
         fake_done(&fixture.intake);
-        snprintf(command, sizeof command, "rm -rf '%s'", fixture.directory);
-        return system(command);
+        return scratch_remove(fixture.directory);
 }
 
 static void start_with(const char *format, ...)

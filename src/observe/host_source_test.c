@@ -2,6 +2,7 @@
 #include "observe/intake_fake.c"
 
 #include "base/json.h"
+#include "base/scratch.h"
 #include "observe/host_collect.h"
 #include "observe/host_source.h"
 
@@ -27,25 +28,16 @@ static void write_file(const char *root, const char *path, const char *text)
         fclose(file);
 }
 
-static void remove_tree(const char *root)
-{
-        char command[1100];
-        snprintf(command, sizeof command, "rm -rf '%s'", root);
-        assert_int_equal(system(command), 0);
-}
-
 static int make_root(void **state)
 {
-        static char root[64];
-        snprintf(root, sizeof root, "/tmp/evenkeel-host-XXXXXX");
+        static char root[SCRATCH_BYTES];
         *state = root;
-        return mkdtemp(root) ? 0 : -1;
+        return scratch_make(root, "host");
 }
 
 static int drop_root(void **state)
 {
-        remove_tree(*state);
-        return 0;
+        return scratch_remove(*state);
 }
 
 static void collect(host_collect_fn *collector, const char *root, struct buf *out, bool expected)

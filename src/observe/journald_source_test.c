@@ -1,5 +1,6 @@
 /* journald_source_test - fields become entries; a real journal file is followed where systemd-journal-remote can write one. */
 #include "observe/intake_fake.c"
+#include "base/scratch.h"
 #include "observe/journald_source.c"
 
 #include <setjmp.h>
@@ -136,10 +137,10 @@ static void a_journal_is_followed_from_its_cursor(void **state)
         struct intake intake;
         struct err err;
         void *source = NULL;
-        char directory[] = "/tmp/evenkeel-journal-XXXXXX", command[64];
-        assert_non_null(mkdtemp(directory));
+        char directory[SCRATCH_BYTES];
+        assert_int_equal(scratch_make(directory, "journal"), 0);
         if (!write_journal(directory, 0, 3000)) {
-                rmdir(directory);
+                scratch_remove(directory);
                 print_message("no systemd-journal-remote here: a real journal file is not tried\n");
                 skip();
         }
@@ -161,8 +162,7 @@ static void a_journal_is_followed_from_its_cursor(void **state)
         assert_messages(&intake, 3000, 15);
         journald_source_stop(source);
         fake_done(&intake);
-        snprintf(command, sizeof command, "rm -rf '%s'", directory);
-        assert_int_equal(system(command), 0);
+        assert_int_equal(scratch_remove(directory), 0);
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "base/yaml.h"
 #include "observe/rule_table.h"
 #include "store/archive.h"
@@ -22,7 +23,7 @@
 #define START_NS (INT64_C(1700000000) * NS_PER_S)
 
 struct room {
-        char directory[64];
+        char directory[SCRATCH_BYTES];
         struct archive *archive;
         struct series_store *store;
         struct database *state;
@@ -83,8 +84,7 @@ static int set_up(void **state)
         struct err err = {0};
         static const char *const migrations[] = {rule_schema, NULL};
         char path[128];
-        snprintf(room->directory, sizeof room->directory, "/tmp/rules_test.XXXXXX");
-        assert_non_null(mkdtemp(room->directory));
+        assert_int_equal(scratch_make(room->directory, "rules"), 0);
         snprintf(path, sizeof path, "%s/state.db", room->directory);
         if (!archive_open(disk_real(), room->directory, NULL, &room->archive, &err) ||
             !series_create(room->archive, 1000, &room->store, &err) || !database_open(path, NULL, migrations, &room->state, &err))
@@ -98,14 +98,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         struct room *room = *state;
-        char command[128];
         rules_destroy(room->rules);
         noticed_done(&room->noticed);
         series_destroy(room->store);
         archive_close(room->archive);
         database_close(room->state);
-        snprintf(command, sizeof command, "rm -rf %s", room->directory);
-        int code = system(command);
+        int code = scratch_remove(room->directory);
         free(room);
         return code;
 }

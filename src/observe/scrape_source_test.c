@@ -2,6 +2,7 @@
 #include "observe/intake_fake.c"
 
 #include "base/json.h"
+#include "base/scratch.h"
 #include "observe/scrape_series.h"
 #include "observe/scrape_source.h"
 #include "observe/source.h"
@@ -230,8 +231,8 @@ static void write_file(const char *path, const char *text)
 static void discovery_files_are_read_again_when_they_change(void **state)
 {
         (void)state;
-        char directory[] = "/tmp/evenkeel-sd-XXXXXX", path[64], text[256], more[128];
-        assert_non_null(mkdtemp(directory));
+        char directory[SCRATCH_BYTES], path[SCRATCH_BYTES + 16], text[256], more[2 * SCRATCH_BYTES + 64];
+        assert_int_equal(scratch_make(directory, "scrape"), 0);
         snprintf(path, sizeof path, "%s/t.yml", directory);
         snprintf(more, sizeof more, ",\"files\":[\"%s/*.json\",\"%s/*.yml\"]", directory, directory);
         say("a 1\n");
@@ -248,7 +249,7 @@ static void discovery_files_are_read_again_when_they_change(void **state)
         await_stale("a", 0);
         await_stale("up", 0);
         unlink(path);
-        rmdir(directory);
+        scratch_remove(directory);
 }
 
 static void samples_with_a_time_of_their_own_are_not_ended(void **state)

@@ -2,6 +2,7 @@
 #include "observe/intake_fake.c"
 
 #include "base/json.h"
+#include "base/scratch.h"
 #include "observe/source.h"
 #include "observe/syslog_source.h"
 
@@ -114,8 +115,8 @@ static void a_unix_socket_takes_datagrams_and_goes_away_at_the_end(void **state)
 {
         (void)state;
         struct fixture fixture;
-        char directory[] = "/tmp/evenkeel-syslog-XXXXXX", config[256];
-        assert_non_null(mkdtemp(directory));
+        char directory[SCRATCH_BYTES], config[256];
+        assert_int_equal(scratch_make(directory, "syslog"), 0);
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         snprintf(address.sun_path, sizeof address.sun_path, "%s/log", directory);
         snprintf(config, sizeof config, "{\"listen\":[{\"unix\":\"%s\"}]}", address.sun_path);
@@ -126,7 +127,7 @@ static void a_unix_socket_takes_datagrams_and_goes_away_at_the_end(void **state)
         close(fd);
         stop(&fixture);
         assert_int_equal(access(address.sun_path, F_OK), -1);
-        rmdir(directory);
+        scratch_remove(directory);
 }
 
 static bool was_refused(struct intake *fake, void *context)
@@ -372,8 +373,8 @@ static void tls_senders_are_read_to_their_last_record(void **state)
 {
         (void)state;
         struct fixture fixture;
-        char directory[] = "/tmp/evenkeel-tls-XXXXXX", certificate[64], key[64], config[512];
-        assert_non_null(mkdtemp(directory));
+        char directory[SCRATCH_BYTES], certificate[SCRATCH_BYTES + 16], key[SCRATCH_BYTES + 16], config[512];
+        assert_int_equal(scratch_make(directory, "syslog"), 0);
         snprintf(certificate, sizeof certificate, "%s/cert.pem", directory);
         snprintf(key, sizeof key, "%s/key.pem", directory);
         make_certificate(certificate, key);
@@ -401,7 +402,7 @@ static void tls_senders_are_read_to_their_last_record(void **state)
         stop(&fixture);
         unlink(certificate);
         unlink(key);
-        rmdir(directory);
+        scratch_remove(directory);
 }
 
 int main(void)

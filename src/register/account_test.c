@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "store/database.h"
 
 #include <setjmp.h>
@@ -13,7 +14,7 @@
 #undef fail
 
 static const char *const migrations[] = {account_schema, NULL};
-static char directory[64];
+static char directory[SCRATCH_BYTES];
 static struct database *state;
 static struct accounts *accounts;
 #define NOW ((int64_t)1000000)
@@ -23,8 +24,7 @@ static int open_state(void **unused)
         (void)unused;
         char path[96];
         struct err err;
-        snprintf(directory, sizeof directory, "/tmp/account-test-XXXXXX");
-        if (!mkdtemp(directory))
+        if (scratch_make(directory, "account") != 0)
                 return -1;
         snprintf(path, sizeof path, "%s/state.db", directory);
         return database_open(path, NULL, migrations, &state, &err) && accounts_create(&accounts, &err) ? 0 : (puts(err.message), -1);
@@ -33,11 +33,9 @@ static int open_state(void **unused)
 static int close_state(void **unused)
 {
         (void)unused;
-        char command[128];
         database_close(state);
         accounts_destroy(accounts);
-        snprintf(command, sizeof command, "rm -r '%s'", directory);
-        return system(command);
+        return scratch_remove(directory);
 }
 
 /* Applies as the loop does: all or nothing. Takes the arguments. */

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "base/thread.h"
 #include "loop/command.h"
 #include "loop/loop.h"
@@ -22,7 +23,7 @@
 #include <cmocka.h>
 #undef fail
 
-static char directory[64], state_path[96], first_password[PASSWORD_ONCE_BYTES];
+static char directory[SCRATCH_BYTES], state_path[96], first_password[PASSWORD_ONCE_BYTES];
 static struct loop *loop;
 static struct redactor *redactor;
 static struct server *server;
@@ -33,8 +34,7 @@ static int start(void **unused)
         (void)unused;
         struct err err;
         bool is_new = false;
-        snprintf(directory, sizeof directory, "/tmp/serve-test-XXXXXX");
-        if (!mkdtemp(directory))
+        if (scratch_make(directory, "serve") != 0)
                 return -1;
         snprintf(state_path, sizeof state_path, "%s/state.db", directory);
         listener = (struct http_listener){.address = "127.0.0.1"};
@@ -58,13 +58,11 @@ static int start(void **unused)
 static int stop(void **unused)
 {
         (void)unused;
-        char command[128];
         serve_stop(server);
         loop_stop(loop);
         loop_close(loop);
         redactor_destroy(redactor);
-        snprintf(command, sizeof command, "rm -r '%s'", directory);
-        return system(command);
+        return scratch_remove(directory);
 }
 
 /* ---- asking ---- */

@@ -2,6 +2,7 @@
 #include "store/archive.h"
 
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "base/thread.h"
 #include "model/telemetry.h"
 #include "store/disk_forgetful.h"
@@ -16,21 +17,18 @@
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
-static char directory[64];
+static char directory[SCRATCH_BYTES];
 
 static int make_directory(void **state)
 {
         (void)state;
-        snprintf(directory, sizeof directory, "/tmp/archive-test-XXXXXX");
-        return mkdtemp(directory) ? 0 : -1;
+        return scratch_make(directory, "archive");
 }
 
 static int remove_directory(void **state)
 {
         (void)state;
-        char command[128];
-        snprintf(command, sizeof command, "rm -r '%s'", directory);
-        return system(command);
+        return scratch_remove(directory);
 }
 
 static struct archive *open_archive(void)

@@ -2,6 +2,7 @@
 #include "store/database.h"
 
 #include "base/scope.h"
+#include "base/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +15,12 @@ static const char *const first[] = {"CREATE TABLE thing (id INTEGER PRIMARY KEY,
 static const char *const second[] = {"CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT)",
                                      "ALTER TABLE thing ADD COLUMN size INTEGER NOT NULL DEFAULT 7", NULL};
 
-static char directory[64], path[96];
+static char directory[SCRATCH_BYTES], path[96];
 
 static int make_directory(void **state)
 {
         (void)state;
-        snprintf(directory, sizeof directory, "/tmp/database-test-XXXXXX");
-        if (!mkdtemp(directory))
+        if (scratch_make(directory, "database") != 0)
                 return -1;
         snprintf(path, sizeof path, "%s/a.db", directory);
         return 0;
@@ -29,9 +29,7 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
         (void)state;
-        char command[128];
-        snprintf(command, sizeof command, "rm -r '%s'", directory);
-        return system(command);
+        return scratch_remove(directory);
 }
 
 static void bind_name(struct query *query, const void *name)

@@ -2,6 +2,7 @@
 #include "store/journal.h"
 
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "base/thread.h"
 #include "store/disk_forgetful.h"
 #include "store/segment.h"
@@ -16,21 +17,18 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char directory[64];
+static char directory[SCRATCH_BYTES];
 
 static int make_directory(void **state)
 {
         (void)state;
-        snprintf(directory, sizeof directory, "/tmp/journal-test-XXXXXX");
-        return mkdtemp(directory) ? 0 : -1;
+        return scratch_make(directory, "journal");
 }
 
 static int remove_directory(void **state)
 {
         (void)state;
-        char command[128];
-        snprintf(command, sizeof command, "rm -r '%s'", directory);
-        return system(command);
+        return scratch_remove(directory);
 }
 
 /* An append that keeps what it was told. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "base/thread.h"
 #include "store/line_filter.h"
 #include "store/log_block.h"
@@ -29,7 +30,7 @@ struct kept { /* the naive reference: all rows in a list */
 };
 
 struct house {
-        char directory[64];
+        char directory[SCRATCH_BYTES];
         struct archive *archive;
         struct logs *logs;
         struct arena arena;
@@ -43,8 +44,7 @@ static int set_up(void **state)
 {
         struct house *house = calloc(1, sizeof *house);
         struct err err = {0};
-        snprintf(house->directory, sizeof house->directory, "/tmp/logs_test.XXXXXX");
-        assert_non_null(mkdtemp(house->directory));
+        assert_int_equal(scratch_make(house->directory, "logs"), 0);
         arena_init(&house->arena, 0);
         house->rng.state = 77;
         for (int i = 0; i < STREAMS; i++) {
@@ -63,12 +63,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         struct house *house = *state;
-        char command[128];
         logs_destroy(house->logs);
         archive_close(house->archive);
         arena_done(&house->arena);
-        snprintf(command, sizeof command, "rm -rf %s", house->directory);
-        int code = system(command);
+        int code = scratch_remove(house->directory);
         free(house);
         return code;
 }

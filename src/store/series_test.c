@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "store/decimal.h"
 #include "store/series_partition.h"
 
@@ -19,7 +20,7 @@
 #define START_NS (INT64_C(1700000000) * NS_PER_S)
 
 struct room {
-        char directory[64];
+        char directory[SCRATCH_BYTES];
         struct archive *archive;
         struct series_store *store;
         struct arena arena;
@@ -58,8 +59,7 @@ static struct labels make_labels(struct arena *arena, size_t number)
 static int set_up(void **state)
 {
         struct room *room = calloc(1, sizeof *room);
-        snprintf(room->directory, sizeof room->directory, "/tmp/series_test.XXXXXX");
-        assert_non_null(mkdtemp(room->directory));
+        assert_int_equal(scratch_make(room->directory, "series"), 0);
         arena_init(&room->arena, 0);
         for (size_t i = 0; i < SERIES; i++)
                 room->labels[i] = make_labels(&room->arena, i);
@@ -71,11 +71,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         struct room *room = *state;
-        char command[128];
         close_store(room, false);
         arena_done(&room->arena);
-        snprintf(command, sizeof command, "rm -rf %s", room->directory);
-        int code = system(command);
+        int code = scratch_remove(room->directory);
         free(room);
         return code;
 }
