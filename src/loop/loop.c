@@ -16,6 +16,7 @@
 #include "base/queue.h"
 #include "base/scope.h"
 #include "base/thread.h"
+#include "loop/aging.h"
 #include "loop/command.h"
 #include "loop/pipeline.h"
 #include "loop/state_table.h"
@@ -102,6 +103,8 @@ struct loop {
 
         uint64_t sequence_applied; /* the pipeline's own, like the following */
         int64_t time_ns, checkpoint_due_ns, retention_due_ns;
+        struct aging aging;
+        int64_t first_day_kept; /* by age */
         uint64_t journal_bytes_at_checkpoint;
         uint64_t entry_left; /* a committed entry whose effect could not be stored: the next start does it; 0: none */
 };
@@ -315,16 +318,22 @@ static bool write_checkpoint(struct loop *loop, struct err *err)
                 return false;
         if (ingest_gave_up(loop->ingest))
                 return fail(err, ERR_CANCELLED, "loop", "some telemetry is not stored yet; the next start does it");
-        if (!ingest_seal(loop->ingest, loop->time_ns - SERIES_IDLE_NS, err) || !archive_flush(loop->archive, err))
+        if (!ingest_seal(loop->ingest, loop->time_ns - SERIES_IDLE_NS, err) || !archive_flush(loop->archive, err) ||
+            !archive_holds_all(loop->archive, err))
                 return false;
         scoped_ptr(json_decref) json_t *saved = intake_save(loop->intake);
+        if (!saved || json_object_set_new(saved, "clock_jumps", aging_save(&loop->aging)) != 0)
+                return fail_memory(err, "loop", sizeof loop->aging);
         if (!database_begin(loop->state, err))
                 return false;
         if (!state_write_checkpoint(loop->state, loop->sequence_applied, loop->time_ns, saved, err) || !write_folds(loop, err)) {
                 database_rollback(loop->state);
                 return false;
         }
-        return commit_decisions(loop, loop->sequence_applied, err) && database_checkpoint(loop->state, err) && journal_trim(loop->journal, loop->sequence_applied + 1, err);
+        if (!commit_decisions(loop, loop->sequence_applied, err) || !database_checkpoint(loop->state, err))
+                return false;
+        archive_checkpointed(loop->archive);
+        return journal_trim(loop->journal, loop->sequence_applied + 1, err);
 }
 
 static bool checkpoint(struct loop *loop, struct err *err)
@@ -351,9 +360,8 @@ static void retain(struct loop *loop)
 {
         struct err err = {0};
         uint64_t removed = 0;
-        int64_t today = loop->time_ns / (86400 * NS_PER_S);
         loop->retention_due_ns = loop->time_ns + RETENTION_EVERY_NS;
-        if (!archive_retain(loop->archive, today - loop->options.retention_days, loop->options.retention_bytes, &removed, &err))
+        if (!archive_retain(loop->archive, loop->first_day_kept, loop->options.retention_bytes, &removed, &err))
                 log_err(LOG_LEVEL_ERROR, &err);
         if (removed)
                 log_info("loop", "retention removed %" PRIu64 " days of telemetry", removed);
@@ -377,10 +385,29 @@ static void run_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
 
 /* --- the pipeline ---------------------------------------------------------------------------------------------------- */
 
+/* Behind the journal, live and replayed. */
+static void pass_time(struct loop *loop, int64_t time_ns)
+{
+        int64_t skipped_ns = aging_pass(&loop->aging, time_ns);
+        if (skipped_ns)
+                log_warning("loop", "the clock went on by %" PRId64 " days at once: telemetry from before is kept %" PRId64 " days longer; if the clock is "
+                            "wrong now, set it and restart", (skipped_ns + AGING_STEP_NS) / AGING_DAY_NS, skipped_ns / AGING_DAY_NS);
+        loop->time_ns = time_ns;
+        loop->first_day_kept = aging_first_day_kept(&loop->aging, loop->options.retention_days);
+}
+
+/* A clock that was set back so far that retention would remove what it says at once is not believed. */
+static void hold_received(struct loop *loop, struct batch *batch, int64_t time_ns)
+{
+        pass_time(loop, time_ns);
+        if (batch->received_ns / AGING_DAY_NS < loop->first_day_kept)
+                batch->received_ns = time_ns;
+}
+
 static void note_applied(struct loop *loop, uint64_t sequence, int64_t time_ns)
 {
         loop->sequence_applied = sequence;
-        loop->time_ns = time_ns;
+        pass_time(loop, time_ns);
         with_lock(&loop->lock);
         loop->stats.sequence_applied = sequence;
         loop->stats.time_ns = time_ns;
@@ -402,8 +429,10 @@ static bool finish_batch(struct loop *loop, const struct arrival *arrival)
 static void run_batches(struct loop *loop, struct work **works, size_t count)
 {
         struct arrival arrivals[INGEST_ROUND_MAX];
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+                hold_received(loop, works[i]->batch, works[i]->time_ns);
                 arrivals[i] = (struct arrival){works[i]->batch, works[i]->sequence, works[i]->time_ns};
+        }
         ingest_round(loop->ingest, arrivals, count);
         for (size_t i = 0; i < count; i++)
                 finish_batch(loop, &arrivals[i]);
@@ -596,6 +625,7 @@ static bool replay_batch(struct loop *loop, const struct entry *entry, struct er
                 log_err(LOG_LEVEL_ERROR, &fault);
                 return true;
         }
+        hold_received(loop, batch, entry->time_ns);
         struct arrival arrival = {batch, entry->sequence, entry->time_ns};
         ingest_round(loop->ingest, &arrival, 1);
         return (finish_batch(loop, &arrival) && !ingest_gave_up(loop->ingest)) || fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be stored", entry->sequence);
@@ -616,7 +646,7 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         struct loop *loop = recovery->loop;
         recovery->entries++;
         loop->sequence_applied = entry->sequence;
-        loop->time_ns = entry->time_ns;
+        pass_time(loop, entry->time_ns);
         if (entry->kind == ENTRY_BATCH && !replay_batch(loop, entry, err))
                 return false;
         if (entry->sequence <= recovery->watermark)
@@ -658,14 +688,19 @@ static bool recover(struct loop *loop, struct err *err)
                 .segment_bytes = loop->options.segment_bytes,
                 .skip_damage = loop->options.skip_damage || begins_after_restore(loop, saved),
                 .sequence_min = max_of(checkpoint_sequence, recovery.watermark) + 1,
+                .time_min_ns = checkpoint_time_ns,
         };
         if (!journal_open(loop->options.disk, loop->directory, loop->options.clock, &journal_options, &loop->journal, err))
                 return false;
         loop->sequence_applied = checkpoint_sequence;
+        aging_restore(&loop->aging, json_object_get(saved, "clock_jumps"), checkpoint_time_ns);
+        if (checkpoint_time_ns)
+                pass_time(loop, checkpoint_time_ns);
         if ((saved && !intake_restore(loop->intake, saved, err)) || !restore_folds(loop, err) || !pipeline_load(loop->deciding, loop->state, decided_ns, err) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
             !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))
                 return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
         loop->stats.sequence_applied = loop->sequence_applied;
+        loop->stats.time_ns = loop->time_ns;
         loop->stats.sequence_checkpoint = checkpoint_sequence;
         loop->stats.checkpoint_time_ns = checkpoint_time_ns;
         loop->stats.retention_days = loop->options.retention_days;

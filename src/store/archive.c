@@ -24,6 +24,8 @@
 #define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define COPY_LOG_BYTES ((uint64_t)32 << 20) /* the write-ahead log is copied into the file about this often */
 #define IDLE_READERS_MAX 4
+#define DAMAGED_DAYS_MAX 64 /* told in answers; of more the newest found are */
+#define DAY_NS (86400 * NS_PER_S)
 #define RETRY_MS 1000
 #define FLUSH_READER_WAIT_MS 20000
 
@@ -36,6 +38,7 @@ struct day {
         struct day_summary summary;
         uint64_t bytes_since_copy;
         bool is_dirty;                         /* something was stored since the last sync */
+        bool has_news;                         /* ... since the last checkpoint */
         bool is_damaged, is_removed;
         int references;                        /* visits under way; closed and freed at 0 when removed */
         struct day *next;                      /* newest day first */
@@ -59,6 +62,10 @@ struct archive {
         struct err flush_err;
         bool stopping;
         struct day *days;
+        int64_t damaged_days[DAMAGED_DAYS_MAX];
+        size_t damaged_day_count;
+        bool has_lost_news;                    /* a day was set aside with what no checkpoint stands for */
+        int64_t lost_day;
         struct thread thread;
         struct archive_stats stats;
 };
@@ -168,6 +175,31 @@ static struct day *add_day(struct archive *archive, int64_t number, struct err *
         return day;
 }
 
+/* Holds archive.lock, or is alone at opening. */
+static void note_damaged(struct archive *archive, int64_t day)
+{
+        for (size_t i = 0; i < archive->damaged_day_count; i++)
+                if (archive->damaged_days[i] == day)
+                        return;
+        if (archive->damaged_day_count == DAMAGED_DAYS_MAX)
+                memmove(archive->damaged_days, archive->damaged_days + 1, --archive->damaged_day_count * sizeof *archive->damaged_days);
+        archive->damaged_days[archive->damaged_day_count++] = day;
+}
+
+size_t archive_damaged_days(struct archive *archive, int64_t start_ns, int64_t end_ns, int64_t *out_days, size_t days_max)
+{
+        size_t count = 0;
+        with_lock(&archive->lock);
+        for (size_t i = 0; i < archive->damaged_day_count; i++) {
+                int64_t day = archive->damaged_days[i];
+                if (day > end_ns / DAY_NS || day < start_ns / DAY_NS)
+                        continue;
+                if (count++ < days_max)
+                        out_days[count - 1] = day;
+        }
+        return count;
+}
+
 static bool take_reader(struct archive *archive, struct day *day, struct database **out_reader, struct err *err)
 {
         {
@@ -205,9 +237,11 @@ static void note_day_file(void *context, const char *name)
         struct listing *listing = context;
         int year, end = 0;
         unsigned month, day;
-        if (sscanf(name, "%4d-%2u-%2u.db%n", &year, &month, &day, &end) != 3 || !end || name[end])
+        if (sscanf(name, "%4d-%2u-%2u.db%n", &year, &month, &day, &end) != 3 || !end)
                 return;
-        if (!add_day(listing->archive, clock_days_of_date(year, month, day), listing->err))
+        if (strcmp(name + end, ".damaged") == 0)
+                note_damaged(listing->archive, clock_days_of_date(year, month, day));
+        else if (!name[end] && !add_day(listing->archive, clock_days_of_date(year, month, day), listing->err))
                 listing->good = false;
 }
 
@@ -246,6 +280,7 @@ static bool read_summary(struct archive *archive, struct day *day, struct err *o
                 err_within(&err, "this day is left out until it is repaired");
                 log_err(LOG_LEVEL_ERROR, &err);
                 day->is_damaged = true;
+                note_damaged(archive, day->day);
                 archive->stats.failures++;
         } else {
                 if (out_err)
@@ -388,6 +423,11 @@ static bool set_aside(struct archive *archive, struct day *day, struct err *err)
         while (day->idle_count)
                 database_close(day->idle[--day->idle_count]);
         day->is_damaged = false;
+        note_damaged(archive, day->day);
+        if (day->has_news && !archive->has_lost_news) {
+                archive->has_lost_news = true;
+                archive->lost_day = day->day;
+        }
         day->summary = (struct day_summary){.time_min_ns = INT64_MAX, .time_max_ns = INT64_MIN};
         log_warning("archive", "%s is damaged and was renamed to end in .damaged; a new file was begun", day->path);
         return true;
@@ -422,7 +462,7 @@ static void note_stored(struct archive *archive, struct day *day, const struct b
         uint64_t stored = block->index.length + block->body.length;
         widen(day, block);
         day->bytes_since_copy += stored;
-        day->is_dirty = true;
+        day->is_dirty = day->has_news = true;
         archive->stats.blocks[block->kind]++;
         archive->stats.items[block->kind] += block->items;
         archive->stats.raw_bytes[block->kind] += block->raw_bytes;
@@ -625,6 +665,25 @@ bool archive_flush(struct archive *archive, struct err *err)
         if (err)
                 *err = archive->flush_err;
         return err_within(err, "flushing the archive");
+}
+
+bool archive_holds_all(struct archive *archive, struct err *err)
+{
+        int64_t year;
+        unsigned month, day;
+        with_lock(&archive->lock);
+        if (!archive->has_lost_news)
+                return true;
+        clock_date_of_days(archive->lost_day, &year, &month, &day);
+        return fail(err, ERR_CORRUPT, "archive", "the damaged file of %04d-%02u-%02u was set aside with telemetry that only the journal has besides;"
+                    " restart Evenkeel, and it comes back from there (the journal is kept, and grows, until then)", (int)year, month, day);
+}
+
+void archive_checkpointed(struct archive *archive)
+{
+        with_lock(&archive->lock);
+        for (struct day *day = archive->days; day; day = day->next)
+                day->has_news = false;
 }
 
 bool archive_drop_after(struct archive *archive, uint64_t sequence, struct err *err)
@@ -964,7 +1023,7 @@ static uint64_t file_bytes(struct archive *archive, const char *path)
 
 static bool remove_day(struct archive *archive, struct day *day, struct err *err)
 {
-        static const char *const endings[] = {"", "-wal", "-shm"};
+        static const char *const endings[] = {"-wal", "-shm", ""}; /* a log that stayed alone would stay for good */
         for (size_t i = 0; i < countof(endings); i++) {
                 char name[4096];
                 struct err fault = {0};

@@ -62,6 +62,11 @@ void archive_close(struct archive *archive);
 bool archive_put(struct archive *archive, struct block *block);
 /* Waits until all that was put before is stored and synced. */
 bool archive_flush(struct archive *archive, struct err *err);
+/* A checkpoint that follows a flush asks first: false (ERR_CORRUPT) when a damaged day was set aside with blocks that were put
+ * since the last checkpoint. Only the journal still has them; the next start, which replays it, brings them back. */
+bool archive_holds_all(struct archive *archive, struct err *err);
+/* The checkpoint is on disk: the journal may forget what was put before the flush. */
+void archive_checkpointed(struct archive *archive);
 /* Removes blocks and series that hold items with a sequence above this one. Before anything is put. */
 bool archive_drop_after(struct archive *archive, uint64_t sequence, struct err *err);
 
@@ -90,6 +95,10 @@ bool archive_visit_series(struct archive *archive, int64_t start_ns, int64_t end
 bool archive_day_series(struct archive *archive, int64_t day,
                         bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err),
                         void *context, struct err *err);
+
+/* Ingest days overlapping the times (both included) of which answers miss something: the file is left out, or one was set aside.
+ * Fills in at most days_max, in no order; gives how many there are. */
+size_t archive_damaged_days(struct archive *archive, int64_t start_ns, int64_t end_ns, int64_t *out_days, size_t days_max);
 
 /* Unlinks days before this day; then oldest days until at most bytes_max are used (0: no bound); today stays. */
 bool archive_retain(struct archive *archive, int64_t first_day_kept, uint64_t bytes_max, uint64_t *out_days_removed,

@@ -1,6 +1,7 @@
 /* archive_test - blocks are readable from the moment they are put, once each, and days come and go whole. */
 #include "store/archive.h"
 
+#include "base/clock.h"
 #include "base/scope.h"
 #include "base/scratch.h"
 #include "base/thread.h"
@@ -256,6 +257,56 @@ static void a_flush_of_nothing_does_not_answer_for_the_first_block(void **state)
         disk_forgetful_destroy(disk);
 }
 
+static void damage(const char *path)
+{
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        for (int i = 0; i < 4096; i++)
+                fputc(0xA5, file);
+        assert_int_equal(fclose(file), 0);
+}
+
+/* A past day's file goes bad while the program runs, and another block of that day comes. */
+static void store_into_a_damaged_day(struct archive *archive, int64_t day, bool is_checkpointed)
+{
+        char path[128];
+        struct err err;
+        int64_t year;
+        unsigned month, of_month;
+        clock_date_of_days(day, &year, &month, &of_month);
+        put(archive, 1, day, 1, "first");
+        put(archive, 1, day + 1, 2, "next day");
+        assert_true(archive_flush(archive, &err));
+        if (is_checkpointed)
+                archive_checkpointed(archive);
+        snprintf(path, sizeof path, "%s/telemetry/%04d-%02u-%02u.db", directory, (int)year, month, of_month);
+        damage(path);
+        put(archive, 1, day, 3, "late");
+        assert_true(archive_flush(archive, &err));
+}
+
+static void a_day_set_aside_with_what_only_the_journal_has_holds_up_the_checkpoint(void **state)
+{
+        (void)state;
+        struct err err;
+        int64_t days[4];
+        struct archive *archive = open_archive();
+        store_into_a_damaged_day(archive, 21000, true);
+        assert_true(archive_holds_all(archive, &err));
+        store_into_a_damaged_day(archive, 21100, false);
+        assert_false(archive_holds_all(archive, &err));
+        assert_int_equal(err.code, ERR_CORRUPT);
+        assert_non_null(strstr(err.message, "2027-10-09"));
+        assert_int_equal(archive_damaged_days(archive, 21100 * DAY_NS, 21101 * DAY_NS, days, 4), 1);
+        assert_int_equal(days[0], 21100);
+        archive_close(archive);
+        archive = open_archive(); /* the next start replays the journal, and still tells what is missing */
+        assert_true(archive_holds_all(archive, &err));
+        assert_int_equal(archive_damaged_days(archive, INT64_MIN, INT64_MAX, days, 4) >= 2, true);
+        assert_int_equal(archive_damaged_days(archive, 21001 * DAY_NS, 21001 * DAY_NS, days, 4), 0);
+        archive_close(archive);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -264,6 +315,7 @@ int main(void)
                 cmocka_unit_test(whole_days_are_removed_by_age_and_by_size),
                 cmocka_unit_test(a_damaged_day_is_told_and_the_others_serve_on),
                 cmocka_unit_test(a_day_file_that_a_crash_left_empty_is_used),
+                cmocka_unit_test(a_day_set_aside_with_what_only_the_journal_has_holds_up_the_checkpoint),
                 cmocka_unit_test(a_flush_of_nothing_does_not_answer_for_the_first_block),
                 cmocka_unit_test(readers_see_every_block_once_while_it_moves),
         };

@@ -268,6 +268,7 @@ static bool open_segments(struct journal *journal, struct err *err)
         }
         if (journal->options.skip_damage)
                 journal->next_sequence = max_of(journal->next_sequence, journal->options.sequence_min);
+        journal->last_time_ns = max_of(journal->last_time_ns, journal->options.time_min_ns);
         journal->stats.last_committed = journal->next_sequence - 1;
         journal->stats.first_sequence = journal->segments.count ? journal->segments.items[0].first_sequence
                                                                 : journal->next_sequence;

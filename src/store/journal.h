@@ -58,6 +58,7 @@ struct journal_options {
         bool skip_damage;           /* go on past damaged and missing entries, and count them: the operator's word for it */
         uint64_t sequence_min;      /* the next sequence is at least this: the checkpoint's + 1, in case the journal was
                                        lost; used only with skip_damage, else a journal that ends before is ERR_CORRUPT */
+        int64_t time_min_ns;        /* journal time goes on from here at least: the checkpoint's, whose journal may be gone */
 };
 
 enum journal_health {

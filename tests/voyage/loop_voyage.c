@@ -671,6 +671,7 @@ static bool come_back(struct voyage *voyage)
                 (*sent)->is_pending = false;
         if (disk_stopped(voyage->disk))
                 return true; /* this life is over already; the next one is checked */
+        note_time(voyage); /* what a turn did before it ended nobody noted: retention goes by it */
         if (!restore_files(voyage))
                 return false;
         bool good = check(voyage, true);
