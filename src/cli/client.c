@@ -133,6 +133,16 @@ bool client_ask(const struct client *client, const char *method, const char *pat
         return (status >= 200 && status < 300) || refused(status, buf_str(out_answer), err);
 }
 
+/* What the answer leaves out; beside it, so that --json stays as it came. */
+static void tell_warnings(const json_t *answer)
+{
+        size_t i;
+        json_t *warning;
+        json_array_foreach(json_object_get(answer, "warnings"), i, warning)
+                if (json_is_string(warning))
+                        fprintf(stderr, "evenkeel: %s\n", json_string_value(warning));
+}
+
 bool client_ask_json(const struct client *client, const char *method, const char *path, const json_t *body,
                      json_t **out_answer, struct err *err)
 {
@@ -140,6 +150,7 @@ bool client_ask_json(const struct client *client, const char *method, const char
         if (!client_ask(client, method, path, body, &text, err))
                 return false;
         *out_answer = json_parse(buf_str(&text), err);
+        tell_warnings(*out_answer);
         return *out_answer || err_within(err, "reading the daemon's answer");
 }
 

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "query/logql.h"
 #include "serve/log_answer.h"
+#include "serve/warnings.h"
 
 #include <stdio.h>
 
@@ -66,6 +67,7 @@ bool logs_list(struct request *request, struct err *err)
                 return false;
         buf_printf(page.out, "],\"more\":%s,", page.more ? "true" : "false");
         write_stats(page.out, &stats);
+        warnings_write(request, select.start_ns, select.end_ns);
         buf_byte(page.out, '}');
         is_json_answer(request);
         return true;
@@ -134,6 +136,7 @@ bool logs_histogram(struct request *request, struct err *err)
         }
         buf_text(out, "],");
         write_stats(out, &stats);
+        warnings_write(request, select.start_ns, select.end_ns);
         buf_byte(out, '}');
         is_json_answer(request);
         return true;
@@ -219,7 +222,7 @@ static void write_context(struct buf *out, const struct neighbours *before, cons
                 buf_byte(out, ',');
                 log_row_write(out, &after->items[i]);
         }
-        buf_printf(out, "],\"more\":%s,\"stats\":{}}",
+        buf_printf(out, "],\"more\":%s,\"stats\":{}",
                    before->count == before->wanted || after->count == after->wanted ? "true" : "false");
 }
 
@@ -246,6 +249,8 @@ bool logs_context(struct request *request, struct err *err)
         if (!find_neighbours(request, &stream, &before, err) || !find_neighbours(request, &stream, &after, err))
                 return false;
         write_context(&request->answer.body, &before, &row, &after);
+        warnings_write(request, row.time_ns - 3600 * NS_PER_S, row.time_ns + 3600 * NS_PER_S);
+        buf_byte(&request->answer.body, '}');
         is_json_answer(request);
         return true;
 }
@@ -270,7 +275,9 @@ bool logs_stream_list(struct request *request, struct err *err)
         buf_text(page.out, "{\"streams\":[");
         if (!logs_streams(server_of(request)->context.logs, &select.matchers, select.start_ns, select.end_ns, add_stream, &page, err))
                 return false;
-        buf_text(page.out, "]}");
+        buf_byte(page.out, ']');
+        warnings_write(request, select.start_ns, select.end_ns);
+        buf_byte(page.out, '}');
         is_json_answer(request);
         return true;
 }

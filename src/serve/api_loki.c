@@ -10,6 +10,7 @@
 #include "query/logql.h"
 #include "query/promql.h"
 #include "serve/log_answer.h"
+#include "serve/warnings.h"
 #include "serve/when.h"
 
 #include <stdio.h>
@@ -116,8 +117,10 @@ static bool answer_streams(struct request *request, struct log_select *select, s
                         buf_byte(out, ',');
                 write_stream(out, stream);
         }
-        buf_printf(out, "],\"stats\":{\"summary\":{\"totalLinesProcessed\":%lu,\"totalBytesProcessed\":%lu}}}}",
+        buf_printf(out, "],\"stats\":{\"summary\":{\"totalLinesProcessed\":%lu,\"totalBytesProcessed\":%lu}}}",
                    (unsigned long)streams.rows, (unsigned long)streams.bytes);
+        warnings_write(request, select->start_ns, select->end_ns);
+        buf_byte(out, '}');
         is_json_answer(request);
         return true;
 }
@@ -260,7 +263,9 @@ static bool answer_names(struct request *request, struct str wanted, struct err 
                         buf_byte(out, ',');
                 json_quote(out, *name);
         }
-        buf_text(out, "]}");
+        buf_byte(out, ']');
+        warnings_write(request, select.start_ns, select.end_ns);
+        buf_byte(out, '}');
         is_json_answer(request);
         return true;
 }
@@ -305,7 +310,9 @@ bool loki_series(struct request *request, struct err *err)
         buf_text(listing.out, "{\"status\":\"success\",\"data\":[");
         if (!logs_streams(server_of(request)->context.logs, &select.matchers, select.start_ns, select.end_ns, list_stream, &listing, err))
                 return false;
-        buf_text(listing.out, "]}");
+        buf_byte(listing.out, ']');
+        warnings_write(request, select.start_ns, select.end_ns);
+        buf_byte(listing.out, '}');
         is_json_answer(request);
         return true;
 }
@@ -341,8 +348,10 @@ bool loki_stats(struct request *request, struct err *err)
         if (!logs_streams(logs, &select.matchers, select.start_ns, select.end_ns, count_stream, &totals, err) ||
             !logs_select(logs, &select, count_row, &totals, &stats, err))
                 return false;
-        buf_printf(&request->answer.body, "{\"streams\":%lu,\"chunks\":%lu,\"entries\":%lu,\"bytes\":%lu}", (unsigned long)totals.streams,
+        buf_printf(&request->answer.body, "{\"streams\":%lu,\"chunks\":%lu,\"entries\":%lu,\"bytes\":%lu", (unsigned long)totals.streams,
                    (unsigned long)stats.blocks_seen, (unsigned long)totals.rows, (unsigned long)totals.bytes);
+        warnings_write(request, select.start_ns, select.end_ns);
+        buf_byte(&request->answer.body, '}');
         is_json_answer(request);
         return true;
 }

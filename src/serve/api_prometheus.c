@@ -8,6 +8,7 @@
 #include "observe/rules.h"
 #include "query/prom_json.h"
 #include "serve/server.h"
+#include "serve/warnings.h"
 #include "serve/when.h"
 #include "store/archive.h"
 #include "store/metric_metas.h"
@@ -48,7 +49,8 @@ static bool evaluate(struct request *request, struct promql_options *options, st
 {
         struct server *server = server_of(request);
         struct str query = request_field(request, "query");
-        struct promql_source source = promql_store_source(server->context.series);
+        struct warnings_source noting;
+        struct promql_source source = warnings_note(&noting, promql_store_source(server->context.series));
         struct promql_result result;
         options->cancelled = http_stopping(server->http);
         if (!request_deadline(request, &options->deadline_ns, err))
@@ -59,6 +61,7 @@ static bool evaluate(struct request *request, struct promql_options *options, st
         request->answer.content_type = "application/json";
         buf_text(&request->answer.body, "{\"status\":\"success\",\"data\":");
         prom_json_result(&result, &request->answer.body);
+        warnings_write(request, noting.start_ns, noting.end_ns);
         buf_byte(&request->answer.body, '}');
         return true;
 }
@@ -201,7 +204,9 @@ static bool answer_texts(const struct listing *listing, struct texts *texts)
                         buf_byte(out, ',');
                 json_quote(out, *text);
         }
-        buf_text(out, "]}");
+        buf_byte(out, ']');
+        warnings_write(listing->request, listing->start_ns, listing->end_ns);
+        buf_byte(out, '}');
         listing->request->answer.status = 200;
         listing->request->answer.content_type = "application/json";
         return true;
@@ -280,7 +285,9 @@ bool prometheus_series(struct request *request, struct err *err)
         buf_text(answer.out, "{\"status\":\"success\",\"data\":[");
         bool good = visit_labels(&listing, add_series, &answer, err);
         map_done(&answer.seen.map);
-        buf_text(answer.out, "]}");
+        buf_byte(answer.out, ']');
+        warnings_write(request, listing.start_ns, listing.end_ns);
+        buf_byte(answer.out, '}');
         request->answer.status = 200;
         request->answer.content_type = "application/json";
         return good;

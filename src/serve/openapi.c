@@ -18,6 +18,7 @@
 #define ROLE "{\"enum\":[\"viewer\",\"operator\",\"admin\"]}"
 #define TEXTS "{\"type\":\"object\",\"additionalProperties\":" TEXT "}"
 #define OBJECT(properties) "{\"type\":\"object\",\"properties\":{" properties "}}"
+#define WARNINGS "\"warnings\":{\"type\":\"array\",\"items\":" TEXT ",\"description\":\"what is missing; left out when nothing is\"}"
 #define LIST(name, item) OBJECT("\"" name "\":{\"type\":\"array\",\"items\":" item "}")
 
 static const struct schema {
@@ -57,15 +58,15 @@ static const struct schema {
         {"Backup", "application/json", OBJECT("\"directory\":" TEXT)},
         {"LogPage", "application/json",
          OBJECT("\"rows\":{\"type\":\"array\",\"items\":" OBJECT("\"id\":" TEXT ",\"time_ns\":" NS ",\"severity\":" TEXT ",\"stream\":" TEXTS
-                ",\"line\":" TEXT ",\"attributes\":" TEXTS) "},\"more\":{\"type\":\"boolean\"},\"stats\":{\"type\":\"object\"}")},
+                ",\"line\":" TEXT ",\"attributes\":" TEXTS) "},\"more\":{\"type\":\"boolean\"},\"stats\":{\"type\":\"object\"}," WARNINGS)},
         {"LogHistogram", "application/json",
          OBJECT("\"start_ns\":" NS ",\"step_ns\":" NS ",\"buckets\":{\"type\":\"array\",\"items\":"
-                OBJECT("\"time_ns\":" NS ",\"counts\":{\"type\":\"object\",\"additionalProperties\":" COUNT "}") "},\"stats\":{\"type\":\"object\"}")},
-        {"LogStreams", "application/json", LIST("streams", TEXTS)},
+                OBJECT("\"time_ns\":" NS ",\"counts\":{\"type\":\"object\",\"additionalProperties\":" COUNT "}") "},\"stats\":{\"type\":\"object\"}," WARNINGS)},
+        {"LogStreams", "application/json", OBJECT("\"streams\":{\"type\":\"array\",\"items\":" TEXTS "}," WARNINGS)},
         {"Events", "text/event-stream", TEXT},
         {"Form", "application/x-www-form-urlencoded", "{\"type\":\"object\",\"additionalProperties\":true}"},
-        {"PrometheusAnswer", "application/json", OBJECT("\"status\":{\"enum\":[\"success\",\"error\"]},\"data\":{}")},
-        {"LokiAnswer", "application/json", OBJECT("\"status\":{\"enum\":[\"success\",\"error\"]},\"data\":{}")},
+        {"PrometheusAnswer", "application/json", OBJECT("\"status\":{\"enum\":[\"success\",\"error\"]},\"data\":{}," WARNINGS)},
+        {"LokiAnswer", "application/json", OBJECT("\"status\":{\"enum\":[\"success\",\"error\"]},\"data\":{}," WARNINGS)},
         {"OpenApi", "application/json", "{\"type\":\"object\"}"},
         {"Telemetry", "application/octet-stream", "{\"description\":\"as the protocol says; see docs/operators/sources\"}"},
 };

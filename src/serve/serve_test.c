@@ -29,6 +29,18 @@ static struct redactor *redactor;
 static struct server *server;
 static struct http_listener listener;
 
+/* As an earlier life set it aside. */
+static bool leave_damaged_day(void)
+{
+        char path[128];
+        snprintf(path, sizeof path, "%s/telemetry", directory);
+        if (mkdir(path, 0700) != 0)
+                return false;
+        snprintf(path, sizeof path, "%s/telemetry/2020-02-03.db.damaged", directory);
+        FILE *file = fopen(path, "wb");
+        return file && fclose(file) == 0;
+}
+
 static int start(void **unused)
 {
         (void)unused;
@@ -37,6 +49,8 @@ static int start(void **unused)
         if (scratch_make(directory, "serve") != 0)
                 return -1;
         snprintf(state_path, sizeof state_path, "%s/state.db", directory);
+        if (!leave_damaged_day())
+                return -1;
         listener = (struct http_listener){.address = "127.0.0.1"};
         struct http_options options = {.listeners = &listener, .listener_count = 1};
         bool good = credential_start(&err) && redactor_create(NULL, NULL, &redactor, &err);
@@ -423,6 +437,45 @@ static void a_tail_shows_what_comes_from_now_on(void **unused)
         buf_done(&tail.seen);
 }
 
+/* ---- what an answer leaves out ---- */
+
+static void answers_tell_the_damaged_day_that_they_leave_out(void **unused)
+{
+        (void)unused;
+        static const char *const telling[] = {
+                "/api/v1/query?query=up&time=1580731200",
+                "/api/v1/query?query=up%20offset%201d&time=1580817600",
+                "/api/v1/query_range?query=up&start=1580650000&end=1580731200&step=600",
+                "/api/v1/series?match[]=up&start=1580731200&end=1580731300",
+                "/api/v1/labels?start=1580731200&end=1580731300",
+                "/api/v1/logs?query=%7B%7D&start=2020-02-03T10:00:00Z&end=2020-02-03T11:00:00Z",
+                "/api/v1/logs/histogram?query=%7B%7D&start=2020-02-03T10:00:00Z&end=2020-02-03T11:00:00Z",
+                "/api/v1/logs/streams?query=%7B%7D&start=2020-02-03T10:00:00Z&end=2020-02-03T11:00:00Z",
+                "/loki/api/v1/query_range?query=%7B%7D&start=1580731200000000000&end=1580731300000000000",
+                "/loki/api/v1/labels?start=1580731200000000000&end=1580731300000000000",
+                "/loki/api/v1/series?start=1580731200000000000&end=1580731300000000000",
+                "/loki/api/v1/index/stats?query=%7B%7D&start=1580731200000000000&end=1580731300000000000",
+        };
+        static const char *const whole[] = {
+                "/api/v1/query?query=up&time=1580871600",
+                "/api/v1/query?query=1%2B1&time=1580731200",
+                "/api/v1/logs?query=%7B%7D&start=2020-02-04T10:00:00Z&end=2020-02-04T11:00:00Z",
+                "/loki/api/v1/query_range?query=%7B%7D&start=1580871600000000000&end=1580875200000000000",
+        };
+        for (size_t i = 0; i < countof(telling); i++) {
+                scoped_ptr(json_decref) json_t *answer = ask_json("GET", telling[i], NULL);
+                const char *warning = json_string_value(json_array_get(json_object_get(answer, "warnings"), 0));
+                if (!warning)
+                        print_error("%s does not tell\n", telling[i]);
+                assert_non_null(warning);
+                assert_non_null(strstr(warning, "2020-02-03"));
+        }
+        for (size_t i = 0; i < countof(whole); i++) {
+                scoped_ptr(json_decref) json_t *answer = ask_json("GET", whole[i], NULL);
+                assert_null(json_object_get(answer, "warnings"));
+        }
+}
+
 /* ---- Grafana ---- */
 
 static void grafana_finds_prometheus_here(void **unused)
@@ -605,8 +658,10 @@ int main(void)
                 cmocka_unit_test(otlp_is_answered_in_the_senders_own_encoding),
                 cmocka_unit_test(what_a_webhook_sent_is_found_masked_counted_and_in_context),
                 cmocka_unit_test(a_tail_shows_what_comes_from_now_on),
+                cmocka_unit_test(answers_tell_the_damaged_day_that_they_leave_out),
                 cmocka_unit_test(grafana_finds_prometheus_here),
                 cmocka_unit_test(samples_that_were_sent_are_queried_in_prometheus_shape),
+                cmocka_unit_test(answers_tell_the_damaged_day_that_they_leave_out),
                 cmocka_unit_test(grafana_finds_loki_here_but_no_metric_queries),
                 cmocka_unit_test(the_status_answer_is_what_its_schema_describes),
                 cmocka_unit_test(every_route_is_described_with_schemas_that_exist),
