@@ -72,7 +72,8 @@ struct forgetful {
         } sites;
         struct node *nodes;
         char *forgotten_site;
-        uint64_t bytes_max, operations, fail_at, fail_count, stop_at;
+        uint64_t bytes_max, operations, fail_at, fail_count, stop_at, stop_after_new;
+        const char *new_ending;
         unsigned generation; /* files opened before the last crash belong to an older one */
         bool read_only, stopped;
 };
@@ -355,6 +356,12 @@ static bool site_counts(struct forgetful *disk, const char *site)
 
 /* ------------------------------------------------------------------------------------------------------------- the ops */
 
+static bool ends_with(const char *path, const char *ending)
+{
+        size_t length = strlen(path), wanted = strlen(ending);
+        return length >= wanted && strcmp(path + length - wanted, ending) == 0;
+}
+
 static struct disk_file *forgetful_open(struct disk *base, const char *path, enum disk_mode mode, struct err *err)
 {
         struct forgetful *disk = forgetful_of(base);
@@ -375,6 +382,10 @@ static struct disk_file *forgetful_open(struct disk *base, const char *path, enu
                 name = name_make(disk, path);
                 name->seen = node;
                 rename_note(disk, path, NULL, node);
+                if (disk->stop_after_new && ends_with(path, disk->new_ending)) {
+                        disk->stop_at = disk->operations + disk->stop_after_new;
+                        disk->stop_after_new = 0;
+                }
         }
         struct forgetful_file *file = must(calloc(1, sizeof *file + strlen(path) + 1));
         *file = (struct forgetful_file){{base}, name->seen, disk->generation};
@@ -676,7 +687,7 @@ static void come_back(struct forgetful *disk)
 {
         disk->generation++;
         disk->stopped = false;
-        disk->stop_at = disk->fail_at = 0;
+        disk->stop_at = disk->fail_at = disk->stop_after_new = 0;
         for (struct node *node = disk->nodes; node; node = node->next)
                 node->handles = 0;
         sweep(disk);
@@ -745,6 +756,14 @@ void disk_stop_nth(struct disk *base, uint64_t nth)
         struct forgetful *disk = forgetful_of(base);
         with_lock(&disk->lock);
         disk->stop_at = nth ? disk->operations + nth : 0;
+}
+
+void disk_stop_after_new(struct disk *base, uint64_t nth, const char *ending)
+{
+        struct forgetful *disk = forgetful_of(base);
+        with_lock(&disk->lock);
+        disk->stop_after_new = nth;
+        disk->new_ending = ending;
 }
 
 bool disk_stopped(struct disk *base)

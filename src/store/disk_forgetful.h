@@ -31,6 +31,8 @@ void disk_set_read_only(struct disk *disk, bool read_only);
 /* The nth change or sync from now (1: the next) and those after it, so many in all, fail; 0: none. */
 void disk_fail_nth(struct disk *disk, uint64_t nth, uint64_t count);
 void disk_stop_nth(struct disk *disk, uint64_t nth);    /* it and all after it fail, until disk_crash or disk_kill; 0: none */
+/* As disk_stop_nth, counted from when a file of such an ending (a literal) is next made; once. */
+void disk_stop_after_new(struct disk *disk, uint64_t nth, const char *ending);
 bool disk_stopped(struct disk *disk);
 uint64_t disk_operations(struct disk *disk);            /* changes and syncs so far */
 

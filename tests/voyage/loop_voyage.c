@@ -769,6 +769,8 @@ static void restart_in_order(struct voyage *voyage)
 /* Lives until the disk stops, or long enough. */
 static bool live(struct voyage *voyage, int64_t until_ns)
 {
+        if (!voyage->is_calm && rng_below(&voyage->rng, 2) == 0)
+                disk_stop_after_new(voyage->disk, 1 + rng_below(&voyage->rng, 10), ".db"); /* a file is never as frail as when it is made */
         if (!voyage->is_calm && rng_below(&voyage->rng, 3))
                 disk_stop_nth(voyage->disk, 1 + rng_below(&voyage->rng, 900));
         for (int steps = 10 + (int)rng_below(&voyage->rng, 60); steps > 0 && voyage->newest_ns < until_ns; steps--) {
