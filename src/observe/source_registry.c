@@ -254,7 +254,8 @@ size_t source_registry_list(struct source_registry *registry, struct source_coun
                 for (size_t i = 0; i < min_of(there, max); i++)
                         out_sources[i] = registry->entries[i]->counters;
         }
-        qsort(out_sources, min_of(there, max), sizeof *out_sources, by_name);
+        if (out_sources)
+                qsort(out_sources, min_of(there, max), sizeof *out_sources, by_name);
         return there;
 }
 
