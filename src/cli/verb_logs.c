@@ -126,6 +126,7 @@ bool verb_logs(struct cli *cli, struct err *err)
                 path_add(&path, "start", since);
                 path_add(&path, "end", cli_option(cli, "until"));
                 path_add(&path, "limit", limit ? limit : "200");
+                path_add(&path, "template", cli_option(cli, "template"));
         }
         buf_byte(&path, 0);
         return print_page(cli, path.bytes, !context, err);

@@ -218,6 +218,8 @@ static void forget(struct miner *miner, uint32_t number)
         *shape = (struct shape){.alias = number, .next = miner->free_first, .previous = MAP_NONE};
         miner->free_first = number;
         miner->counts.forgotten++;
+        if (miner->merged)
+                miner->merged(miner->merged_context, number, MINER_GONE);
 }
 
 /* The rarest of the next slots gives way, an alias first; never one that has aliases. */
@@ -423,9 +425,15 @@ struct miner_counts miner_counts(const struct miner *miner)
         counts.templates = 0;
         for (uint32_t i = 0; i < miner->count; i++)
                 counts.templates += miner->shapes[i].parts != NULL;
-        counts.bytes = sizeof *miner + miner->counts.bytes + miner->capacity * sizeof *miner->shapes + miner->waiting.capacity * sizeof *miner->waiting.items +
-                       (miner->by_key.capacity + miner->by_id.capacity + miner->by_marks.capacity + miner->by_prefix.capacity) * 12;
+        counts.bytes = miner_bytes(miner);
         return counts;
+}
+
+uint64_t miner_bytes(const struct miner *miner)
+{
+        uint64_t slots = miner->by_key.capacity + miner->by_id.capacity + miner->by_marks.capacity + miner->by_prefix.capacity;
+        return sizeof *miner + miner->counts.bytes + miner->capacity * sizeof *miner->shapes +
+               miner->waiting.capacity * sizeof *miner->waiting.items + slots * (sizeof *miner->by_key.hashes + sizeof *miner->by_key.values);
 }
 
 /* --- beginning and end ----------------------------------------------------------------------------------------------- */

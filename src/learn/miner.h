@@ -71,7 +71,10 @@ struct miner_counts {
 struct miner *miner_create(struct str domain, struct miner_bounds bounds, struct err *err);
 void miner_destroy(struct miner *miner);
 
-/* Is called when template `from` became an alias of `to`: who counts by number adds the one to the other. */
+#define MINER_GONE UINT32_MAX
+
+/* Is called when template `from` became an alias of `to`: who counts by number adds the one to the other; and with to
+ * MINER_GONE when it was forgotten: its number may be another's next. */
 void miner_on_merge(struct miner *miner, void (*merged)(void *context, uint32_t from, uint32_t to), void *context);
 
 /* False only when memory ran out: nothing was learnt. */
@@ -88,6 +91,7 @@ bool miner_template(const struct miner *miner, uint32_t number, struct miner_tem
 bool miner_text(const struct miner *miner, uint32_t number, struct buf *text); /* appends, with <*> for variables */
 bool miner_sentence(const struct miner *miner, uint32_t number, struct buf *text); /* for people: `from <address>` */
 struct miner_counts miner_counts(const struct miner *miner);
+uint64_t miner_bytes(const struct miner *miner);        /* held now, in all */
 
 /* Version 2, little-endian. Restore refuses what it cannot have written; the bounds are the caller's. */
 bool miner_snapshot(const struct miner *miner, struct buf *out, struct err *err);

@@ -113,6 +113,15 @@ bool shape_of_line(struct str line, const struct token *tokens, uint32_t count, 
         return true;
 }
 
+bool shape_copy(const struct shape *shape, struct shape *out_shape)
+{
+        *out_shape = *shape;
+        if (!(out_shape->parts = parts_alloc(shape->count, shape->text_length)))
+                return false;
+        memcpy(out_shape->parts, shape->parts, shape->count * sizeof *shape->parts + shape->text_length);
+        return true;
+}
+
 void shape_done(struct shape *shape)
 {
         free(shape->parts);

@@ -53,6 +53,7 @@ size_t shape_bytes(const struct shape *shape);
 
 /* A shape as the line shows it, lines 0; only_marks: with every word open. False: no memory. */
 bool shape_of_line(struct str line, const struct token *tokens, uint32_t count, bool only_marks, struct shape *out_shape);
+bool shape_copy(const struct shape *shape, struct shape *out_shape); /* false: no memory */
 void shape_done(struct shape *shape);
 struct str shape_word(const struct shape *shape, uint32_t place);
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "observe/intake.h"
+#include "observe/log_templates.h"
 #include "observe/resources.h"
 #include "observe/rules.h"
 #include "observe/source.h"
@@ -20,12 +21,24 @@ struct observe {
         struct observe_options options;
         struct resources *resources;
         struct rules *rules;
+        struct log_templates *log_templates;
         struct intake *intake;          /* NULL: recovering */
         struct noticed partitions[PARTITIONS];
         struct noticed carried;
 };
 
+static bool save_log_templates(struct observe *observe, struct buf *out, struct err *err)
+{
+        return log_templates_save(observe->log_templates, out, err);
+}
+
+static bool restore_log_templates(struct observe *observe, struct str bytes, struct err *err)
+{
+        return log_templates_restore(observe->log_templates, bytes, err);
+}
+
 const struct fold_part fold_parts[] = {
+        {"log_templates", save_log_templates, restore_log_templates},
         {0},
 };
 
@@ -64,7 +77,8 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         noticed_init(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
-        if (!rules_create(options->series, &observe->rules, err) || !resources_create(&observe->resources, err)) {
+        if (!rules_create(options->series, &observe->rules, err) || !resources_create(&observe->resources, err) ||
+            !log_templates_create(&observe->log_templates, err)) {
                 observe_destroy(observe);
                 return false;
         }
@@ -79,6 +93,7 @@ void observe_destroy(struct observe *observe)
                 return;
         resources_destroy(observe->resources);
         rules_destroy(observe->rules);
+        log_templates_destroy(observe->log_templates);
         noticed_done(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_done(&observe->partitions[p]);
@@ -102,9 +117,16 @@ void observe_watch(struct observe *observe, struct kinds *kinds)
 
 /* --- folding -------------------------------------------------------------------------------------------------------- */
 
+/* Each of these knows how far it came with a fold that is given again. */
 bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err)
 {
-        return resources_fold(observe->resources, fold, &observe->partitions[fold->partition], err);
+        return resources_fold(observe->resources, fold, &observe->partitions[fold->partition], err) &&
+               log_templates_fold(observe->log_templates, fold, &observe->partitions[fold->partition], err);
+}
+
+struct log_templates *observe_log_templates(struct observe *observe)
+{
+        return observe->log_templates;
 }
 
 bool observe_carry(struct observe *observe, const struct batch *batch, int64_t time_ns, struct err *err)

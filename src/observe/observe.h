@@ -55,6 +55,9 @@ bool observe_fold(struct observe *observe, const struct fold *fold, struct err *
 /* What batches themselves carry: other tools' alerts, results of checks, changes. On the pipeline's thread. */
 bool observe_carry(struct observe *observe, const struct batch *batch, int64_t time_ns, struct err *err);
 
+struct log_templates;
+struct log_templates *observe_log_templates(struct observe *observe); /* for readers */
+
 /* Everything noticed since the last gather, appended; the lists are empty afterwards. */
 bool observe_gather(struct observe *observe, struct noticed *out_noticed, struct err *err);
 

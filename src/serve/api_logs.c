@@ -16,11 +16,14 @@ struct page {
         struct buf *out;
         size_t count, limit;
         bool more;
+        const struct line_matcher *matcher; /* NULL: any row */
 };
 
 static bool add_row(void *context, const struct log_row *row)
 {
         struct page *page = context;
+        if (!log_row_is_of(page->matcher, row))
+                return true;
         if (page->count == page->limit) {
                 page->more = true;
                 return false;
@@ -57,11 +60,12 @@ bool logs_list(struct request *request, struct err *err)
         int64_t limit;
         scoped(logql_done) struct log_select select = {0};
         struct log_select_stats stats = {0};
+        scoped_ptr(line_matcher_destroy) struct line_matcher *matcher = NULL;
         if (!request_number(request, "limit", LOG_ROWS_DEFAULT, 1, LOG_ROWS_MAX, &limit, err) ||
-            !log_select_read(request, &select, err) || !read_direction(request, &select, err))
+            !log_select_read(request, &select, err) || !read_direction(request, &select, err) || !log_template_read(request, &select, &matcher, err))
                 return false;
-        struct page page = {.out = &request->answer.body, .limit = (size_t)limit};
-        select.limit = page.limit + 1; /* one more tells whether there is more */
+        struct page page = {.out = &request->answer.body, .limit = (size_t)limit, .matcher = matcher};
+        select.limit = matcher ? 0 : page.limit + 1; /* one more tells whether there is more */
         buf_text(page.out, "{\"rows\":[");
         if (!logs_select(server_of(request)->context.logs, &select, add_row, &page, &stats, err))
                 return false;
@@ -81,13 +85,14 @@ struct histogram {
         int64_t start_ns, step_ns;
         size_t buckets;
         uint64_t (*counts)[SEVERITIES];
+        const struct line_matcher *matcher;
 };
 
 static bool count_row(void *context, const struct log_row *row)
 {
         struct histogram *histogram = context;
         size_t bucket = (size_t)((row->time_ns - histogram->start_ns) / histogram->step_ns);
-        if (bucket < histogram->buckets)
+        if (bucket < histogram->buckets && log_row_is_of(histogram->matcher, row))
                 histogram->counts[bucket][row->severity % SEVERITIES]++;
         return true;
 }
@@ -117,9 +122,11 @@ bool logs_histogram(struct request *request, struct err *err)
 {
         int64_t buckets;
         scoped(logql_done) struct log_select select = {0};
-        if (!request_number(request, "buckets", 60, 1, BUCKETS_MAX, &buckets, err) || !log_select_read(request, &select, err))
+        scoped_ptr(line_matcher_destroy) struct line_matcher *matcher = NULL;
+        if (!request_number(request, "buckets", 60, 1, BUCKETS_MAX, &buckets, err) || !log_select_read(request, &select, err) ||
+            !log_template_read(request, &select, &matcher, err))
                 return false;
-        struct histogram histogram = {.start_ns = select.start_ns, .buckets = (size_t)buckets};
+        struct histogram histogram = {.start_ns = select.start_ns, .buckets = (size_t)buckets, .matcher = matcher};
         histogram.step_ns = max_of((select.end_ns - select.start_ns + buckets - 1) / buckets, (int64_t)1);
         histogram.counts = arena_array(&request->arena, histogram.buckets, sizeof *histogram.counts);
         if (!histogram.counts)

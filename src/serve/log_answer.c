@@ -3,8 +3,10 @@
 
 #include "base/json.h"
 #include "base/scope.h"
+#include "observe/log_templates.h"
 #include "query/logql.h"
 #include "serve/when.h"
+#include "wire/message.h"
 
 static bool read_time(const struct request *request, const char *name, int64_t otherwise_ns, int64_t *out_ns, struct err *err)
 {
@@ -88,4 +90,41 @@ bool log_row_copy(struct arena *arena, const struct log_row *row, const struct l
                 out_row->stream = stream;
         }
         return out_row->line.bytes && copy_labels(arena, &row->attributes, &out_row->attributes);
+}
+
+bool template_id_read(struct str text, uint64_t *out_id, struct err *err)
+{
+        uint64_t id = 0;
+        bool good = text.length > 0 && text.length <= 16;
+        for (size_t i = 0; good && i < text.length; i++) {
+                char c = text.bytes[i];
+                bool digit = c >= '0' && c <= '9', letter = (c | 32) >= 'a' && (c | 32) <= 'f';
+                good = digit || letter;
+                id = id << 4 | (uint64_t)(digit ? c - '0' : (c | 32) - 'a' + 10);
+        }
+        *out_id = id;
+        return (good && id) || fail(err, ERR_INVALID, "serve", "\"%.*s\" is no id of a template: it has up to 16 hexadecimal digits", STR_ARGS(str_slice(text, 0, 40)));
+}
+
+bool log_template_read(struct request *request, struct log_select *select, struct line_matcher **out_matcher, struct err *err)
+{
+        uint64_t id;
+        scoped(buf_done) struct buf service = {0};
+        struct str text = request_field(request, "template");
+        if (!text.length)
+                return true;
+        if (!template_id_read(text, &id, err) || !(*out_matcher = log_templates_matcher(server_of(request)->context.log_templates, id, &service, err)))
+                return err_within(err, "invalid parameter \"template\"");
+        struct str word = line_matcher_word(*out_matcher);
+        struct line_filter *filter = word.length ? arena_push(&request->arena, &select->filters) : NULL;
+        if (word.length && !filter)
+                return fail_memory(err, "serve", sizeof *filter);
+        if (filter)
+                *filter = (struct line_filter){.op = LINE_CONTAINS, .text = word};
+        return matchers_add(&select->matchers, &request->arena, MATCH_EQUAL, STR("service"), buf_str(&service), err);
+}
+
+bool log_row_is_of(const struct line_matcher *matcher, const struct log_row *row)
+{
+        return !matcher || line_matcher_matches(matcher, message_of_line(labels_value(row->stream, STR("source")), row->line));
 }

@@ -62,6 +62,15 @@ static const struct schema {
         {"LogHistogram", "application/json",
          OBJECT("\"start_ns\":" NS ",\"step_ns\":" NS ",\"buckets\":{\"type\":\"array\",\"items\":"
                 OBJECT("\"time_ns\":" NS ",\"counts\":{\"type\":\"object\",\"additionalProperties\":" COUNT "}") "},\"stats\":{\"type\":\"object\"}," WARNINGS)},
+        {"Templates", "application/json",
+         OBJECT("\"templates\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Template\"}},\"matched\":" COUNT ",\"programs\":" COUNT
+                ",\"all\":" COUNT ",\"forgotten\":" COUNT ",\"bytes\":" COUNT)},
+        {"Template", "application/json",
+         OBJECT("\"id\":" TEXT ",\"service\":" TEXT ",\"sentence\":" TEXT ",\"count\":" COUNT ",\"per_minute\":{\"type\":\"number\"},\"first_seen_ns\":" NS
+                ",\"last_seen_ns\":" NS ",\"levels\":{\"type\":\"object\",\"additionalProperties\":" COUNT "},\"variables\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"type\":" TEXT ",\"unit\":" TEXT ",\"seen\":" COUNT ",\"least\":{\"type\":\"number\"},\"most\":{\"type\":\"number\"},\"p50\":{\"type\":\"number\"},"
+                       "\"p90\":{\"type\":\"number\"},\"p99\":{\"type\":\"number\"},\"values\":{\"type\":\"array\",\"items\":"
+                       OBJECT("\"value\":" TEXT ",\"count\":" COUNT) "}") "},\"examples\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}")},
         {"LogStreams", "application/json", OBJECT("\"streams\":{\"type\":\"array\",\"items\":" TEXTS "}," WARNINGS)},
         {"Events", "text/event-stream", TEXT},
         {"Form", "application/x-www-form-urlencoded", "{\"type\":\"object\",\"additionalProperties\":true}"},

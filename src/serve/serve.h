@@ -19,6 +19,7 @@
 struct archive;
 struct intake;
 struct journal;
+struct log_templates;
 struct logs;
 struct loop;
 struct redactor;
@@ -30,6 +31,7 @@ struct serve_context {
         const struct clock *clock;
         struct intake *intake;
         struct logs *logs;
+        struct log_templates *log_templates;
         struct series_store *series;
         struct metric_metas *metas;
         struct rules *rules;            /* may be NULL: then there are none */

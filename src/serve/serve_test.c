@@ -8,6 +8,7 @@
 #include "base/thread.h"
 #include "loop/command.h"
 #include "loop/loop.h"
+#include "observe/observe.h"
 #include "serve/openapi.h"
 #include "serve/route.h"
 #include "serve/status.h"
@@ -58,7 +59,8 @@ static int start(void **unused)
         good = good && loop_open(&loop_options, &loop, &err) && loop_start(loop, &err);
         if (good) {
                 struct serve_context context = {
-                        .clock = &clock_real, .intake = loop_intake(loop), .logs = loop_logs(loop), .series = loop_series(loop),
+                        .clock = &clock_real, .intake = loop_intake(loop), 
+                        .logs = loop_logs(loop), .log_templates = observe_log_templates(loop_observe(loop)), .series = loop_series(loop),
                         .archive = loop_archive(loop), .journal = loop_journal(loop), .loop = loop, .command = loop_command,
                         .redactor = redactor, .data_directory = directory, .state_path = state_path, .version = "0.test",
                 };
@@ -353,6 +355,33 @@ static void otlp_is_answered_in_the_senders_own_encoding(void **unused)
         assert_int_equal(send_as("/v1/metrics", STR("\xff\xff\xff"), "Content-Type: application/x-protobuf", NULL), 400);
         assert_int_equal(send_as("/v1/metrics", STR("x"), "Content-Type: text/xml", NULL), 415);
         assert_int_equal(send_as("/v1/logs", STR("x"), "Content-Type: application/json", "Content-Encoding: br"), 415);
+}
+
+static void records_are_found_by_the_sentence_they_say(void **unused)
+{
+        (void)unused;
+        char path[160];
+        assert_int_equal(status_of("POST", "/v1/logs", "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"till\"}}]},"
+                                                       "\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"sold 5 apples in 20ms\"}},"
+                                                       "{\"body\":{\"stringValue\":\"sold 7 apples in 9ms\"}},{\"body\":{\"stringValue\":\"the till is open\"}}]}]}]}", NULL), 200);
+        assert_true(loop_settle(loop, 10000, NULL));
+        scoped_ptr(json_decref) json_t *list = ask_json("GET", "/api/v1/templates?service=till&sort=count", NULL);
+        const json_t *first = json_array_get(json_object_get(list, "templates"), 0);
+        assert_int_equal(json_array_size(json_object_get(list, "templates")), 2);
+        assert_string_equal(json_string_value(json_object_get(first, "sentence")), "sold <number> apples in <duration>");
+        assert_int_equal(json_integer_value(json_object_get(first, "count")), 2);
+        snprintf(path, sizeof path, "/api/v1/templates/%s", json_string_value(json_object_get(first, "id")));
+        scoped_ptr(json_decref) json_t *one = ask_json("GET", path, NULL);
+        assert_int_equal(json_array_size(json_object_get(one, "variables")), 2);
+        assert_true(json_array_size(json_object_get(one, "examples")) >= 1);
+        assert_true(json_real_value(json_object_get(json_array_get(json_object_get(one, "variables"), 1), "most")) < 0.021);
+        snprintf(path, sizeof path, "/api/v1/logs?query=%%7B%%7D&template=%s", json_string_value(json_object_get(first, "id")));
+        scoped_ptr(json_decref) json_t *page = ask_json("GET", path, NULL);
+        assert_int_equal(json_array_size(json_object_get(page, "rows")), 2);
+        assert_int_equal(status_of("GET", "/api/v1/templates/zz", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/templates/abc", NULL, local_token()), 404);
+        assert_int_equal(status_of("GET", "/api/v1/templates?sort=beauty", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/logs?template=abc", NULL, local_token()), 404);
 }
 
 static void what_a_webhook_sent_is_found_masked_counted_and_in_context(void **unused)
@@ -656,6 +685,7 @@ int main(void)
                 cmocka_unit_test(the_token_file_is_for_its_owner_only),
                 cmocka_unit_test(remote_write_is_answered_as_its_senders_expect),
                 cmocka_unit_test(otlp_is_answered_in_the_senders_own_encoding),
+                cmocka_unit_test(records_are_found_by_the_sentence_they_say),
                 cmocka_unit_test(what_a_webhook_sent_is_found_masked_counted_and_in_context),
                 cmocka_unit_test(a_tail_shows_what_comes_from_now_on),
                 cmocka_unit_test(answers_tell_the_damaged_day_that_they_leave_out),

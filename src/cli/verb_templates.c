@@ -1,0 +1,132 @@
+/* verb_templates.c - `evenkeel templates`: the sentences that programs log, or one with its values and example lines. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/scope.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void time_cell(struct table *table, const json_t *item, const char *key)
+{
+        int64_t time_ns = 0;
+        char text[CLOCK_RFC3339_BYTES];
+        str_to_i64(json_str(item, key), &time_ns);
+        clock_rfc3339(time_ns, 0, text);
+        table_cell(table, COLOR_DIM, "%s", text);
+}
+
+static enum table_color color_of(const json_t *item)
+{
+        const json_t *levels = json_object_get(item, "levels");
+        return json_object_get(levels, "error") ? COLOR_RED : json_object_get(levels, "warn") ? COLOR_YELLOW : COLOR_NONE;
+}
+
+/* Control bytes could order the terminal about. */
+static void add_safe(struct buf *out, struct str text)
+{
+        for (size_t i = 0; i < text.length; i++) {
+                unsigned char c = (unsigned char)text.bytes[i];
+                if (c < 0x20 || c == 0x7F)
+                        buf_printf(out, "\\x%02x", c);
+                else
+                        buf_byte(out, (char)c);
+        }
+        buf_byte(out, 0);
+}
+
+static void print_list(const struct cli *cli, const json_t *answer)
+{
+        scoped(table_done) struct table table;
+        size_t i;
+        json_t *item;
+        table_init(&table, "ID|PROGRAM|>LINES|>A MINUTE|LAST SEEN|SENTENCE");
+        json_array_foreach(json_object_get(answer, "templates"), i, item) {
+                scoped(buf_done) struct buf service = {0}, sentence = {0};
+                add_safe(&service, json_str(item, "service"));
+                add_safe(&sentence, json_str(item, "sentence"));
+                table_cell(&table, COLOR_DIM, "%s", json_string_value(json_object_get(item, "id")));
+                table_cell(&table, COLOR_NONE, "%s", service.bytes);
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "count", 0));
+                table_cell(&table, COLOR_NONE, "%.3g", json_number_value(json_object_get(item, "per_minute")));
+                time_cell(&table, item, "last_seen_ns");
+                table_cell(&table, color_of(item), "%.160s", sentence.bytes);
+        }
+        table_print(&table, stdout, cli->has_color);
+        int64_t matched = json_i64(answer, "matched", 0), shown = (int64_t)json_array_size(json_object_get(answer, "templates"));
+        if (matched > shown)
+                fprintf(stderr, "evenkeel: %" PRId64 " more; raise --limit\n", matched - shown);
+}
+
+static void print_variable(const json_t *variable)
+{
+        struct str unit = json_str(variable, "unit");
+        printf("  <%s>", json_string_value(json_object_get(variable, "type")));
+        if (json_object_get(variable, "p50"))
+                printf("  half below %.4g%s%.*s, 99 of 100 below %.4g, from %.4g to %.4g", json_number_value(json_object_get(variable, "p50")), unit.length ? " " : "",
+                       STR_ARGS(unit), json_number_value(json_object_get(variable, "p99")), json_number_value(json_object_get(variable, "least")),
+                       json_number_value(json_object_get(variable, "most")));
+        size_t i;
+        json_t *value;
+        json_array_foreach(json_object_get(variable, "values"), i, value) {
+                scoped(buf_done) struct buf text = {0};
+                add_safe(&text, json_str(value, "value"));
+                printf("%s%s", i ? ", " : "  such as ", text.bytes);
+        }
+        putchar('\n');
+}
+
+static void print_one(const json_t *item)
+{
+        scoped(buf_done) struct buf service = {0}, sentence = {0};
+        char first[CLOCK_RFC3339_BYTES], last[CLOCK_RFC3339_BYTES];
+        int64_t first_ns = 0, last_ns = 0;
+        size_t i;
+        json_t *each_one;
+        add_safe(&service, json_str(item, "service"));
+        add_safe(&sentence, json_str(item, "sentence"));
+        str_to_i64(json_str(item, "first_seen_ns"), &first_ns);
+        str_to_i64(json_str(item, "last_seen_ns"), &last_ns);
+        clock_rfc3339(first_ns, 0, first);
+        clock_rfc3339(last_ns, 0, last);
+        printf("%s: %s\n%" PRId64 " lines, %.3g a minute, from %s to %s\n", service.bytes, sentence.bytes, json_i64(item, "count", 0),
+               json_number_value(json_object_get(item, "per_minute")), first, last);
+        puts("variables:");
+        json_array_foreach(json_object_get(item, "variables"), i, each_one)
+                print_variable(each_one);
+        puts("examples:");
+        json_array_foreach(json_object_get(item, "examples"), i, each_one) {
+                scoped(buf_done) struct buf line = {0};
+                add_safe(&line, json_str(each_one, "line"));
+                printf("  %s\n", line.bytes);
+        }
+}
+
+bool verb_templates(struct cli *cli, struct err *err)
+{
+        scoped(buf_done) struct buf path = {0};
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        buf_text(&path, "/api/v1/templates");
+        if (cli->word_count) {
+                buf_byte(&path, '/');
+                path_add_part(&path, cli->words[0]);
+        } else {
+                path_add(&path, "service", cli_option(cli, "service"));
+                path_add(&path, "since", cli_option(cli, "since"));
+                path_add(&path, "sort", cli_option(cli, "sort"));
+                path_add(&path, "text", cli_option(cli, "text"));
+                path_add(&path, "limit", cli_option(cli, "limit"));
+        }
+        buf_byte(&path, 0);
+        if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (cli->json)
+                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+        if (cli->word_count)
+                print_one(answer);
+        else
+                print_list(cli, answer);
+        return true;
+}

@@ -1,0 +1,210 @@
+/* log_detector.c - see log_detector.h. The models are learn's; here they are asked, and their answers become sentences. */
+#include "observe/log_detector.h"
+
+#include "base/clock.h"
+#include "base/scope.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#define MINUTE_NS (60 * NS_PER_S)
+#define DAY_MINUTES 1440
+#define BURST_LINES_MIN 5       /* fewer in a minute are no burst, however rare */
+#define OVER_P 0.05             /* an anomaly is over when its minute is this ordinary */
+#define VARIABLE_LINES_MIN 1000
+#define VARIABLE_KEPT_MIN 64
+#define VARIABLE_BEYOND 2.0     /* times further out than the furthest so far */
+#define SENTENCE_BYTES_MAX 200
+
+struct told {
+        enum anomaly_kind kind;
+        uint32_t number;        /* the template's; 0: of the program as a whole */
+        int64_t time_ns, since_ns;
+        double p_value, value, expected;
+        bool is_over;
+        const char *about;      /* what happened, before the sentence */
+        const char *level;      /* label severity; NULL: none */
+};
+
+static bool is_learning(const struct log_domain *domain)
+{
+        return domain->births.minutes < DAY_MINUTES;
+}
+
+static void write_evidence(const struct log_domain *domain, struct str word, struct buf *out)
+{
+        buf_text(out, "{service=\"");
+        for (const char *c = domain->name; *c; c++) {
+                if (*c == '"' || *c == '\\')
+                        buf_byte(out, '\\');
+                buf_byte(out, *c);
+        }
+        buf_text(out, "\"}");
+        if (word.length)
+                buf_printf(out, " |= `%.*s`", STR_ARGS(word));
+}
+
+/* The longest stretch of the sentence without a variable: what its lines can be searched by. */
+static struct str constant_of(struct str sentence)
+{
+        struct str best = {0};
+        for (size_t at = 0, from = 0; at <= sentence.length; at++) {
+                char c = at < sentence.length ? sentence.bytes[at] : '<';
+                if (c == '<' || c == '`') {
+                        if (at - from > best.length)
+                                best = str_slice(sentence, from, at);
+                } else if (c != '>') {
+                        continue;
+                }
+                from = at + 1;
+        }
+        return str_trim(best);
+}
+
+static bool tell(const struct log_domain *domain, const struct told *told, struct noticed *noticed, struct err *err)
+{
+        char id[24] = "";
+        struct miner_template shown;
+        scoped(buf_done) struct buf sentence = {0}, said = {0}, evidence = {0};
+        struct label labels[3];
+        struct anomaly anomaly = {.kind = told->kind, .labels = {.items = labels}, .time_ns = told->time_ns, .since_ns = told->since_ns,
+                                  .is_over = told->is_over, .score = 1 - told->p_value, .p_value = told->p_value, .value = told->value,
+                                  .expected_low = NAN, .expected_high = told->expected, .is_learning = is_learning(domain)};
+        labels[anomaly.labels.count++] = (struct label){STR("service"), str_of(domain->name)};
+        if (told->level)
+                labels[anomaly.labels.count++] = (struct label){STR("severity"), str_of(told->level)};
+        if (told->number && miner_template(domain->miner, told->number, &shown) && miner_sentence(domain->miner, told->number, &sentence)) {
+                snprintf(id, sizeof id, "%016" PRIx64, shown.id);
+                labels[anomaly.labels.count++] = (struct label){STR("template"), str_of(id)};
+        }
+        struct str words = str_slice(buf_str(&sentence), 0, SENTENCE_BYTES_MAX);
+        buf_printf(&said, "%s: %s%s%.*s", domain->name, told->about, words.length ? ": " : "", STR_ARGS(words));
+        write_evidence(domain, constant_of(words), &evidence);
+        if (said.failed || evidence.failed)
+                return fail_memory(err, "templates", SENTENCE_BYTES_MAX);
+        anomaly.sentence = buf_str(&said);
+        anomaly.evidence = buf_str(&evidence);
+        return noticed_add_anomaly(noticed, &anomaly, err);
+}
+
+static const char *level_name(enum log_level level)
+{
+        static const char *const names[] = {"debug", "info", "warn", "error"};
+        return names[level];
+}
+
+/* Births of this minute so far, this one among them, against how often this program says something new. */
+static bool look_at_birth(struct log_domain *domain, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
+                          struct noticed *noticed, struct err *err)
+{
+        const struct rate *births = &domain->births;
+        if (!match->is_new || births->minutes < RATE_LEARNING_MINUTES)
+                return true;
+        double p = fmax(rate_tail(fmax(births->level, 0.5 / (births->minutes + 1)), births->spread, births->count), 0.1 / (births->minutes + 1));
+        struct told told = {.kind = ANOMALY_NEW_TEMPLATE, .number = match->number, .time_ns = time_ns, .since_ns = time_ns, .p_value = p,
+                            .value = 1, .expected = births->level, .about = "says something new", .level = level_name(log_level_of(record->severity))};
+        return p > LOG_P_MAX || tell(domain, &told, noticed, err);
+}
+
+static struct value_sketch *sketch_of(const struct template_stat *stat, uint16_t place)
+{
+        for (uint32_t i = 0; i < stat->value_count; i++)
+                if (stat->values[i].place == place)
+                        return &stat->values[i].sketch;
+        return NULL;
+}
+
+/* Is it a number far beyond all before? Every number moves the bound, so that each is compared with all before it. */
+static bool lies_beyond(struct value_sketch *sketch, double number)
+{
+        bool beyond = number >= VARIABLE_BEYOND * sketch->number.most && number >= 2 * VARIABLE_BEYOND * value_sketch_quantile(sketch, 0.99);
+        value_sketch_stretch(sketch, number);
+        return beyond;
+}
+
+/* Of n + 1 numbers in any order the last is the largest once in n + 1 times. */
+static bool look_at_variables(struct log_domain *domain, struct str sentence, const struct miner_match *match, int64_t time_ns,
+                              struct noticed *noticed, struct err *err)
+{
+        struct template_stat *stat = &domain->stats[match->number];
+        uint64_t lines = 0;
+        for (int level = 0; level < LOG_LEVELS; level++)
+                lines += stat->lines_by_level[level];
+        for (uint32_t i = 0; i < match->variable_count && lines >= VARIABLE_LINES_MIN; i++) {
+                const struct miner_variable *variable = &match->variables[i];
+                struct value_sketch *sketch = sketch_of(stat, variable->place);
+                double number;
+                if (!sketch || !sketch->is_number || sketch->count < VARIABLE_KEPT_MIN ||
+                    !value_number(str_slice(sentence, variable->start, variable->start + variable->length), variable->type, &number))
+                        continue;
+                double most = sketch->number.most;
+                if (number <= most || !lies_beyond(sketch, number) || stat->variable_told_minute == time_ns / MINUTE_NS)
+                        continue;
+                struct told told = {.kind = ANOMALY_VARIABLE, .number = match->number, .time_ns = time_ns, .since_ns = time_ns, .value = number,
+                                    .p_value = 1.0 / (double)(lines + 1), .expected = most, .about = "a value beyond all before"};
+                stat->variable_told_minute = time_ns / MINUTE_NS;
+                if (!tell(domain, &told, noticed, err))
+                        return false;
+        }
+        return true;
+}
+
+bool log_detector_look(struct log_domain *domain, struct str sentence, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
+                       struct noticed *noticed, struct err *err)
+{
+        return look_at_birth(domain, record, match, time_ns, noticed, err) && look_at_variables(domain, sentence, match, time_ns, noticed, err);
+}
+
+static bool close_template(struct log_domain *domain, uint32_t number, int64_t end_ns, int hour, struct noticed *noticed, struct err *err)
+{
+        struct template_stat *stat = &domain->stats[number];
+        uint32_t quiet = stat->rate.quiet;
+        struct rate_look look = rate_close(&stat->rate, hour);
+        bool burst = look.p_many <= LOG_P_MAX && look.count >= BURST_LINES_MIN, stopped = look.p_silent <= LOG_P_MAX;
+        struct told told = {.number = number, .time_ns = end_ns, .since_ns = end_ns - MINUTE_NS, .value = look.count, .expected = look.expected};
+        bool good = true;
+        if (burst != stat->is_high && (burst || look.p_many > OVER_P)) {
+                stat->is_high = burst;
+                told.kind = ANOMALY_TEMPLATE_RATE;
+                told.p_value = burst ? look.p_many : 1;
+                told.is_over = !burst;
+                told.about = burst ? "says it far more often than usual" : "says it as often as usual again";
+                good = tell(domain, &told, noticed, err);
+        }
+        if (stopped != stat->is_silent && (stopped || look.count)) {
+                stat->is_silent = stopped;
+                told.kind = ANOMALY_TEMPLATE_STOPPED;
+                told.p_value = stopped ? look.p_silent : 1;
+                told.is_over = !stopped;
+                told.since_ns = end_ns - (int64_t)(quiet + 1) * MINUTE_NS;
+                told.about = stopped ? "no longer says" : "says again";
+                good = tell(domain, &told, noticed, err) && good;
+        }
+        return good;
+}
+
+static bool close_errors(struct log_domain *domain, int64_t end_ns, int hour, struct noticed *noticed, struct err *err)
+{
+        struct rate_look look = rate_close(&domain->errors, hour);
+        bool burst = look.p_many <= LOG_P_MAX && look.count >= BURST_LINES_MIN;
+        if (burst == domain->errors_high || (!burst && look.p_many <= OVER_P))
+                return true;
+        struct told told = {.kind = ANOMALY_SEVERITY_BURST, .time_ns = end_ns, .since_ns = end_ns - MINUTE_NS, .value = look.count, .expected = look.expected,
+                            .p_value = burst ? look.p_many : 1, .is_over = !burst, .level = "error",
+                            .about = burst ? "logs far more errors than usual" : "logs as many errors as usual again"};
+        domain->errors_high = burst;
+        return tell(domain, &told, noticed, err);
+}
+
+bool log_detector_close_minute(struct log_domain *domain, int64_t minute_end_ns, struct noticed *noticed, struct err *err)
+{
+        int hour = (int)((minute_end_ns - MINUTE_NS) / (3600 * NS_PER_S) % RATE_HOURS);
+        bool good = true;
+        hour = hour < 0 ? hour + RATE_HOURS : hour;
+        for (uint32_t number = 1; number < min_of(domain->stat_count, miner_count(domain->miner)); number++)
+                if (domain->stats[number].newest_record && !close_template(domain, number, minute_end_ns, hour, noticed, err))
+                        good = false;
+        rate_close(&domain->births, hour);
+        return close_errors(domain, minute_end_ns, hour, noticed, err) && good;
+}

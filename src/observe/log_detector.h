@@ -1,0 +1,23 @@
+/*
+ * log_detector - what is unusual in a program's log: which anomalies its templates yield, and how surprising each is.
+ *
+ *      new template            at its first line: how often this program says something new in such a minute
+ *      rate of a template      at the end of a minute: against its own level, hour of day and burstiness (learn/rate.h)
+ *      a template that stops   at the end of a minute: lines awaited since the last
+ *      burst of a severity     at the end of a minute: records of level error, as rates
+ *      outlying variable       at its line: a number further out than nearly all before (learn/value_sketch.h)
+ *
+ * Only what has p below LOG_P_MAX leaves here; which of it matters is the alert budget's business. Detectors whose
+ * program is younger than a day say that they are learning.
+ */
+#pragma once
+
+#include "observe/log_domain.h"
+
+#define LOG_P_MAX 1e-3
+
+/* At a record that was just learnt. False: no memory. */
+bool log_detector_look(struct log_domain *domain, struct str sentence, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
+                       struct noticed *noticed, struct err *err);
+/* At the end of a minute, given by its end. False: no memory; the minute is closed all the same. */
+bool log_detector_close_minute(struct log_domain *domain, int64_t minute_end_ns, struct noticed *noticed, struct err *err);

@@ -1,0 +1,276 @@
+/*
+ * log_domain.c - see log_domain.h. Values of the first lines are all kept, later one in SAMPLE_EVERY: quantiles do not gain from
+ * more, and the hot path loses.
+ */
+#include "observe/log_domain.h"
+
+#include "base/reader.h"
+#include "base/scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SAMPLE_ALL 64
+#define SAMPLE_EVERY 16
+#define MINER_BYTES_MAX ((uint64_t)1 << 20)
+#define REFINE_STEPS 4
+#define NAME_BYTES_MAX 256
+
+enum log_level log_level_of(uint8_t severity)
+{
+        if (severity == 0 || (severity >= 9 && severity < 13))
+                return LOG_LEVELS_INFO;
+        return severity < 9 ? LOG_LEVELS_DEBUG : severity < 17 ? LOG_LEVELS_WARN : LOG_LEVELS_ERROR;
+}
+
+static void stat_clear(struct template_stat *stat)
+{
+        free(stat->values);
+        *stat = (struct template_stat){.variable_told_minute = INT64_MIN};
+        rate_init(&stat->rate);
+}
+
+static bool stats_reserve(struct log_domain *domain, uint32_t count)
+{
+        if (count <= domain->stat_count)
+                return true;
+        uint32_t wanted = max_of(count, domain->stat_count ? domain->stat_count * 2 : 8);
+        struct template_stat *stats = realloc(domain->stats, wanted * sizeof *stats);
+        if (!stats)
+                return false;
+        domain->stats = stats;
+        for (; domain->stat_count < wanted; domain->stat_count++) {
+                stats[domain->stat_count].values = NULL;
+                stat_clear(&stats[domain->stat_count]);
+        }
+        return true;
+}
+
+static void merged(void *context, uint32_t from, uint32_t to)
+{
+        struct log_domain *domain = context;
+        if (from >= domain->stat_count)
+                return;
+        struct template_stat *gone = &domain->stats[from], *stays = to < domain->stat_count ? &domain->stats[to] : NULL;
+        if (!stays) {
+                stat_clear(gone);
+                return;
+        }
+        for (int level = 0; level < LOG_LEVELS; level++)
+                stays->lines_by_level[level] += gone->lines_by_level[level];
+        if (gone->first_record && (!stays->first_record || gone->first_record < stays->first_record))
+                stays->first_record = gone->first_record;
+        stays->newest_record = max_of(stays->newest_record, gone->newest_record);
+        rate_join(&stays->rate, &gone->rate);
+        stat_clear(gone);
+}
+
+static struct log_domain *domain_of(struct miner *miner, struct str name, struct err *err)
+{
+        struct log_domain *domain = calloc(1, sizeof *domain);
+        char *copy = domain ? strndup(name.bytes ? name.bytes : "", min_of(name.length, (size_t)NAME_BYTES_MAX)) : NULL;
+        if (!miner || !copy) {
+                free(domain);
+                miner_destroy(miner);
+                return fail_memory(err, "templates", sizeof *domain), NULL;
+        }
+        domain->name = copy;
+        domain->miner = miner;
+        rate_init(&domain->births);
+        rate_init(&domain->errors);
+        miner_on_merge(miner, merged, domain);
+        return domain;
+}
+
+static const struct miner_bounds bounds = {.templates_max = LOG_TEMPLATES_MAX, .bytes_max = MINER_BYTES_MAX};
+
+struct log_domain *log_domain_create(struct str name, struct err *err)
+{
+        struct miner *miner = miner_create(name, bounds, err);
+        return miner ? domain_of(miner, name, err) : NULL;
+}
+
+void log_domain_destroy(struct log_domain *domain)
+{
+        if (!domain)
+                return;
+        for (uint32_t i = 0; i < domain->stat_count; i++)
+                free(domain->stats[i].values);
+        free(domain->stats);
+        miner_destroy(domain->miner);
+        free(domain->name);
+        free(domain);
+}
+
+uint64_t log_domain_bytes(const struct log_domain *domain)
+{
+        uint64_t bytes = sizeof *domain + miner_bytes(domain->miner) + domain->stat_count * sizeof *domain->stats;
+        for (uint32_t i = 0; i < domain->stat_count; i++)
+                bytes += domain->stats[i].value_count * sizeof(struct kept_values);
+        return bytes;
+}
+
+/* Room for another variable; NULL when there are enough or memory is short: values are a luxury. */
+static struct value_sketch *values_of(struct template_stat *stat, uint16_t place)
+{
+        for (uint32_t i = 0; i < stat->value_count; i++)
+                if (stat->values[i].place == place)
+                        return &stat->values[i].sketch;
+        struct kept_values *values = stat->value_count < LOG_VARIABLES_MAX ? realloc(stat->values, (stat->value_count + 1) * sizeof *values) : NULL;
+        if (!values)
+                return NULL;
+        stat->values = values;
+        values[stat->value_count] = (struct kept_values){.place = place};
+        return &values[stat->value_count++].sketch;
+}
+
+static uint64_t lines_of(const struct template_stat *stat)
+{
+        uint64_t lines = 0;
+        for (int level = 0; level < LOG_LEVELS; level++)
+                lines += stat->lines_by_level[level];
+        return lines;
+}
+
+void log_domain_keep(struct log_domain *domain, struct str sentence, const struct miner_match *match)
+{
+        struct template_stat *stat = &domain->stats[match->number];
+        uint64_t lines = lines_of(stat);
+        if (lines > SAMPLE_ALL && lines % SAMPLE_EVERY)
+                return;
+        for (uint32_t i = 0; i < match->variable_count; i++) {
+                const struct miner_variable *variable = &match->variables[i];
+                struct value_sketch *values = values_of(stat, variable->place);
+                if (values)
+                        value_sketch_add(values, str_slice(sentence, variable->start, variable->start + variable->length), variable->type);
+        }
+}
+
+bool log_domain_learn(struct log_domain *domain, struct str sentence, const struct log_record *record, uint64_t id, int64_t time_ns,
+                      struct miner_match *out_match, struct err *err)
+{
+        if (!stats_reserve(domain, miner_count(domain->miner) + 1) || !miner_learn(domain->miner, sentence, time_ns, out_match, err))
+                return err && err->code == ERR_MEMORY ? false : fail_memory(err, "templates", sizeof(struct template_stat));
+        miner_refine(domain->miner, REFINE_STEPS);
+        out_match->number = miner_alias(domain->miner, out_match->number);
+        struct template_stat *stat = &domain->stats[out_match->number];
+        enum log_level level = log_level_of(record->severity);
+        if (out_match->is_new)
+                stat_clear(stat);
+        uint64_t lines = lines_of(stat);
+        stat->lines_by_level[level]++;
+        stat->first_record = stat->first_record ? stat->first_record : id;
+        if ((lines & (lines - 1)) == 0)
+                stat->kept_record = id; /* the 1st, 2nd, 4th, 8th ...: from the middle of its life */
+        stat->newest_record = id;
+        rate_add(&stat->rate);
+        domain->lines++;
+        domain->last_ns = time_ns;
+        if (level == LOG_LEVELS_ERROR)
+                rate_add(&domain->errors);
+        if (out_match->is_new)
+                rate_add(&domain->births);
+        return true;
+}
+
+/* --- saving ---------------------------------------------------------------------------------------------------------- */
+
+static void stat_write(const struct template_stat *stat, struct buf *out)
+{
+        for (int level = 0; level < LOG_LEVELS; level++)
+                buf_u64(out, stat->lines_by_level[level]);
+        buf_u64(out, stat->first_record);
+        buf_u64(out, stat->kept_record);
+        buf_u64(out, stat->newest_record);
+        buf_u8(out, (uint8_t)(stat->is_high | stat->is_silent << 1));
+        buf_u64(out, (uint64_t)stat->variable_told_minute);
+        rate_write(&stat->rate, out);
+        buf_u8(out, stat->value_count);
+        for (uint32_t i = 0; i < stat->value_count; i++) {
+                buf_u16(out, stat->values[i].place);
+                value_sketch_write(&stat->values[i].sketch, out);
+        }
+}
+
+static bool stat_read(struct reader *reader, struct template_stat *stat)
+{
+        for (int level = 0; level < LOG_LEVELS; level++)
+                stat->lines_by_level[level] = reader_u64(reader);
+        stat->first_record = reader_u64(reader);
+        stat->kept_record = reader_u64(reader);
+        stat->newest_record = reader_u64(reader);
+        uint8_t bits = reader_u8(reader);
+        stat->is_high = bits & 1;
+        stat->is_silent = bits >> 1 & 1;
+        stat->variable_told_minute = (int64_t)reader_u64(reader);
+        if (!rate_read(reader, &stat->rate))
+                return false;
+        uint8_t count = reader_u8(reader);
+        if (bits > 3 || count > LOG_VARIABLES_MAX || (count && !(stat->values = malloc(count * sizeof *stat->values))))
+                return false;
+        for (; stat->value_count < count; stat->value_count++) {
+                stat->values[stat->value_count].place = reader_u16(reader);
+                if (!value_sketch_read(reader, &stat->values[stat->value_count].sketch))
+                        return false;
+        }
+        return !reader->failed;
+}
+
+bool log_domain_save(const struct log_domain *domain, struct buf *out, struct err *err)
+{
+        scoped(buf_done) struct buf miner = {0};
+        uint32_t count = min_of(domain->stat_count, miner_count(domain->miner));
+        if (!miner_snapshot(domain->miner, &miner, err))
+                return false;
+        buf_u16(out, (uint16_t)strlen(domain->name));
+        buf_text(out, domain->name);
+        buf_u64(out, domain->lines);
+        buf_u64(out, (uint64_t)domain->last_ns);
+        buf_u8(out, domain->errors_high);
+        rate_write(&domain->births, out);
+        rate_write(&domain->errors, out);
+        buf_u32(out, (uint32_t)miner.length);
+        buf_add(out, buf_str(&miner));
+        buf_u32(out, count);
+        for (uint32_t i = 0; i < count; i++)
+                stat_write(&domain->stats[i], out);
+        return out->failed ? fail_memory(err, "templates", out->length) : true;
+}
+
+static bool counts_read(struct reader *reader, struct log_domain *domain)
+{
+        uint32_t count = reader_u32(reader);
+        if (reader->failed || count > miner_count(domain->miner) || !stats_reserve(domain, count))
+                return false;
+        for (uint32_t i = 0; i < count; i++)
+                if (!stat_read(reader, &domain->stats[i]))
+                        return false;
+        return true;
+}
+
+struct log_domain *log_domain_restore(struct reader *reader, struct err *err)
+{
+        struct rate births, errors;
+        struct str name = reader_bytes(reader, reader_u16(reader));
+        uint64_t lines = reader_u64(reader);
+        int64_t last_ns = (int64_t)reader_u64(reader);
+        uint8_t errors_high = reader_u8(reader);
+        bool good = rate_read(reader, &births) && rate_read(reader, &errors);
+        struct str bytes = reader_bytes(reader, reader_u32(reader));
+        if (reader->failed || !good || errors_high > 1 || name.length > NAME_BYTES_MAX)
+                return fail(err, ERR_CORRUPT, "templates", "restoring the templates of a program: they are damaged"), NULL;
+        struct miner *miner = miner_restore(bytes, bounds, err);
+        struct log_domain *domain = miner ? domain_of(miner, name, err) : NULL;
+        if (!domain)
+                return NULL;
+        domain->lines = lines;
+        domain->last_ns = last_ns;
+        domain->births = births;
+        domain->errors = errors;
+        domain->errors_high = errors_high;
+        if (!counts_read(reader, domain)) {
+                log_domain_destroy(domain);
+                return fail(err, ERR_CORRUPT, "templates", "restoring the counts of the templates of %.*s: they are damaged", STR_ARGS(name)), NULL;
+        }
+        return domain;
+}

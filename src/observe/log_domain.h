@@ -1,0 +1,49 @@
+/*
+ * log_domain - one program's templates and what is counted beside them; the inside of log_templates.h.
+ *
+ * Owned by its partition, whose lock guards it.
+ */
+#pragma once
+
+#include "learn/miner.h"
+#include "observe/log_templates.h"
+
+struct kept_values {
+        uint16_t place;
+        struct value_sketch sketch;
+};
+
+struct template_stat {                  /* by the miner's number */
+        uint64_t lines_by_level[LOG_LEVELS];
+        uint64_t first_record, kept_record, newest_record;
+        struct rate rate;
+        struct kept_values *values;
+        uint8_t value_count;
+        bool is_high, is_silent;        /* told, and not yet over */
+        int64_t variable_told_minute;
+};
+
+struct log_domain {
+        char *name;
+        struct miner *miner;
+        struct template_stat *stats;
+        uint32_t stat_count;
+        uint64_t lines;
+        int64_t last_ns;
+        struct rate births, errors;     /* new templates; records of level error */
+        bool errors_high;
+};
+
+struct log_domain *log_domain_create(struct str name, struct err *err);
+void log_domain_destroy(struct log_domain *domain);
+uint64_t log_domain_bytes(const struct log_domain *domain);
+enum log_level log_level_of(uint8_t severity);
+
+/* One record; out_match tells what it said. False: no memory, nothing was counted. */
+bool log_domain_learn(struct log_domain *domain, struct str sentence, const struct log_record *record, uint64_t id, int64_t time_ns,
+                      struct miner_match *out_match, struct err *err);
+/* Keeps the values of a record that was learnt, or leaves them out: after the detectors have seen them. */
+void log_domain_keep(struct log_domain *domain, struct str sentence, const struct miner_match *match);
+
+bool log_domain_save(const struct log_domain *domain, struct buf *out, struct err *err);
+struct log_domain *log_domain_restore(struct reader *reader, struct err *err);

@@ -1,0 +1,254 @@
+/* log_templates_test - records become templates with counts and values, the same on any worker and after any restart. */
+#include "observe/log_templates.h"
+
+#include "base/clock.h"
+#include "base/scope.h"
+#include "store/logs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MINUTE_NS (60 * NS_PER_S)
+#define START_NS (INT64_C(1767225600) * NS_PER_S)
+
+SCOPED_PTR(log_templates_destroy, struct log_templates)
+SCOPED_PTR(line_matcher_destroy, struct line_matcher)
+
+struct told {
+        struct log_templates *templates;
+        struct noticed noticed;
+        uint64_t sequence;
+        int64_t time_ns;
+};
+
+static void told_init(struct told *told)
+{
+        *told = (struct told){.time_ns = START_NS};
+        noticed_init(&told->noticed);
+        assert_true(log_templates_create(&told->templates, NULL));
+}
+
+static void told_done(struct told *told)
+{
+        log_templates_destroy(told->templates);
+        noticed_done(&told->noticed);
+}
+
+/* One batch of equal records. */
+static void say(struct told *told, const char *service, const char *line, uint8_t severity, uint32_t times)
+{
+        struct label label = {STR("service"), str_of(service)};
+        struct labels stream = {.items = &label, .count = 1};
+        struct log_record records[64];
+        uint32_t picks[64];
+        struct batch batch = {.received_ns = told->time_ns};
+        for (uint32_t i = 0; i < times; i++) {
+                records[i] = (struct log_record){.severity = severity, .line = str_of(line)};
+                picks[i] = i;
+        }
+        batch.telemetry.streams.items = &stream;
+        batch.telemetry.streams.count = 1;
+        batch.telemetry.records.items = records;
+        batch.telemetry.records.count = times;
+        struct fold fold = {.partition = logs_partition(&stream), .batch = &batch, .sequence = ++told->sequence, .time_ns = told->time_ns,
+                            .records = picks, .record_count = times};
+        assert_true(log_templates_fold(told->templates, &fold, &told->noticed, NULL));
+}
+
+struct seen {
+        uint32_t count;
+        struct template_view view;
+        char sentence[200];
+        struct value_sketch values[4];
+};
+
+static bool see(void *context, const struct template_view *view)
+{
+        struct seen *seen = context;
+        seen->count++;
+        seen->view = *view;
+        snprintf(seen->sentence, sizeof seen->sentence, "%.*s", STR_ARGS(view->sentence));
+        for (uint32_t i = 0; i < view->variable_count && i < countof(seen->values); i++)
+                if (view->variables[i].values)
+                        seen->values[i] = *view->variables[i].values;
+        return true;
+}
+
+static struct seen look(struct told *told, const char *service)
+{
+        struct seen seen = {0};
+        assert_true(log_templates_visit(told->templates, str_of(service), 0, see, &seen, NULL));
+        return seen;
+}
+
+static void a_template_has_counts_levels_examples_and_typed_values(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        char line[100];
+        for (int i = 1; i <= 100; i++) {
+                snprintf(line, sizeof line, "request of user%d took %dms", i % 3, i);
+                say(&told, "shop", line, i % 10 ? 9 : 17, 1);
+        }
+        say(&told, "other", "request of user1 took 5ms", 9, 1);
+        struct seen seen = look(&told, "shop");
+        assert_int_equal(seen.count, 1);
+        assert_string_equal(seen.sentence, "request of <id> took <duration>");
+        assert_int_equal(seen.view.lines, 100);
+        assert_int_equal(seen.view.lines_by_level[LOG_LEVELS_ERROR], 10);
+        assert_int_equal(seen.view.first_record, item_id(1, 0));
+        assert_int_equal(seen.view.newest_record, item_id(100, 0));
+        assert_int_equal(seen.view.variable_count, 2);
+        assert_true(seen.values[1].is_number && value_sketch_quantile(&seen.values[1], 0.5) > 0.02 && value_sketch_quantile(&seen.values[1], 0.5) < 0.08);
+        assert_int_equal(look(&told, "").count, 2);
+}
+
+static void a_restored_state_goes_on_as_if_nothing_had_happened(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told one, other;
+        scoped(buf_done) struct buf saved = {0}, first = {0}, second = {0};
+        told_init(&one);
+        told_init(&other);
+        char line[100];
+        for (int i = 0; i < 600; i++) {
+                if (i == 300) {
+                        assert_true(log_templates_save(one.templates, &saved, NULL));
+                        assert_true(log_templates_restore(other.templates, buf_str(&saved), NULL));
+                        other.sequence = one.sequence;
+                        other.time_ns = one.time_ns;
+                }
+                snprintf(line, sizeof line, "unit %c of %s did step %d", 'a' + i % 7, i % 3 ? "alpha" : "bravo", i);
+                for (struct told *told = &one; told; told = told == &one && i >= 300 ? &other : NULL) {
+                        told->time_ns += 20 * NS_PER_S;
+                        say(told, i % 2 ? "shop" : "mail", line, 9, 1 + i % 4);
+                }
+        }
+        assert_true(log_templates_save(one.templates, &first, NULL) && log_templates_save(other.templates, &second, NULL));
+        assert_true(str_equal(buf_str(&first), buf_str(&second)));
+}
+
+static void damage_is_refused_with_a_reason(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        scoped(buf_done) struct buf saved = {0};
+        struct err err = {0};
+        told_init(&told);
+        say(&told, "shop", "it took 5ms", 9, 3);
+        assert_true(log_templates_save(told.templates, &saved, NULL));
+        for (size_t length = 0; length < saved.length; length += 7) {
+                assert_false(log_templates_restore(told.templates, str_slice(buf_str(&saved), 0, length), &err));
+                assert_int_equal(err.code, ERR_CORRUPT);
+        }
+}
+
+static uint32_t count_of(const struct told *told, enum anomaly_kind kind, bool is_over)
+{
+        uint32_t count = 0;
+        each (anomaly, &told->noticed.anomalies)
+                count += anomaly->kind == kind && anomaly->is_over == is_over;
+        return count;
+}
+
+/* Three lines a minute for so many minutes. */
+static void ordinary(struct told *told, int minutes, const char *line)
+{
+        for (int minute = 0; minute < minutes; minute++) {
+                say(told, "shop", line, 9, 3);
+                say(told, "shop", "heartbeat of the shop", 9, 1);
+                told->time_ns += MINUTE_NS;
+        }
+}
+
+static void an_ordinary_day_is_silent_then_each_kind_is_told_once(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        ordinary(&told, 2000, "served a page in 20ms");
+        assert_int_equal(told.noticed.anomalies.count, 0);
+        say(&told, "shop", "cannot reach the payment partner", 17, 1);
+        assert_int_equal(count_of(&told, ANOMALY_NEW_TEMPLATE, false), 1);
+        assert_true(str_is(told.noticed.anomalies.items[0].sentence, "shop: says something new: cannot reach the payment partner"));
+        assert_true(told.noticed.anomalies.items[0].p_value < 1e-3 && !told.noticed.anomalies.items[0].is_learning);
+        say(&told, "shop", "cannot reach the payment partner", 17, 60);
+        told.time_ns += MINUTE_NS;
+        ordinary(&told, 3, "served a page in 20ms");
+        assert_int_equal(count_of(&told, ANOMALY_SEVERITY_BURST, false), 1);
+        assert_int_equal(count_of(&told, ANOMALY_SEVERITY_BURST, true), 1);
+        for (int i = 0; i < 3; i++)
+                say(&told, "shop", "served a page in 20ms", 9, 64);
+        told.time_ns += MINUTE_NS;
+        ordinary(&told, 3, "served a page in 20ms");
+        assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_RATE, false), 1);
+        assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_RATE, true), 1);
+        say(&told, "shop", "served a page in 90000ms", 9, 1);
+        assert_int_equal(count_of(&told, ANOMALY_VARIABLE, false), 1);
+        for (int minute = 0; minute < 30; minute++) {
+                say(&told, "shop", "heartbeat of the shop", 9, 1);
+                told.time_ns += MINUTE_NS;
+        }
+        assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_STOPPED, false), 1);
+        ordinary(&told, 2, "served a page in 20ms");
+        assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_STOPPED, true), 1);
+}
+
+static void a_flood_of_programs_and_words_stays_within_the_bound(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        struct log_templates_stats stats;
+        uint64_t random = 1;
+        told_init(&told);
+        for (int i = 0; i < 60000; i++) {
+                char line[160] = "", service[16];
+                for (int letter = 0; letter < 120; letter++) {
+                        random = random * 6364136223846793005U + 1442695040888963407U;
+                        line[letter] = letter % 8 == 7 ? ' ' : (char)('a' + (random >> 59) % 26);
+                }
+                snprintf(service, sizeof service, "s%d", i % 3 ? 1 : i % 2000);
+                say(&told, service, line, 9, 1);
+                told.time_ns += NS_PER_S / 10;
+        }
+        log_templates_read_stats(told.templates, &stats);
+        assert_int_equal(stats.lines, 60000);
+        assert_true(stats.templates_forgotten > 10000);
+        assert_true(stats.bytes < PARTITIONS * LOG_PARTITION_BYTES);
+}
+
+static void stored_lines_are_found_by_template(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        scoped(buf_done) struct buf service = {0};
+        told_init(&told);
+        say(&told, "shop", "it took 5ms", 9, 3);
+        struct err err = {0};
+        scoped_ptr(line_matcher_destroy) struct line_matcher *matcher = log_templates_matcher(told.templates, look(&told, "shop").view.id, &service, NULL);
+        assert_non_null(matcher);
+        assert_true(str_is(buf_str(&service), "shop"));
+        assert_true(line_matcher_matches(matcher, STR("it took 71ms")));
+        assert_false(line_matcher_matches(matcher, STR("it costs 71ms")));
+        assert_true(str_is(line_matcher_word(matcher), "took"));
+        assert_null(log_templates_matcher(told.templates, 5, &service, &err));
+        assert_int_equal(err.code, ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_template_has_counts_levels_examples_and_typed_values),
+                cmocka_unit_test(a_restored_state_goes_on_as_if_nothing_had_happened),
+                cmocka_unit_test(damage_is_refused_with_a_reason),
+                cmocka_unit_test(an_ordinary_day_is_silent_then_each_kind_is_told_once),
+                cmocka_unit_test(a_flood_of_programs_and_words_stays_within_the_bound),
+                cmocka_unit_test(stored_lines_are_found_by_template),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
