@@ -12,12 +12,14 @@ struct reading {
         yaml_parser_t parser;
         const char *name;
         struct err *err;
+        bool refused; /* else a failure is for want of memory */
 };
 
 static json_t *refuse(struct reading *reading, const yaml_mark_t *mark, const char *why)
 {
         fail(reading->err, ERR_INVALID, "yaml", "%s, line %zu, column %zu: %s", reading->name, mark->line + 1,
              mark->column + 1, why);
+        reading->refused = true;
         return NULL;
 }
 
@@ -87,7 +89,7 @@ static bool member(struct reading *reading, json_t *object, int depth, bool *out
                 json_t *item = value(reading, &content, depth + 1);
                 good = item && json_object_setn_new(object, (const char *)key.data.scalar.value,
                                                     key.data.scalar.length, item) == 0;
-                if (item && !good)
+                if (item && !good && !str_is_utf8((struct str){(const char *)key.data.scalar.value, key.data.scalar.length}))
                         refuse(reading, &key.start_mark, "the key is not UTF-8");
                 yaml_event_delete(&content);
         }
@@ -113,7 +115,9 @@ static json_t *value(struct reading *reading, const yaml_event_t *event, int dep
                 if (event->data.scalar.anchor)
                         return refuse(reading, &event->start_mark, "anchors are not allowed; write the value out");
                 json_t *made = scalar(event);
-                return made ? made : refuse(reading, &event->start_mark, "the text is not UTF-8");
+                if (!made && !str_is_utf8((struct str){(const char *)event->data.scalar.value, event->data.scalar.length}))
+                        refuse(reading, &event->start_mark, "the text is not UTF-8");
+                return made;
         }
         case YAML_SEQUENCE_START_EVENT:
                 if (event->data.sequence_start.anchor)
@@ -174,6 +178,8 @@ json_t *yaml_parse(struct str text, const char *name, struct err *err)
         yaml_parser_set_input_string(&reading.parser, (const unsigned char *)(text.bytes ? text.bytes : ""), text.length);
         json_t *root = document(&reading);
         yaml_parser_delete(&reading.parser);
+        if (!root && !reading.refused)
+                fail_memory(err, "yaml", text.length);
         return root;
 }
 
