@@ -32,6 +32,8 @@
 #define EXPLAINED 0.3           /* what a caller's change counts when its callee shows the same */
 #define EARLIER 0.1             /* what being first adds */
 #define STRANGE_BESIDE_SHARE 0.05
+#define SHARE_MAX 1000.0        /* more of the target's trouble than this is all the same */
+#define VALUE_MAX 1e100
 
 enum bad_way { BAD_UP, BAD_DOWN, BAD_BOTH };
 
@@ -113,11 +115,17 @@ static double quantile(const double *sorted, size_t count, double q)
         return low + 1 < count ? sorted[low] + (place - (double)low) * (sorted[low + 1] - sorted[low]) : sorted[low];
 }
 
+/* Larger ones measure nothing, and their products would not be numbers. */
+static bool is_number(double value)
+{
+        return fabs(value) < VALUE_MAX;
+}
+
 static size_t gather(const double *values, size_t from, size_t to, double *out)
 {
         size_t count = 0;
         for (size_t i = from; i < to; i++)
-                if (isfinite(values[i]))
+                if (is_number(values[i]))
                         out[count++] = values[i];
         return count;
 }
@@ -180,7 +188,7 @@ static size_t onset_of(const struct rank *rank, const double *values, struct usu
 {
         bool was_out = false;
         for (size_t i = rank->usual_end; i < rank->question->row_count; i++) {
-                if (!isfinite(values[i]))
+                if (!is_number(values[i]))
                         continue;
                 bool is_out = values[i] - usual.median > 2 * NOISE * usual.up || usual.median - values[i] > 2 * NOISE * usual.down;
                 if (is_out && was_out)
@@ -281,7 +289,7 @@ static bool usual_near(const struct rank *rank, const double *values, enum bad_w
                 bool is_near = false;
                 for (size_t j = i < NEAR_ROWS ? 0 : i - NEAR_ROWS; j < rows && j <= i + NEAR_ROWS; j++)
                         is_near |= rank->breach[j] > LOW_BREACH * worst;
-                if (is_near && rank->breach[i] <= LOW_BREACH * worst && isfinite(values[i]))
+                if (is_near && rank->breach[i] <= LOW_BREACH * worst && is_number(values[i]))
                         rank->scratch[count++] = bad_side(way, values[i]);
         }
         if (!count)
@@ -304,7 +312,7 @@ static bool find_breach(struct rank *rank)
         size_t from = max_of(rank->usual_end, rank->at_row - reach);
         for (size_t i = from; i < question->row_count; i++) {
                 double beyond = bad_side(target->way, values[i]) - bad_side(target->way, target->usual.median);
-                rank->breach[i] = isfinite(values[i]) && beyond > noise_of(target) / NOISE ? beyond : 0;
+                rank->breach[i] = is_number(values[i]) && beyond > noise_of(target) / NOISE ? beyond : 0;
                 worst = fmax(worst, rank->breach[i]);
         }
         return worst > 0;
@@ -322,10 +330,10 @@ static double excess_of(const struct rank *rank, size_t number, const double *tr
                 level = fmax(level, near);
         for (size_t i = rank->usual_end; i < rank->question->row_count; i++) {
                 double beyond = bad_side(judged->way, values[i]) - level;
-                double calls = traffic ? (isfinite(traffic[i]) ? fmax(traffic[i], 0) : 0) : 1;
-                weights += rank->breach[i];
-                if (isfinite(beyond) && beyond > noise_of(judged))
-                        sum += rank->breach[i] * beyond * calls;
+                double calls = traffic ? (is_number(traffic[i]) ? fmax(traffic[i], 0) : 0) : 1;
+                weights += rank->breach[i] / worst;
+                if (is_number(values[i]) && beyond > noise_of(judged))
+                        sum += rank->breach[i] / worst * beyond * calls;
         }
         return weights > 0 ? sum / weights : 0;
 }
@@ -541,7 +549,7 @@ static bool list_causes(struct rank *rank, bool has_shares, struct cause_list *c
         for (uint32_t i = 0; i < rank->entities.count; i++)
                 causes->items[i] = (struct cause){.entity = rank->entities.items[i], .series = CAUSE_NO_TARGET, .onset = question->row_count,
                                                   .is_upstream = rank->is_upstream[i],
-                                                  .share = whole > 0 && rank->is_upstream[i] ? own_excess(rank, i) / whole : 0};
+                                                  .share = whole > 0 && rank->is_upstream[i] ? fmin(own_excess(rank, i) / whole, SHARE_MAX) : 0};
         for (size_t i = 0; i < question->series_count; i++)
                 add_series(rank, i, &causes->items[rank->judged[i].entity]);
         for (uint32_t i = 0; i < rank->entities.count; i++) {
