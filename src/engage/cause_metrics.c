@@ -360,21 +360,45 @@ static bool find_excesses(struct rank *rank)
         return rank->excess[rank->judged[rank->target].entity] > 0;
 }
 
-/* Where users meet it: the strangest series, but of traffic, of what calls others and nobody calls. */
+/* How many calls an entity usually gets; 1 where that is not known. */
+static double calls_of(const struct rank *rank, uint32_t entity)
+{
+        for (size_t i = 0; i < rank->question->series_count; i++)
+                if (rank->judged[i].entity == entity && rank->judged[i].is_traffic && rank->judged[i].has_usual)
+                        return fmax(rank->judged[i].usual.median, 0);
+        return 1;
+}
+
+/* Where most users meet it: of what calls others and nobody calls, the series that is strangest for most calls. */
 static size_t choose_target(const struct rank *rank)
 {
         size_t best = CAUSE_NO_TARGET;
-        for (size_t i = 0; i < rank->question->series_count; i++) {
+        double most = 0;
+        for (size_t i = 0; rank->edge_count && i < rank->question->series_count; i++) {
                 const struct judged *judged = &rank->judged[i];
-                bool calls = false, is_called = false;
-                for (size_t e = 0; e < rank->edge_count; e++) {
-                        calls |= rank->edges[e][0] == judged->entity;
+                bool calls = rank->first_edge[judged->entity] < rank->first_edge[judged->entity + 1], is_called = false;
+                for (size_t e = 0; e < rank->edge_count; e++)
                         is_called |= rank->edges[e][1] == judged->entity;
-                }
-                if (calls && !is_called && !judged->is_traffic && judged->strangeness > (best == CAUSE_NO_TARGET ? 0 : rank->judged[best].strangeness))
-                        best = i;
+                double matters = judged->strangeness * calls_of(rank, judged->entity);
+                if (!calls || is_called || judged->is_traffic || matters <= most)
+                        continue;
+                best = i;
+                most = matters;
         }
         return best;
+}
+
+/* Means add up over calls, quantiles do not: of the series of the same metric the one that is a mean. */
+static size_t mean_beside(const struct rank *rank, size_t target)
+{
+        static const char *const means[] = {"average", "avg", "mean"};
+        const struct cause_series *series = rank->question->series;
+        for (size_t i = 0; i < rank->question->series_count; i++)
+                for (size_t m = 0; m < countof(means); m++)
+                        if (rank->judged[i].entity == rank->judged[target].entity && str_equal(series[i].metric, series[target].metric) &&
+                            str_equal_nocase(series[i].statistic, str_of(means[m])) && rank->judged[i].has_usual)
+                                return i;
+        return target;
 }
 
 /* Everything that the target calls, and what that calls, depth first. An edge back to where the walk is coming from would
@@ -576,6 +600,8 @@ static bool rank_all(struct rank *rank, struct cause_list *causes, struct err *e
         for (size_t i = 0; i < question->series_count; i++)
                 judge(rank, i);
         rank->target = question->target == CAUSE_NO_TARGET ? choose_target(rank) : question->target;
+        if (rank->target != CAUSE_NO_TARGET)
+                rank->target = mean_beside(rank, rank->target);
         bool has_shares = rank->target != CAUSE_NO_TARGET && find_excesses(rank);
         if (rank->target != CAUSE_NO_TARGET && !find_upstream(rank, rank->judged[rank->target].entity, err))
                 return false;

@@ -14,6 +14,9 @@
  * traversal of Hardt et al., PetShop, CLeaR 2024), with seconds instead of yes and no: a small loss in a thousand calls
  * is told from a large one in a batch job that nobody waits for.
  *
+ * Seconds add up over calls as means do, not as quantiles: for a target that is a quantile the mean beside it is taken.
+ * Without a target, but with edges, it is looked for where most users meet the trouble: among what calls and is not called.
+ *
  * With a target the share decides, and strangeness orders what is left; when it is not known who calls whom, all of an
  * entity's excess is taken for its own. Without a target strangeness decides, less for a caller whose callee shows the
  * same. Order in time breaks ties: earlier is likelier.

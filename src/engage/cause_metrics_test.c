@@ -245,6 +245,24 @@ static void without_a_target_the_entry_that_suffers_is_taken_for_one(void **stat
         assert_first(&world, "pay");
 }
 
+/* A p99 of ten seconds says nothing of how much time was lost; the mean beside it does. */
+static void shares_are_of_means_where_the_target_is_a_quantile(void **state)
+{
+        (void)state;
+        scoped(world_done) struct world world;
+        world_init(&world);
+        add_site(&world);
+        double *slowest = add(&world, "site", "latency", 1), *pay_slowest = add(&world, "pay", "latency", 1);
+        for (size_t i = 0; i < world.question.series_count; i++)
+                world.series[i].statistic = i < 12 ? STR("Average") : STR("p99");
+        world.question.target = 12;
+        more(slowest, 9);
+        more(pay_slowest, 9);                   /* one call in a hundred, and no cause */
+        more(latency(&world, "search"), 0.055); /* 44 s */
+        more(latency(&world, "site"), 0.09);
+        assert_first(&world, "search");
+}
+
 static void falling_availability_is_trouble_and_the_names_of_metrics_say_so(void **state)
 {
         (void)state;
@@ -306,6 +324,7 @@ int main(void)
                 cmocka_unit_test(what_changed_at_another_time_than_the_target_is_not_blamed),
                 cmocka_unit_test(without_edges_the_excess_still_tells),
                 cmocka_unit_test(without_a_target_the_entry_that_suffers_is_taken_for_one),
+                cmocka_unit_test(shares_are_of_means_where_the_target_is_a_quantile),
                 cmocka_unit_test(falling_availability_is_trouble_and_the_names_of_metrics_say_so),
                 cmocka_unit_test(too_short_a_past_is_refused),
                 cmocka_unit_test(running_out_of_memory_is_said),

@@ -21,8 +21,11 @@
 #define LABELS_MAX 256
 #define BYTES_MAX ((uint64_t)256 << 20)
 #define PASSES 5                /* over all examples; later ones change no answer */
-#define KEPT_OUT 10             /* every tenth example calibrates */
+#define TRIAL_PASSES 3          /* enough to tell which strength is better */
+#define FOLDS 10                /* a tenth of the examples is kept out in turn */
+#define KEPT_OUT_WANTED 1000    /* trials; as many folds as that takes */
 #define KEPT_OUT_LEAST 40       /* examples; with fewer nothing is kept out */
+#define NO_FOLD FOLDS
 #define OWN_STEPS 3             /* with a new example */
 #define OLDER_STEPS 32          /* with older ones after it */
 #define REFIT_UP_TO 2048        /* while so few, learning refits at each doubling: rarity is still moving */
@@ -196,6 +199,8 @@ static void row_left(struct classifier *c, uint32_t row)
 
 /* -- values ------------------------------------------------------------------------------------------------------- */
 
+#define AHEAD 16                /* terms: rarities are far apart too */
+
 /* What makes each kind's values one unit long, and all kinds together too. */
 static void norms_of(const float squares[TEXT_KINDS], float norms[TEXT_KINDS])
 {
@@ -225,7 +230,10 @@ static uint32_t terms_of_example(const struct classifier *c, const struct classi
 {
         terms[0] = (struct term){0, BIAS_VALUE};
         for (uint32_t i = 0; i < example->count; i++) {
-                uint32_t row = example->rows[i];
+                uint32_t row = example->rows[i], later = example->rows[min_of(i + AHEAD, example->count - 1)];
+                __builtin_prefetch(&c->rows.rarity[later]);
+                __builtin_prefetch(&c->rows.kinds[later]);
+                __builtin_prefetch(c->rows.weights + (size_t)row * c->stride); /* weights are far apart and wanted next */
                 terms[i + 1] = (struct term){row, plain_value(c, row, example->counts[i]) * example->norms[c->rows.kinds[row]]};
         }
         return example->count + 1;
@@ -304,9 +312,9 @@ static void step(struct classifier *c, uint32_t number)
         pull(c, terms, count, &scores);
 }
 
-static bool is_kept_out(uint32_t number, bool keep_out)
+static bool is_kept_out(uint32_t number, uint32_t fold)
 {
-        return keep_out && number % KEPT_OUT == KEPT_OUT - 1;
+        return number % FOLDS == fold;
 }
 
 static void weigh_anew(struct classifier *c)
@@ -318,21 +326,21 @@ static void weigh_anew(struct classifier *c)
 }
 
 /* The order is shuffled (Fisher and Yates) the same way each time. */
-static void solve(struct classifier *c, uint32_t *order, bool keep_out)
+static void solve(struct classifier *c, uint32_t *order, uint32_t fold, int passes)
 {
         struct rng rng = {0x0DDE5};
         memset(c->rows.weights, 0, (size_t)c->rows.count * c->stride * sizeof(float));
         memset(c->pulls, 0, (size_t)c->example_count * c->stride * sizeof(float));
         for (uint32_t i = 0; i < c->example_count; i++)
                 order[i] = i;
-        for (int pass = 0; pass < PASSES; pass++) {
+        for (int pass = 0; pass < passes; pass++) {
                 for (uint32_t i = c->example_count; i > 1; i--) {
                         uint32_t other = (uint32_t)rng_below(&rng, i), held = order[i - 1];
                         order[i - 1] = order[other];
                         order[other] = held;
                 }
                 for (uint32_t i = 0; i < c->example_count; i++)
-                        if (!is_kept_out(order[i], keep_out))
+                        if (!is_kept_out(order[i], fold))
                                 step(c, order[i]);
         }
 }
@@ -565,7 +573,7 @@ bool classifier_learn(struct classifier *c, const struct text_features *features
                 if (!order)
                         return true; /* learnt all the same by the steps of the next examples */
                 weigh_anew(c);
-                solve(c, order, false);
+                solve(c, order, NO_FOLD, PASSES);
                 return true;
         }
         for (int i = 0; i < OWN_STEPS; i++)
@@ -576,14 +584,14 @@ bool classifier_learn(struct classifier *c, const struct text_features *features
 }
 
 /* How many of the kept-out examples it gets right; their trials go to the calibration. */
-static uint32_t try_kept_out(const struct classifier *c, struct calibration *calibration)
+static uint32_t try_kept_out(const struct classifier *c, uint32_t fold, struct calibration *calibration)
 {
         struct term terms[TEXT_FEATURES_MAX + 1];
         struct scores scores;
         struct classifier_answer answer;
         uint32_t right = 0;
         for (uint32_t i = 0; i < c->example_count; i++) {
-                if (!is_kept_out(i, true))
+                if (!is_kept_out(i, fold))
                         continue;
                 score(c, terms, terms_of_example(c, &c->examples[i], terms), &scores);
                 best_of(c, &scores, &answer);
@@ -609,8 +617,11 @@ bool classifier_fit(struct classifier *c, struct err *err)
         for (size_t i = 0, most = 0; i < countof(costs) && c->example_count >= KEPT_OUT_LEAST; i++) {
                 c->cost = costs[i];
                 calibration_init(trial);
-                solve(c, order, true);
-                uint32_t right = try_kept_out(c, trial);
+                size_t right = 0;
+                for (uint32_t fold = 0; fold < FOLDS && fold * (c->example_count / FOLDS) < KEPT_OUT_WANTED; fold++) {
+                        solve(c, order, fold, TRIAL_PASSES);
+                        right += try_kept_out(c, fold, trial);
+                }
                 if (i && right <= most)
                         continue;
                 most = right;
@@ -621,7 +632,7 @@ bool classifier_fit(struct classifier *c, struct err *err)
                 c->calibration = *trial;
         }
         c->cost = best_cost;
-        solve(c, order, false);
+        solve(c, order, NO_FOLD, PASSES);
         return true;
 }
 

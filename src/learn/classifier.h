@@ -12,8 +12,8 @@
  *
  * Learning one example takes about a millisecond: it is asked first (an honest trial, which goes into the calibration), then pulls
  * until it lies right, and some older ones, in turn, are let pull again. classifier_fit does the same for all from
- * scratch: it picks the strength of regularisation and calibrates on every tenth example, which is kept out for that,
- * and then learns all.
+ * scratch: it picks the strength of regularisation and calibrates on tenths of the examples, kept out in turn, and then
+ * learns all.
  *
  * Confidence is the chance that the first label is right: a logistic curve over the first score and its lead (Platt,
  * 1999), fitted on predictions for examples that were not yet learnt.
