@@ -98,6 +98,64 @@ static void the_pages_in_docs_are_the_ones_the_program_prints(void **state)
         }
 }
 
+static void write_file(const char *folder, const char *name, const char *text)
+{
+        char path[200];
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputs(text, file);
+        fclose(file);
+}
+
+static void remove_folder(const char *folder, const char *const *names)
+{
+        char path[200];
+        for (; *names; names++) {
+                snprintf(path, sizeof path, "%s/%s", folder, *names);
+                unlink(path);
+        }
+        assert_int_equal(rmdir(folder), 0);
+}
+
+static void tickets_are_routed_from_tables(void **state)
+{
+        (void)state;
+        char folder[] = "/tmp/cli-test-XXXXXX", line[400], text[4000];
+        assert_non_null(mkdtemp(folder));
+        write_file(folder, "train", "title,text,team\nvpn,the tunnel is down,network\nprinter,\"toner, empty\",\"print, east\"\nvpn,no route,network\n");
+        write_file(folder, "test", "text,title\nempty toner,\ntunnel down,vpn\n");
+        snprintf(line, sizeof line, "route --train %s/train --test %s/test --text title,text --label team", folder, folder);
+        assert_int_equal(run(line, text, sizeof text), 0);
+        assert_non_null(strstr(text, "row,first,confidence,second,third\n0,\"print, east\",0."));
+        assert_non_null(strstr(text, "\n1,network,0."));
+        snprintf(line, sizeof line, "route --train %s/train --test %s/test --text title,body --label team", folder, folder);
+        assert_int_equal(run(line, text, sizeof text), 1);
+        assert_non_null(strstr(text, "there is no column body"));
+        remove_folder(folder, (const char *const[]){"train", "test", NULL});
+}
+
+static void causes_are_ranked_from_tables(void **state)
+{
+        (void)state;
+        char folder[] = "/tmp/cli-test-XXXXXX", line[400], text[4000], table[4000];
+        size_t length = (size_t)snprintf(table, sizeof table, "timestamp,web|latency|mean,cart|latency|mean,idle|cpu|value\n");
+        for (int i = 0; i < 40; i++)
+                length += (size_t)snprintf(table + length, sizeof table - length, "%d,%g,%g,\n", 600 + i * 10, 0.1 + i % 3 * 0.001 + (i >= 30) * 0.2,
+                                           0.05 + i % 2 * 0.001 + (i >= 30) * 0.2);
+        assert_non_null(mkdtemp(folder));
+        write_file(folder, "metrics", table);
+        write_file(folder, "edges", "caller,callee\nweb,cart\n");
+        snprintf(line, sizeof line, "causes %s/metrics --at 900 --graph %s/edges --target web|latency|mean", folder, folder);
+        assert_int_equal(run(line, text, sizeof text), 0);
+        assert_non_null(strstr(text, "rank,entity,score\n1,cart,"));
+        assert_non_null(strstr(text, "\n3,idle,0\n"));
+        snprintf(line, sizeof line, "causes %s/metrics --at noon", folder);
+        assert_int_equal(run(line, text, sizeof text), 1);
+        assert_non_null(strstr(text, "noon is no time"));
+        remove_folder(folder, (const char *const[]){"metrics", "edges", NULL});
+}
+
 static void a_table_is_aligned_by_characters_and_keeps_control_bytes_from_the_terminal(void **state)
 {
         (void)state;
@@ -136,6 +194,8 @@ int main(void)
                 cmocka_unit_test(without_a_daemon_the_exit_code_is_3_and_the_text_says_what_to_do),
                 cmocka_unit_test(every_verb_is_in_the_help_the_manual_and_the_completion),
                 cmocka_unit_test(the_pages_in_docs_are_the_ones_the_program_prints),
+                cmocka_unit_test(tickets_are_routed_from_tables),
+                cmocka_unit_test(causes_are_ranked_from_tables),
                 cmocka_unit_test(a_table_is_aligned_by_characters_and_keeps_control_bytes_from_the_terminal),
                 cmocka_unit_test(a_path_is_encoded),
         };
