@@ -18,6 +18,7 @@
 #include "observe/intake.h"
 #include "observe/observe.h"
 #include "observe/source_kinds.h"
+#include "reach/launcher.h"
 #include "serve/serve.h"
 #include "wire/redact.h"
 
@@ -53,6 +54,8 @@ struct daemon {
         const char *data;
         struct config config;
         struct redactor *redactor;
+        struct launcher *launcher;
+        int launcher_socket;    /* between fork and the first thread */
         struct loop *loop;
         struct server *server;
         struct http_options http;
@@ -337,6 +340,17 @@ static void set_heap(void)
         mallopt(M_TOP_PAD, HEAP_STEP_BYTES);
 }
 
+/* Before the first thread and while still root: docs/decisions/0006. */
+static bool fork_launcher(struct daemon *daemon, struct err *err)
+{
+        const char *own = config_text(&daemon->config, "launcher.user");
+        struct launcher_options options = {
+                .allow_path = config_text(&daemon->config, "launcher.allow"),
+                .user = *own ? own : daemon->options.user ? daemon->options.user : config_text(&daemon->config, "user"),
+        };
+        return launcher_fork(&options, &daemon->launcher_socket, err);
+}
+
 static bool start(struct daemon *daemon, struct err *err)
 {
         const struct run_options *options = &daemon->options;
@@ -346,7 +360,8 @@ static bool start(struct daemon *daemon, struct err *err)
                              &daemon->redactor, err))
                 return false;
         const char *user = options->user ? options->user : config_text(&daemon->config, "user");
-        if (!privileges_drop(user, options->user != NULL, daemon->data, err) || !open_loop(daemon, daemon->data, err) ||
+        if (!fork_launcher(daemon, err) || !privileges_drop(user, options->user != NULL, daemon->data, err) ||
+            !launcher_open(daemon->launcher_socket, &daemon->launcher, err) || !open_loop(daemon, daemon->data, err) ||
             !put_content_in_force(daemon, &daemon->config, err) ||
             !listen_write_pid(daemon->data, err) || !start_http(daemon, err))
                 return false;
@@ -366,6 +381,7 @@ static void stop(struct daemon *daemon)
         if (daemon->loop)
                 listen_remove_pid(daemon->data);
         loop_close(daemon->loop);
+        launcher_close(daemon->launcher);
         redactor_destroy(daemon->redactor);
         buf_done(&daemon->certificate);
         if (daemon->key.bytes)
