@@ -49,13 +49,13 @@ static bool read_number(const struct csv *csv, size_t column, double *out_value,
                     csv->line, STR_ARGS(csv->header.items[column]), STR_ARGS(field));
 }
 
-static bool read_time(const struct csv *csv, int64_t *out_time_s, struct err *err)
+static bool read_time(const struct csv *csv, int64_t *out_time_ns, struct err *err)
 {
         struct str field = str_trim(csv->fields.items[0]);
         double seconds;
-        if (!str_to_double(field, &seconds) || !(fabs(seconds) < 1e15))
+        if (!str_to_double(field, &seconds) || !(fabs(seconds) < 9e9))
                 return fail(err, ERR_INVALID, "detect", "reading line %zu: '%.*s' is not a time in seconds since 1970", csv->line, STR_ARGS(field));
-        *out_time_s = (int64_t)seconds;
+        *out_time_ns = (int64_t)(seconds * 1e9);
         return true;
 }
 
@@ -81,12 +81,12 @@ static bool push_single(struct csv *csv, struct detector *detector, struct buf *
 {
         bool has_row;
         while (csv_next(csv, &has_row, err) && has_row) {
-                int64_t time_s;
+                int64_t time_ns;
                 double value;
                 struct verdict verdict;
-                if (!read_time(csv, &time_s, err) || !read_number(csv, 1, &value, err))
+                if (!read_time(csv, &time_ns, err) || !read_number(csv, 1, &value, err))
                         return false;
-                detector_push(detector, time_s, value, &verdict);
+                detector_push(detector, time_ns, value, &verdict);
                 if (!out)
                         continue;
                 buf_printf(out, "%.*s,%.*s,%.9g,%d\n", STR_ARGS(csv->fields.items[0]), STR_ARGS(csv->fields.items[1]), (double)verdict.score, verdict.is_flagged);
@@ -143,12 +143,12 @@ static struct joint *learn_joint(struct csv *training, struct err *err)
 }
 
 /* Judged one by one: the row is as odd as its oddest column, corrected for how many there are. */
-static void push_apart(struct detector *detectors, size_t count, int64_t time_s, const double *row, struct joint_verdict *out_verdict)
+static void push_apart(struct detector *detectors, size_t count, int64_t time_ns, const double *row, struct joint_verdict *out_verdict)
 {
         *out_verdict = (struct joint_verdict){.p_value = 1};
         for (size_t c = 0; c < count; c++) {
                 struct verdict verdict;
-                detector_push(&detectors[c], time_s, row[c], &verdict);
+                detector_push(&detectors[c], time_ns, row[c], &verdict);
                 out_verdict->is_flagged |= verdict.is_flagged;
                 if (verdict.score <= out_verdict->score)
                         continue;
@@ -172,15 +172,15 @@ static bool detect_several(struct csv *csv, struct csv *training, struct buf *ou
         buf_text(out, "timestamp,score,anomaly,top\n");
         bool has_row;
         while (csv_next(csv, &has_row, err) && has_row) {
-                int64_t time_s;
+                int64_t time_ns;
                 struct joint_verdict verdict;
                 table.row_count = 0;
-                if (!read_time(csv, &time_s, err) || !table_row(&table, csv, err))
+                if (!read_time(csv, &time_ns, err) || !table_row(&table, csv, err))
                         return false;
                 if (joint)
                         joint_push(joint, table.values, &verdict);
                 else
-                        push_apart(detectors, table.column_count, time_s, table.values, &verdict);
+                        push_apart(detectors, table.column_count, time_ns, table.values, &verdict);
                 buf_printf(out, "%.*s,%.9g,%d,", STR_ARGS(csv->fields.items[0]), verdict.score, verdict.is_flagged);
                 csv_write_field(out, csv->header.items[verdict.top + 1], true);
                 buf_byte(out, '\n');

@@ -29,10 +29,12 @@
 #define FLAG_DIGITS 3.8f        /* -log10 p that is told: the default sensitivity */
 #define GAP_STEPS 12
 #define GAP_SETTLE 6
+#define NS_PER_S_FLOAT 1e9f
 #define WARM 8                  /* samples before anything can be odd */
 #define EXCUSED_REST 0.02f      /* of a distance that is usual at this hour: keeps the order */
 #define ORDINARY 3.0f           /* scatters that values get off in any hour */
 #define SILENT_STEPS 10
+#define SOUND_MAX 1e30f
 #define VALUE_MAX 1e18f        /* beyond it squares overflow; nothing measured is so large */
 
 /* What the experts say about one sample. */
@@ -63,9 +65,9 @@ void detector_init(struct detector *detector)
         season_init(&detector->season);
 }
 
-static void keep_pace(struct detector *detector, int64_t time_s)
+static void keep_pace(struct detector *detector, int64_t time_ns)
 {
-        float gap = (float)(time_s - detector->last_s);
+        float gap = (float)(((double)time_ns - (double)detector->last_ns) / NS_PER_S_FLOAT);
         if (detector->seen == 1)
                 detector->step_s = gap > 0 ? gap : 1;
         else if (detector->seen > 1 && gap > 0) {
@@ -76,7 +78,7 @@ static void keep_pace(struct detector *detector, int64_t time_s)
                 if (gap > GAP_STEPS * detector->step_s)
                         detector->settle = GAP_SETTLE;
         }
-        detector->last_s = time_s;
+        detector->last_ns = time_ns;
 }
 
 static void begin(struct detector *detector, float value)
@@ -259,7 +261,7 @@ static float score_of(float digits, bool news)
         return digits / (digits + FLAG_DIGITS);
 }
 
-void detector_push(struct detector *detector, int64_t time_s, double value, struct verdict *out_verdict)
+void detector_push(struct detector *detector, int64_t time_ns, double value, struct verdict *out_verdict)
 {
         *out_verdict = (struct verdict){.p_value = 1, .is_learning = detector->seen < DETECTOR_LEARNS, .is_open = detector->hold > 0};
         float now = (float)value;
@@ -267,7 +269,8 @@ void detector_push(struct detector *detector, int64_t time_s, double value, stru
                 return;
         if (!detector->seen)
                 begin(detector, now);
-        keep_pace(detector, time_s);
+        int64_t time_s = time_ns / 1000000000;
+        keep_pace(detector, time_ns);
         float least = least_scatter(detector, now);
         season_enter(&detector->season, time_s, detector->scatter[EXPERT_SLOW]);
         struct opinion opinion;
@@ -290,7 +293,34 @@ void detector_push(struct detector *detector, int64_t time_s, double value, stru
         detector->seen++;
 }
 
-bool detector_is_silent(const struct detector *detector, int64_t now_s)
+bool detector_is_silent(const struct detector *detector, int64_t now_ns)
 {
-        return detector->seen >= DETECTOR_LEARNS && (float)(now_s - detector->last_s) > SILENT_STEPS * fmaxf(detector->step_s, 1);
+        return detector->seen >= DETECTOR_LEARNS && ((double)now_ns - (double)detector->last_ns) / NS_PER_S_FLOAT > SILENT_STEPS * detector->step_s;
+}
+
+static bool are_finite(const float *numbers, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (!(fabsf(numbers[i]) < SOUND_MAX))
+                        return false;
+        return true;
+}
+
+static bool are_positive(const float *numbers, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (!(numbers[i] >= 0 && numbers[i] < SOUND_MAX))
+                        return false;
+        return true;
+}
+
+bool detector_is_sound(const struct detector *detector)
+{
+        bool sound = are_finite(detector->level, DETECTOR_EXPERTS) && are_positive(detector->scatter, DETECTOR_EXPERTS) &&
+                     are_finite(detector->taps, DETECTOR_LAGS) && are_finite(detector->lags, DETECTOR_LAGS) &&
+                     are_positive((float[]){detector->step_s, detector->quantum, detector->move_scatter, detector->worst}, 4) &&
+                     are_finite(&detector->shift, 1) && season_is_sound(&detector->season);
+        for (int i = 0; i < DETECTOR_VIEWS; i++)
+                sound = sound && detector->tails[i].from > 0 && detector->tails[i].from < SOUND_MAX && detector->tails[i].rate && detector->tails[i].shape;
+        return sound;
 }

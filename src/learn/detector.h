@@ -38,7 +38,7 @@ enum detector_expert { EXPERT_QUICK, EXPERT_SLOW, EXPERT_DAILY, EXPERT_WEEKLY, D
 #define DETECTOR_LAGS 4
 
 struct detector {
-        int64_t last_s;
+        int64_t last_ns;        /* time of the last sample */
         float step_s;           /* usual distance of samples */
         float quantum;          /* the least difference seen lately */
         uint32_t seen;
@@ -70,7 +70,10 @@ struct verdict {
 void detector_init(struct detector *detector);
 
 /* The next sample. NaN, infinities and numbers beyond 1e18 are missing values: they score 0 and teach nothing. */
-void detector_push(struct detector *detector, int64_t time_s, double value, struct verdict *out_verdict);
+void detector_push(struct detector *detector, int64_t time_ns, double value, struct verdict *out_verdict);
 
 /* Whether samples have stopped coming, judged by how they used to come. */
-bool detector_is_silent(const struct detector *detector, int64_t now_s);
+bool detector_is_silent(const struct detector *detector, int64_t now_ns);
+
+/* Whether these bytes, read back from a disk, can be a detector: all numbers finite and within their bounds. */
+bool detector_is_sound(const struct detector *detector);

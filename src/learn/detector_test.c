@@ -50,7 +50,7 @@ static void series_init(struct series *series, uint64_t seed)
 static struct verdict push(struct series *series, int64_t step_s, double value)
 {
         struct verdict verdict;
-        detector_push(&series->detector, series->time_s, value, &verdict);
+        detector_push(&series->detector, series->time_s * 1000000000, value, &verdict);
         series->time_s += step_s;
         series->flags += verdict.is_flagged;
         series->rows++;
@@ -222,8 +222,8 @@ static void silence_is_judged_by_the_usual_step(void **state)
         series_init(&series, 10);
         for (int i = 0; i < 100; i++)
                 push(&series, 10, normal(&series.noise));
-        assert_false(detector_is_silent(&series.detector, series.time_s + 20));
-        assert_true(detector_is_silent(&series.detector, series.time_s + 120));
+        assert_false(detector_is_silent(&series.detector, (series.time_s + 20) * 1000000000));
+        assert_true(detector_is_silent(&series.detector, (series.time_s + 120) * 1000000000));
 }
 
 static void any_numbers_give_a_score_between_0_and_1(void **state)
@@ -236,6 +236,7 @@ static void any_numbers_give_a_score_between_0_and_1(void **state)
                 double value = odd[(int)(uniform(&series.noise) * (sizeof odd / sizeof *odd))];
                 struct verdict verdict = push(&series, i % 7 ? 60 : -30, value);
                 assert_true(verdict.score >= 0 && verdict.score <= 1 && verdict.p_value >= 0 && verdict.p_value <= 1);
+                assert_true(detector_is_sound(&series.detector));
         }
 }
 

@@ -149,3 +149,9 @@ void season_take(struct season *season, float value, float distance)
         season->count++;
         season->farthest = fmaxf(season->farthest, distance);
 }
+
+bool season_is_sound(const struct season *season)
+{
+        return fabsf(season->base) < 1e30f && season->unit >= 0 && season->unit < 1e30f && fabsf(season->sum) < 1e30f && season->farthest >= 0 &&
+               season->farthest < 1e30f && season->excuse >= 0 && season->excuse < 1e30f && season->hour <= SEASON_HOURS;
+}

@@ -45,3 +45,5 @@ float season_between(const struct season_guess *guess, int64_t time_s, float ste
 
 /* Takes in a value (made tame by the caller) and how far it was off. */
 void season_take(struct season *season, float value, float distance);
+
+bool season_is_sound(const struct season *season); /* as read back from a disk */

@@ -10,6 +10,7 @@
 #include "base/scope.h"
 #include "observe/intake.h"
 #include "observe/log_templates.h"
+#include "observe/metric_detector.h"
 #include "observe/resources.h"
 #include "observe/rules.h"
 #include "observe/source.h"
@@ -22,6 +23,7 @@ struct observe {
         struct resources *resources;
         struct rules *rules;
         struct log_templates *log_templates;
+        struct metric_detectors *metric_detectors;
         struct intake *intake;          /* NULL: recovering */
         struct noticed partitions[PARTITIONS];
         struct noticed carried;
@@ -37,8 +39,19 @@ static bool restore_log_templates(struct observe *observe, struct str bytes, str
         return log_templates_restore(observe->log_templates, bytes, err);
 }
 
+static bool save_metric_detectors(struct observe *observe, struct buf *out, struct err *err)
+{
+        return metric_detectors_save(observe->metric_detectors, out, err);
+}
+
+static bool restore_metric_detectors(struct observe *observe, struct str bytes, struct err *err)
+{
+        return metric_detectors_restore(observe->metric_detectors, bytes, err);
+}
+
 const struct fold_part fold_parts[] = {
         {"log_templates", save_log_templates, restore_log_templates},
+        {"metric_detectors", save_metric_detectors, restore_metric_detectors},
         {0},
 };
 
@@ -78,7 +91,7 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
         if (!rules_create(options->series, &observe->rules, err) || !resources_create(&observe->resources, err) ||
-            !log_templates_create(&observe->log_templates, err)) {
+            !log_templates_create(&observe->log_templates, err) || !metric_detectors_create(0, &observe->metric_detectors, err)) {
                 observe_destroy(observe);
                 return false;
         }
@@ -94,6 +107,7 @@ void observe_destroy(struct observe *observe)
         resources_destroy(observe->resources);
         rules_destroy(observe->rules);
         log_templates_destroy(observe->log_templates);
+        metric_detectors_destroy(observe->metric_detectors);
         noticed_done(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_done(&observe->partitions[p]);
@@ -121,7 +135,8 @@ void observe_watch(struct observe *observe, struct kinds *kinds)
 bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err)
 {
         return resources_fold(observe->resources, fold, &observe->partitions[fold->partition], err) &&
-               log_templates_fold(observe->log_templates, fold, &observe->partitions[fold->partition], err);
+               log_templates_fold(observe->log_templates, fold, &observe->partitions[fold->partition], err) &&
+               metric_detectors_fold(observe->metric_detectors, fold, &observe->partitions[fold->partition], err);
 }
 
 struct log_templates *observe_log_templates(struct observe *observe)

@@ -1,0 +1,329 @@
+/*
+ * metric_detector.c - see metric_detector.h. Per partition an array of detectors and one of what is beside them, found by the high
+ * half of the series' id; nothing is allocated for a sample of a known series. The arrays grow by a quarter, so that a million series
+ * do not need room for two.
+ */
+#include "observe/metric_detector.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/reader.h"
+#include "base/scope.h"
+#include "learn/detector.h"
+#include "model/batch.h"
+#include "observe/observe.h"
+#include "store/archive.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define SERIES_MAX 262144
+#define IDLE_NS (3600 * NS_PER_S)
+#define LOOKED_AT 8             /* for an idle one, when a partition is full */
+#define LEARNING_S 86400.0f
+#define VERSION 1
+
+struct beside {
+        struct hash128 id;
+        double raw;             /* a counter's last value */
+        int64_t since_ns;       /* of the episode that was told; 0: none */
+        uint64_t kind;          /* enum anomaly_kind, as it was told */
+};
+
+struct partition {
+        struct detector *detectors;
+        struct beside *beside;
+        uint32_t count, capacity, hand;
+        struct map map;
+        struct metric_detector_counts counts;
+        /* What could not be noted for want of memory, for when the same fold comes again. */
+        bool has_waiting;
+        uint32_t waiting_at;
+        struct verdict waiting;
+};
+
+struct metric_detectors {
+        uint32_t partition_max;
+        struct partition partitions[PARTITIONS];
+};
+
+bool metric_detectors_create(size_t series_max, struct metric_detectors **out_detectors, struct err *err)
+{
+        struct metric_detectors *detectors = calloc(1, sizeof *detectors);
+        if (!detectors)
+                return fail_memory(err, "metric_detector", sizeof *detectors);
+        size_t most = series_max ? series_max : SERIES_MAX;
+        detectors->partition_max = (uint32_t)(most / PARTITIONS + most / (PARTITIONS * 8) + 4); /* room for an uneven spread */
+        *out_detectors = detectors;
+        return true;
+}
+
+static void partition_done(struct partition *partition)
+{
+        free(partition->detectors);
+        free(partition->beside);
+        map_done(&partition->map);
+        *partition = (struct partition){0};
+}
+
+void metric_detectors_destroy(struct metric_detectors *detectors)
+{
+        for (int p = 0; detectors && p < PARTITIONS; p++)
+                partition_done(&detectors->partitions[p]);
+        free(detectors);
+}
+
+/* --- finding a series' detector ------------------------------------------------------------------------------------- */
+
+static uint32_t find(const struct partition *partition, struct hash128 id)
+{
+        size_t at = 0;
+        for (uint32_t i = map_first(&partition->map, id.high, &at); i != MAP_NONE; i = map_next(&partition->map, id.high, &at))
+                if (hash128_equal(partition->beside[i].id, id))
+                        return i;
+        return MAP_NONE;
+}
+
+static bool reserve(struct partition *partition, uint32_t wanted, struct err *err)
+{
+        if (wanted <= partition->capacity)
+                return true;
+        uint32_t capacity = max_of(wanted, partition->capacity + partition->capacity / 4 + 16);
+        struct detector *detectors = realloc(partition->detectors, capacity * sizeof *detectors);
+        if (!detectors)
+                return fail_memory(err, "metric_detector", capacity * sizeof *detectors);
+        partition->detectors = detectors;
+        struct beside *beside = realloc(partition->beside, capacity * sizeof *beside);
+        if (!beside)
+                return fail_memory(err, "metric_detector", capacity * sizeof *beside);
+        partition->beside = beside;
+        partition->capacity = capacity;
+        return true;
+}
+
+/* An idle one among the next few in turn, or MAP_NONE. */
+static uint32_t evict(struct partition *partition, int64_t now_ns)
+{
+        for (int i = 0; i < LOOKED_AT && partition->count; i++) {
+                uint32_t at = partition->hand++ % partition->count;
+                if (partition->detectors[at].last_ns + IDLE_NS > now_ns)
+                        continue;
+                map_remove(&partition->map, partition->beside[at].id.high, at);
+                partition->counts.evicted++;
+                return at;
+        }
+        return MAP_NONE;
+}
+
+/* *out_at MAP_NONE: there is no room for it. */
+static bool add(struct partition *partition, uint32_t most, struct hash128 id, int64_t now_ns, uint32_t *out_at, struct err *err)
+{
+        bool is_full = partition->count >= most;
+        if (!is_full && !reserve(partition, partition->count + 1, err))
+                return false;
+        uint32_t at = is_full ? evict(partition, now_ns) : partition->count;
+        if (at == MAP_NONE) {
+                partition->counts.without++;
+                *out_at = MAP_NONE;
+                return true;
+        }
+        if (!map_put(&partition->map, id.high, at)) /* after an eviction there is room in the map, so nothing is lost here */
+                return fail_memory(err, "metric_detector", sizeof id);
+        partition->count += !is_full;
+        detector_init(&partition->detectors[at]);
+        partition->beside[at] = (struct beside){.id = id};
+        *out_at = at;
+        return true;
+}
+
+/* --- judging -------------------------------------------------------------------------------------------------------- */
+
+enum reading { READ_AS_IS, READ_AS_RATE, READ_NOT };
+
+static bool ends_with(struct str name, struct str end)
+{
+        return name.length >= end.length && str_equal(str_slice(name, name.length - end.length, name.length), end);
+}
+
+static enum reading reading_of(struct str name)
+{
+        if (ends_with(name, STR("_bucket")))
+                return READ_NOT;
+        return ends_with(name, STR("_total")) || ends_with(name, STR("_count")) || ends_with(name, STR("_sum")) ? READ_AS_RATE : READ_AS_IS;
+}
+
+/* NaN: nothing can be said, as of a counter's first value or one that was set back. */
+static double rate_of(const struct detector *detector, struct beside *beside, int64_t time_ns, double value)
+{
+        double before = beside->raw, seconds = (double)(time_ns - detector->last_ns) / NS_PER_S;
+        beside->raw = value;
+        return detector->last_ns && value >= before && seconds > 0 ? (value - before) / seconds : NAN;
+}
+
+static bool write_sentence(struct buf *out, struct str name, const struct verdict *verdict, double value, bool is_rate)
+{
+        if (verdict->view == VIEW_MOVE)
+                buf_printf(out, "%.*s%s moved to %.4g in a way it does not move at this hour", STR_ARGS(name), is_rate ? " per second" : "", value);
+        else
+                buf_printf(out, "%.*s%s is %s%.4g; usual at this hour is %.4g to %.4g", STR_ARGS(name), is_rate ? " per second" : "",
+                           verdict->view == VIEW_SHIFT ? "lastingly " : "", value, (double)verdict->low, (double)verdict->high);
+        return !out->failed;
+}
+
+static enum anomaly_kind kind_of(const struct verdict *verdict)
+{
+        return verdict->view == VIEW_SHIFT ? ANOMALY_SHIFT : ANOMALY_LEVEL;
+}
+
+static bool note(struct noticed *noticed, const struct labels *labels, const struct beside *beside, int64_t time_ns, double value,
+                 const struct verdict *verdict, bool is_over, bool is_learning, bool is_rate, struct err *err)
+{
+        scoped(buf_done) struct buf sentence = {0};
+        scoped(buf_done) struct buf evidence = {0};
+        struct str name = labels_value(labels, LABEL_METRIC_NAME);
+        if (!(is_over ? buf_printf(&sentence, "%.*s is usual again", STR_ARGS(name)) : write_sentence(&sentence, name, verdict, value, is_rate)) ||
+            (is_rate && !buf_text(&evidence, "rate(")) || !labels_print(labels, &evidence) || (is_rate && !buf_text(&evidence, "[5m])")))
+                return fail_memory(err, "metric_detector", sentence.length + evidence.length);
+        struct anomaly anomaly = {
+                .kind = beside->since_ns ? (enum anomaly_kind)beside->kind : kind_of(verdict), .labels = *labels, .time_ns = time_ns,
+                .since_ns = beside->since_ns ? beside->since_ns : time_ns, .is_over = is_over, .score = (double)verdict->score,
+                .p_value = (double)verdict->p_value, .value = value, .expected_low = (double)verdict->low, .expected_high = (double)verdict->high,
+                .is_learning = is_learning, .sentence = buf_str(&sentence), .evidence = buf_str(&evidence),
+        };
+        return noticed_add_anomaly(noticed, &anomaly, err);
+}
+
+static bool tell(struct partition *partition, uint32_t at, const struct series_points *points, int64_t time_ns, double value,
+                 struct noticed *noticed, struct err *err)
+{
+        struct beside *beside = &partition->beside[at];
+        const struct detector *detector = &partition->detectors[at];
+        const struct verdict *verdict = &partition->waiting;
+        bool is_over = beside->since_ns && !verdict->is_open, is_rate = reading_of(labels_value(&points->labels, LABEL_METRIC_NAME)) == READ_AS_RATE;
+        bool is_learning = verdict->is_learning || (float)detector->seen * detector->step_s < LEARNING_S;
+        if (verdict->is_flagged || is_over) {
+                partition->has_waiting = true;
+                partition->waiting_at = at;
+                if (!note(noticed, &points->labels, beside, time_ns, value, verdict, is_over, is_learning, is_rate, err))
+                        return false;
+                beside->kind = beside->since_ns ? beside->kind : (uint64_t)kind_of(verdict);
+                beside->since_ns = is_over ? 0 : beside->since_ns ? beside->since_ns : time_ns;
+                partition->counts.anomalies++;
+        }
+        partition->has_waiting = false;
+        return true;
+}
+
+static bool push(struct partition *partition, uint32_t at, enum reading reading, const struct series_points *points, const struct sample *sample,
+                 int64_t received_ns, struct noticed *noticed, struct err *err)
+{
+        struct detector *detector = &partition->detectors[at];
+        int64_t time_ns = sample->time_ns ? sample->time_ns : received_ns;
+        double value = sample->value;
+        if (detector->last_ns && time_ns <= detector->last_ns) /* late, or told before memory ran out */
+                return !partition->has_waiting || partition->waiting_at != at || time_ns != detector->last_ns ||
+                       tell(partition, at, points, time_ns, value, noticed, err);
+        if (reading == READ_AS_RATE)
+                value = rate_of(detector, &partition->beside[at], time_ns, value);
+        partition->counts.samples++;
+        detector_push(detector, time_ns, value, &partition->waiting);
+        if (!isfinite(value)) { /* no verdict; the time counts, so that the next rate is over the right stretch */
+                detector->last_ns = reading == READ_AS_RATE ? time_ns : detector->last_ns;
+                return true;
+        }
+        return tell(partition, at, points, time_ns, value, noticed, err);
+}
+
+static bool fold_series(struct metric_detectors *detectors, const struct fold *fold, const struct series_points *points, struct noticed *noticed,
+                        struct err *err)
+{
+        struct partition *partition = &detectors->partitions[fold->partition];
+        enum reading reading = reading_of(labels_value(&points->labels, LABEL_METRIC_NAME));
+        uint32_t at = reading == READ_NOT ? MAP_NONE : find(partition, points->id);
+        if (reading != READ_NOT && at == MAP_NONE && !add(partition, detectors->partition_max, points->id, fold->time_ns, &at, err))
+                return false;
+        for (size_t i = 0; at != MAP_NONE && i < points->count; i++)
+                if (!push(partition, at, reading, points, &points->samples[i], fold->batch->received_ns, noticed, err))
+                        return false;
+        return true;
+}
+
+bool metric_detectors_fold(struct metric_detectors *detectors, const struct fold *fold, struct noticed *noticed, struct err *err)
+{
+        for (size_t i = 0; i < fold->series_count; i++)
+                if (!fold_series(detectors, fold, &fold->batch->telemetry.series.items[fold->series[i]], noticed, err))
+                        return err_within(err, "detecting in partition %u", (unsigned)fold->partition);
+        return true;
+}
+
+struct metric_detector_counts metric_detectors_counts(const struct metric_detectors *detectors)
+{
+        struct metric_detector_counts sum = {0};
+        for (int p = 0; p < PARTITIONS; p++) {
+                const struct partition *partition = &detectors->partitions[p];
+                sum.series += partition->count;
+                sum.samples += partition->counts.samples;
+                sum.anomalies += partition->counts.anomalies;
+                sum.evicted += partition->counts.evicted;
+                sum.without += partition->counts.without;
+        }
+        return sum;
+}
+
+/* --- checkpoints ---------------------------------------------------------------------------------------------------- */
+
+/* version, DETECTOR_VERSION, sizes of both structs; for each partition: count, hand, the arrays as they stand in memory. */
+bool metric_detectors_save(const struct metric_detectors *detectors, struct buf *out, struct err *err)
+{
+        buf_u8(out, VERSION);
+        buf_u8(out, DETECTOR_VERSION);
+        buf_u16(out, sizeof(struct detector));
+        buf_u16(out, sizeof(struct beside));
+        for (int p = 0; p < PARTITIONS; p++) {
+                const struct partition *partition = &detectors->partitions[p];
+                buf_u32(out, partition->count);
+                buf_u32(out, partition->hand);
+                if (partition->count) {
+                        buf_append(out, partition->detectors, partition->count * sizeof *partition->detectors);
+                        buf_append(out, partition->beside, partition->count * sizeof *partition->beside);
+                }
+        }
+        return !out->failed || fail_memory(err, "metric_detector", out->length);
+}
+
+static bool restore_partition(struct partition *partition, uint32_t most, struct reader *reader, struct err *err)
+{
+        uint32_t count = reader_u32(reader), hand = reader_u32(reader);
+        struct str detectors = reader_bytes(reader, (size_t)count * sizeof(struct detector)), beside = reader_bytes(reader, (size_t)count * sizeof(struct beside));
+        if (reader->failed)
+                return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: the saved bytes end too early; they start afresh when the checkpoint is removed");
+        count = min_of(count, most); /* fewer may be allowed now: the youngest start afresh */
+        if (!reserve(partition, count, err))
+                return false;
+        partition->hand = hand;
+        for (uint32_t i = 0; i < count; i++) {
+                memcpy(&partition->detectors[i], detectors.bytes + i * sizeof(struct detector), sizeof(struct detector));
+                memcpy(&partition->beside[i], beside.bytes + i * sizeof(struct beside), sizeof(struct beside));
+                if (!detector_is_sound(&partition->detectors[i]))
+                        return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: number %u holds what no detector can; the checkpoint is damaged", (unsigned)i);
+                if (!map_put(&partition->map, partition->beside[i].id.high, i))
+                        return fail_memory(err, "metric_detector", count * sizeof(uint64_t));
+                partition->count = i + 1;
+        }
+        return true;
+}
+
+bool metric_detectors_restore(struct metric_detectors *detectors, struct str bytes, struct err *err)
+{
+        struct reader reader = reader_of(bytes);
+        uint8_t version = reader_u8(&reader), detector_version = reader_u8(&reader);
+        uint16_t size = reader_u16(&reader), beside_size = reader_u16(&reader);
+        if (version != VERSION || detector_version != DETECTOR_VERSION || size != sizeof(struct detector) || beside_size != sizeof(struct beside))
+                return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: version %u.%u is not %d.%d", version, detector_version, VERSION, DETECTOR_VERSION);
+        for (int p = 0; p < PARTITIONS; p++)
+                partition_done(&detectors->partitions[p]);
+        for (int p = 0; p < PARTITIONS; p++)
+                if (!restore_partition(&detectors->partitions[p], detectors->partition_max, &reader, err))
+                        return false;
+        return reader_left(&reader) == 0 || fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: %zu bytes are left over", reader_left(&reader));
+}
