@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#define QUICK_PACE (1 / 12.0f)
+#define QUICK_PACE (1 / 6.0f)
 #define SLOW_PACE (1 / 300.0f)
 #define SCATTER_PACE (1 / 300.0f)
 #define SHIFT_PACE (1 / 12.0f)
@@ -18,21 +18,25 @@
 #define CLIP_SCATTER 4.0f
 #define CLIP_SEASON 10.0f
 #define CLIP_MOVE 3.0f
-#define CLIP_SHIFT 6.0f
+#define CLIP_SHIFT 10.0f
 #define LMS_PACE 0.05f
 #define GOOD_EXPERT 1.3f        /* scatters within this factor of the best one's: may explain */
 #define SEASON_EXPERT 3.0f      /* the same for seasons an hour sooner or later */
-#define EPISODE_WEIGHT 0.1f     /* of learning within an episode */
-#define EPISODE_HOLD 40         /* samples */
+#define EPISODE_WEIGHT 0.2f     /* of learning within an episode */
+#define EPISODE_S 86400.0f      /* what happens again within a day is the same trouble, unless it is worse */
+#define EPISODE_LEAST 12        /* samples */
+#define EPISODE_MOST 144
 #define EPISODE_CALM 8
-#define EPISODE_DIGITS 2.6f     /* -log10 p that opens one */
-#define FLAG_DIGITS 3.8f        /* -log10 p that is told: the default sensitivity */
+#define EPISODE_DIGITS 2.2f     /* -log10 p that opens one */
+#define FLAG_DIGITS 3.9f        /* -log10 p that is told: the default sensitivity */
 #define GAP_STEPS 12
 #define GAP_SETTLE 6
 #define NS_PER_S_FLOAT 1e9f
 #define WARM 8                  /* samples before anything can be odd */
 #define EXCUSED_REST 0.02f      /* of a distance that is usual at this hour: keeps the order */
 #define ORDINARY 3.0f           /* scatters that values get off in any hour */
+#define LINGER 0.9f             /* of a sample's digits count for the next one's score, */
+#define LINGER_DECAY 0.7f       /* and less with each: what closely follows an oddity belongs to it */
 #define SILENT_STEPS 10
 #define SOUND_MAX 1e30f
 #define VALUE_MAX 1e18f        /* beyond it squares overflow; nothing measured is so large */
@@ -174,7 +178,7 @@ static float move_oddness(struct detector *detector, float value, const struct o
                 power += inputs[i] * inputs[i];
         }
         float error = value - predicted, usual = fmaxf(detector->move_scatter, opinion->least);
-        float oddness = excused(fminf(fabsf(error), fabsf(opinion->off_season)), opinion->excuse) / usual;
+        float oddness = excused(fminf(fminf(fabsf(error), fabsf(opinion->off)), fabsf(opinion->off_season)), opinion->excuse) / usual;
         float step = detector->seen > DETECTOR_LAGS ? LMS_PACE * clamp(error, -CLIP_MOVE * usual, CLIP_MOVE * usual) / (power + 4 * usual * usual) : 0;
         for (int i = 0; i < DETECTOR_LAGS; i++)
                 detector->taps[i] += step * inputs[i];
@@ -190,8 +194,10 @@ static float move_oddness(struct detector *detector, float value, const struct o
 static float look(struct detector *detector, float odd, float move, float lasting, enum detector_view *out_view)
 {
         static const float least[DETECTOR_VIEWS] = {2, 2, 2, 0.5f};
+        /* Off to one side for long, as long as it is: the first usual sample ends it. */
         detector->shift += SHIFT_PACE * (clamp(lasting, -CLIP_SHIFT, CLIP_SHIFT) - detector->shift);
-        float numbers[DETECTOR_VIEWS] = {fmaxf(odd, 0), fmaxf(-odd, 0), move, fabsf(detector->shift)}, most = 0;
+        float shifted = detector->shift * lasting > 0 ? fminf(fabsf(detector->shift), fabsf(lasting)) : 0, most = 0;
+        float numbers[DETECTOR_VIEWS] = {fmaxf(odd, 0), fmaxf(-odd, 0), move, shifted};
         bool in_episode = detector->hold && detector->calm < EPISODE_CALM;
         for (int i = 0; i < DETECTOR_VIEWS; i++) {
                 float surprise = tail_surprise(&detector->tails[i], numbers[i]);
@@ -233,6 +239,11 @@ static void learn_level(struct detector *detector, float value, const struct opi
                     detector->seen >= WARM ? fabsf(opinion->off) : 0);
 }
 
+static uint16_t hold_of(const struct detector *detector)
+{
+        return (uint16_t)clamp(EPISODE_S / fmaxf(detector->step_s, 1e-3f), EPISODE_LEAST, EPISODE_MOST);
+}
+
 /* Opens, prolongs and ends episodes; whether this sample is news. */
 static bool is_news(struct detector *detector, float digits)
 {
@@ -243,19 +254,20 @@ static bool is_news(struct detector *detector, float digits)
         if (digits < EPISODE_DIGITS)
                 return false;
         if (detector->hold && digits <= detector->worst) {
-                detector->hold = detector->hold < EPISODE_HOLD / 2 ? EPISODE_HOLD / 2 : detector->hold;
+                detector->hold = detector->hold < hold_of(detector) / 2 ? hold_of(detector) / 2 : detector->hold;
                 return false;
         }
         detector->worst = digits;
-        detector->hold = EPISODE_HOLD;
+        detector->hold = hold_of(detector);
         detector->calm = 0;
         return true;
 }
 
-/* What is no news stays below the flag, in order. */
-static float score_of(float digits, bool news)
+/* What is no news stays below the flag, in order; what comes right after an oddity shares in its score. */
+static float score_of(float digits, bool news, float linger)
 {
         const float below = FLAG_DIGITS - 0.5f;
+        digits = fmaxf(digits, linger);
         if (!news && digits > below)
                 digits = below + 0.45f * (1 - expf((below - digits) / 5));
         return digits / (digits + FLAG_DIGITS);
@@ -280,8 +292,9 @@ void detector_push(struct detector *detector, int64_t time_ns, double value, str
         if (detector->seen >= WARM) {
                 float digits = look(detector, opinion.odd, move, opinion.lasting, &out_verdict->view);
                 bool news = is_news(detector, digits);
+                detector->linger = fmaxf(digits * LINGER, detector->linger * LINGER_DECAY);
                 out_verdict->p_value = exp2f(-digits * 3.3219281f);
-                out_verdict->score = score_of(digits, news);
+                out_verdict->score = score_of(digits, news, detector->linger);
                 out_verdict->is_flagged = news && digits >= FLAG_DIGITS;
         }
         float reach = opinion.scatter[opinion.best];

@@ -11,12 +11,13 @@
  *
  *      up, down        far above or below what was expected
  *      move            not what the last four samples lead to (normalised LMS, Widrow & Hoff 1960), nor the season
- *      shift           off to one side for long (exponentially weighted mean, Roberts 1959)
+ *      shift           off to one side for long, and still (exponentially weighted mean, Roberts 1959)
  *
  * The least p-value is the sample's: the tails err so much to the safe side that four looks need no correction, as the test
  * on quiet series shows. An episode opens when it falls low
- * enough; while it lasts, samples score below the flag unless one is worse than all before. So one trouble is one flag
- * and still every odd sample has a high score. What is learnt within an episode counts little.
+ * enough and lasts about a day, at least 12 and at most 144 samples from the last odd one; while it lasts, samples score below the flag unless
+ * one is worse than all before. So one trouble is one flag and still every odd sample, and what closely follows one, has
+ * a high score. What is learnt within an episode counts little.
  *
  * Pure: no clock, no memory of its own; the same samples give the same verdicts. Plain data without pointers: it may be
  * copied and kept as bytes by the same version of the program (DETECTOR_VERSION).
@@ -48,6 +49,7 @@ struct detector {
         float taps[DETECTOR_LAGS], lags[DETECTOR_LAGS], move_scatter;
         struct tail tails[DETECTOR_VIEWS];
         float shift;
+        float linger;           /* digits that still count for the next sample's score */
         float worst;            /* of the episode: -log10 p */
         uint16_t hold;          /* samples until the episode ends by itself; 0: none open */
         uint8_t calm;           /* ordinary samples in a row within it */
