@@ -332,7 +332,7 @@ bool detector_is_sound(const struct detector *detector)
         bool sound = are_finite(detector->level, DETECTOR_EXPERTS) && are_positive(detector->scatter, DETECTOR_EXPERTS) &&
                      are_finite(detector->taps, DETECTOR_LAGS) && are_finite(detector->lags, DETECTOR_LAGS) &&
                      are_positive((float[]){detector->step_s, detector->quantum, detector->move_scatter, detector->worst}, 4) &&
-                     are_finite(&detector->shift, 1) && season_is_sound(&detector->season);
+                     are_finite((float[]){detector->shift, detector->linger}, 2) && season_is_sound(&detector->season);
         for (int i = 0; i < DETECTOR_VIEWS; i++)
                 sound = sound && detector->tails[i].from > 0 && detector->tails[i].from < SOUND_MAX && detector->tails[i].rate && detector->tails[i].shape;
         return sound;
