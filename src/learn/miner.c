@@ -376,6 +376,11 @@ uint32_t miner_count(const struct miner *miner)
         return miner->count;
 }
 
+uint64_t miner_id(const struct miner *miner, uint32_t number)
+{
+        return miner->shapes[number].id;
+}
+
 bool miner_find(const struct miner *miner, uint64_t id, uint32_t *out_number)
 {
         size_t at;

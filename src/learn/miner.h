@@ -85,6 +85,7 @@ uint32_t miner_refine(struct miner *miner, uint32_t steps_max);
 
 uint32_t miner_count(const struct miner *miner);                        /* numbers are below it */
 uint32_t miner_alias(const struct miner *miner, uint32_t number);       /* the number it goes by now */
+uint64_t miner_id(const struct miner *miner, uint32_t number);           /* number: what miner_learn or miner_alias gave */
 bool miner_find(const struct miner *miner, uint64_t id, uint32_t *out_number); /* aliases are followed; false: never seen, or forgotten */
 /* False: there is no such template (any more). */
 bool miner_template(const struct miner *miner, uint32_t number, struct miner_template *out_template);

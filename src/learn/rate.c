@@ -10,13 +10,14 @@
 #define HOUR_MEMORY_MINUTES 240 /* of minutes within that hour */
 #define EXACT_MEAN_MAX 64
 #define SPREAD_MAX 1000.0F
-#define HOUR_MAX (16 * 256)
+#define HOUR_UNIT 4096          /* an hour like all others; steps of learning are rounded, so they must be many units */
+#define HOUR_MAX UINT16_MAX
 
 void rate_init(struct rate *rate)
 {
         *rate = (struct rate){.spread = 1};
         for (int hour = 0; hour < RATE_HOURS; hour++)
-                rate->hours[hour] = 256;
+                rate->hours[hour] = HOUR_UNIT;
 }
 
 /* Peizer's and Anscombe's idea: a square root makes counts nearly normal. */
@@ -62,15 +63,15 @@ static void learn(struct rate *rate, int hour, double expected)
                 rate->spread += (float)(fmax(pace, 1.0 / 240) * (fmin(spread, SPREAD_MAX) - rate->spread));
                 rate->spread = max_of(1.0F, rate->spread);
         }
-        double share = rate->level > 0 ? count / rate->level * 256 : 256;
+        double share = rate->level > 0 ? count / rate->level * HOUR_UNIT : HOUR_UNIT;
         if (rate->minutes > MEMORY_MINUTES) /* a day must have been seen before hours mean something */
-                rate->hours[hour] = (uint16_t)fmin(fmax(rate->hours[hour] + (share - rate->hours[hour]) / HOUR_MEMORY_MINUTES, 4), HOUR_MAX);
+                rate->hours[hour] = (uint16_t)lround(fmin(fmax(rate->hours[hour] + (share - rate->hours[hour]) / HOUR_MEMORY_MINUTES, 64), HOUR_MAX));
         rate->level += (float)(pace * (count - rate->level));
 }
 
 struct rate_look rate_close(struct rate *rate, int hour)
 {
-        double expected = (double)rate->level * rate->hours[hour] / 256;
+        double expected = (double)rate->level * rate->hours[hour] / HOUR_UNIT;
         struct rate_look look = {.p_many = 1, .p_silent = 1, .expected = expected, .count = rate->count};
         if (rate->count) {
                 rate->quiet_most = max_of(rate->quiet_most, rate->quiet);

@@ -24,7 +24,7 @@ struct rate {
         uint32_t minutes, count;        /* closed so far; lines in the open one */
         uint32_t quiet, quiet_most;     /* minutes since a line came; the longest such gap that ended */
         float awaited;                  /* lines expected in the quiet minutes */
-        uint16_t hours[RATE_HOURS];     /* this hour's share of the level, in 1/256 */
+        uint16_t hours[RATE_HOURS];     /* this hour's share of the level, in 1/4096 */
 };
 
 struct rate_look {

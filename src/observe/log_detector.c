@@ -2,6 +2,7 @@
 #include "observe/log_detector.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/scope.h"
 
 #include <inttypes.h>
@@ -16,6 +17,9 @@
 #define VARIABLE_KEPT_MIN 64
 #define VARIABLE_BEYOND 2.0     /* times further out than the furthest so far */
 #define SENTENCE_BYTES_MAX 200
+#define WORK_ID_BYTES_MIN 6     /* shorter ids are seldom of one piece of work alone */
+#define WORK_QUIET_NS (5 * MINUTE_NS)
+#define WORKS_LEARNING 100      /* pieces of work before any is judged */
 
 struct told {
         enum anomaly_kind kind;
@@ -150,10 +154,52 @@ static bool look_at_variables(struct log_domain *domain, struct str sentence, co
         return true;
 }
 
+/* Tells of pieces of work that have ended. */
+struct ending {
+        struct log_domain *domain;
+        struct noticed *noticed;
+        bool failed;
+        struct err err;
+};
+
+static void ended(void *context, const struct sequence_look *look)
+{
+        struct ending *ending = context;
+        struct log_domain *domain = ending->domain;
+        if (look->p_value > LOG_P_MAX || sequences_seen(domain->sequences) < WORKS_LEARNING)
+                return;
+        uint32_t number = 0;
+        for (uint32_t i = 1; i < miner_count(domain->miner) && !number; i++)
+                if ((uint32_t)miner_id(domain->miner, i) == look->last_event)
+                        number = miner_alias(domain->miner, i);
+        struct told told = {.kind = ANOMALY_ORDER, .number = number, .time_ns = look->last_ns, .since_ns = look->first_ns, .value = look->distance,
+                            .p_value = look->p_value, .about = "a piece of work took a course never seen; it ended with"};
+        ending->failed |= !tell(domain, &told, ending->noticed, &ending->err);
+}
+
+/* The first id in the line says which piece of work it belongs to. */
+static bool look_at_order(struct log_domain *domain, struct str sentence, const struct miner_match *match, int64_t time_ns,
+                          struct noticed *noticed, struct err *err)
+{
+        for (uint32_t i = 0; i < match->variable_count; i++) {
+                const struct miner_variable *variable = &match->variables[i];
+                if ((variable->type != VALUE_ID && variable->type != VALUE_HEX) || variable->length < WORK_ID_BYTES_MIN)
+                        continue;
+                struct ending ending = {.domain = domain, .noticed = noticed};
+                uint64_t work = hash64(str_slice(sentence, variable->start, variable->start + variable->length));
+                if (!domain->sequences && !(domain->sequences = sequences_create(err)))
+                        return false;
+                return sequences_step(domain->sequences, work, (uint32_t)miner_id(domain->miner, match->number), time_ns, ended, &ending, err) &&
+                       (!ending.failed || (err && (*err = ending.err, false)));
+        }
+        return true;
+}
+
 bool log_detector_look(struct log_domain *domain, struct str sentence, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
                        struct noticed *noticed, struct err *err)
 {
-        return look_at_birth(domain, record, match, time_ns, noticed, err) && look_at_variables(domain, sentence, match, time_ns, noticed, err);
+        return look_at_birth(domain, record, match, time_ns, noticed, err) && look_at_variables(domain, sentence, match, time_ns, noticed, err) &&
+               look_at_order(domain, sentence, match, time_ns, noticed, err);
 }
 
 static bool close_template(struct log_domain *domain, uint32_t number, int64_t end_ns, int hour, struct noticed *noticed, struct err *err)
@@ -206,5 +252,11 @@ bool log_detector_close_minute(struct log_domain *domain, int64_t minute_end_ns,
                 if (domain->stats[number].newest_record && !close_template(domain, number, minute_end_ns, hour, noticed, err))
                         good = false;
         rate_close(&domain->births, hour);
+        struct ending ending = {.domain = domain, .noticed = noticed};
+        if (domain->sequences)
+                sequences_close(domain->sequences, minute_end_ns - WORK_QUIET_NS, ended, &ending);
+        if (ending.failed && err)
+                *err = ending.err;
+        good = good && !ending.failed;
         return close_errors(domain, minute_end_ns, hour, noticed, err) && good;
 }

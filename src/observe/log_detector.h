@@ -5,6 +5,8 @@
  *      rate of a template      at the end of a minute: against its own level, hour of day and burstiness (learn/rate.h)
  *      a template that stops   at the end of a minute: lines awaited since the last
  *      burst of a severity     at the end of a minute: records of level error, as rates
+ *      order                   when a piece of work (all lines with one id: a request, a block) has been quiet for minutes: a
+ *                              combination of templates never seen (learn/sequence.h)
  *      outlying variable       at its line: a number further out than nearly all before (learn/value_sketch.h)
  *
  * Only what has p below LOG_P_MAX leaves here; which of it matters is the alert budget's business. Detectors whose

@@ -97,6 +97,7 @@ void log_domain_destroy(struct log_domain *domain)
         for (uint32_t i = 0; i < domain->stat_count; i++)
                 free(domain->stats[i].values);
         free(domain->stats);
+        sequences_destroy(domain->sequences);
         miner_destroy(domain->miner);
         free(domain->name);
         free(domain);
@@ -104,7 +105,8 @@ void log_domain_destroy(struct log_domain *domain)
 
 uint64_t log_domain_bytes(const struct log_domain *domain)
 {
-        uint64_t bytes = sizeof *domain + miner_bytes(domain->miner) + domain->stat_count * sizeof *domain->stats;
+        uint64_t bytes = sizeof *domain + miner_bytes(domain->miner) + domain->stat_count * sizeof *domain->stats +
+                         (domain->sequences ? sequences_bytes(domain->sequences) : 0);
         for (uint32_t i = 0; i < domain->stat_count; i++)
                 bytes += domain->stats[i].value_count * sizeof(struct kept_values);
         return bytes;
@@ -226,7 +228,7 @@ bool log_domain_save(const struct log_domain *domain, struct buf *out, struct er
         buf_text(out, domain->name);
         buf_u64(out, domain->lines);
         buf_u64(out, (uint64_t)domain->last_ns);
-        buf_u8(out, domain->errors_high);
+        buf_u8(out, (uint8_t)(domain->errors_high | (domain->sequences != NULL) << 1));
         rate_write(&domain->births, out);
         rate_write(&domain->errors, out);
         buf_u32(out, (uint32_t)miner.length);
@@ -234,6 +236,8 @@ bool log_domain_save(const struct log_domain *domain, struct buf *out, struct er
         buf_u32(out, count);
         for (uint32_t i = 0; i < count; i++)
                 stat_write(&domain->stats[i], out);
+        if (domain->sequences)
+                sequences_write(domain->sequences, out);
         return out->failed ? fail_memory(err, "templates", out->length) : true;
 }
 
@@ -254,10 +258,10 @@ struct log_domain *log_domain_restore(struct reader *reader, struct err *err)
         struct str name = reader_bytes(reader, reader_u16(reader));
         uint64_t lines = reader_u64(reader);
         int64_t last_ns = (int64_t)reader_u64(reader);
-        uint8_t errors_high = reader_u8(reader);
+        uint8_t bits = reader_u8(reader);
         bool good = rate_read(reader, &births) && rate_read(reader, &errors);
         struct str bytes = reader_bytes(reader, reader_u32(reader));
-        if (reader->failed || !good || errors_high > 1 || name.length > NAME_BYTES_MAX)
+        if (reader->failed || !good || bits > 3 || name.length > NAME_BYTES_MAX)
                 return fail(err, ERR_CORRUPT, "templates", "restoring the templates of a program: they are damaged"), NULL;
         struct miner *miner = miner_restore(bytes, bounds, err);
         struct log_domain *domain = miner ? domain_of(miner, name, err) : NULL;
@@ -267,10 +271,14 @@ struct log_domain *log_domain_restore(struct reader *reader, struct err *err)
         domain->last_ns = last_ns;
         domain->births = births;
         domain->errors = errors;
-        domain->errors_high = errors_high;
+        domain->errors_high = bits & 1;
         if (!counts_read(reader, domain)) {
                 log_domain_destroy(domain);
                 return fail(err, ERR_CORRUPT, "templates", "restoring the counts of the templates of %.*s: they are damaged", STR_ARGS(name)), NULL;
+        }
+        if (bits & 2 && !(domain->sequences = sequences_read(reader, err))) {
+                log_domain_destroy(domain);
+                return NULL;
         }
         return domain;
 }

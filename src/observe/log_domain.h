@@ -6,6 +6,7 @@
 #pragma once
 
 #include "learn/miner.h"
+#include "learn/sequence.h"
 #include "observe/log_templates.h"
 
 struct kept_values {
@@ -32,6 +33,7 @@ struct log_domain {
         int64_t last_ns;
         struct rate births, errors;     /* new templates; records of level error */
         bool errors_high;
+        struct sequences *sequences;    /* of what its lines tell by an id; NULL: no line has had one */
 };
 
 struct log_domain *log_domain_create(struct str name, struct err *err);

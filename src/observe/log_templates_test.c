@@ -123,7 +123,7 @@ static void a_restored_state_goes_on_as_if_nothing_had_happened(void **state)
                         other.sequence = one.sequence;
                         other.time_ns = one.time_ns;
                 }
-                snprintf(line, sizeof line, "unit %c of %s did step %d", 'a' + i % 7, i % 3 ? "alpha" : "bravo", i);
+                snprintf(line, sizeof line, "unit %c of %s did step %d of job%07d", 'a' + i % 7, i % 3 ? "alpha" : "bravo", i, i / (i % 5 + 1));
                 for (struct told *told = &one; told; told = told == &one && i >= 300 ? &other : NULL) {
                         told->time_ns += 20 * NS_PER_S;
                         say(told, i % 2 ? "shop" : "mail", line, 9, 1 + i % 4);
@@ -199,6 +199,35 @@ static void an_ordinary_day_is_silent_then_each_kind_is_told_once(void **state)
         assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_STOPPED, true), 1);
 }
 
+static void a_request(struct told *told, int number, bool whole)
+{
+        char line[100];
+        static const char *const steps[] = {"request req%08d came in", "request req%08d was checked", "request req%08d was billed", "request req%08d is done"};
+        for (size_t i = 0; i < countof(steps); i++) {
+                snprintf(line, sizeof line, steps[i], number);
+                if (whole || i < 1)
+                        say(told, "shop", line, 9, 1);
+        }
+        told->time_ns += 5 * NS_PER_S;
+}
+
+static void a_request_that_stops_half_way_is_a_course_never_seen(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        for (int i = 0; i < 1500; i++)
+                a_request(&told, i, true);
+        assert_int_equal(count_of(&told, ANOMALY_ORDER, false), 0);
+        a_request(&told, 5000, false);
+        for (int i = 2000; i < 2100; i++)
+                a_request(&told, i, true);
+        assert_int_equal(count_of(&told, ANOMALY_ORDER, false), 1);
+        each (anomaly, &told.noticed.anomalies)
+                if (anomaly->kind == ANOMALY_ORDER)
+                        assert_true(str_is(anomaly->sentence, "shop: a piece of work took a course never seen; it ended with: request <id> came in"));
+}
+
 static void a_flood_of_programs_and_words_stays_within_the_bound(void **state)
 {
         (void)state;
@@ -247,6 +276,7 @@ int main(void)
                 cmocka_unit_test(a_restored_state_goes_on_as_if_nothing_had_happened),
                 cmocka_unit_test(damage_is_refused_with_a_reason),
                 cmocka_unit_test(an_ordinary_day_is_silent_then_each_kind_is_told_once),
+                cmocka_unit_test(a_request_that_stops_half_way_is_a_course_never_seen),
                 cmocka_unit_test(a_flood_of_programs_and_words_stays_within_the_bound),
                 cmocka_unit_test(stored_lines_are_found_by_template),
         };
