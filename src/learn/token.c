@@ -198,12 +198,23 @@ static bool is_offset(struct str line, size_t at)
                word_byte(line.bytes[at - 1]);
 }
 
+/* A plus and a dot may end a word, or not. */
+static const bool plain_in_word[256] = {
+        ['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['_'] = true, ['-'] = true, ['/'] = true, ['\\'] = true, ['~'] = true,
+        ['$'] = true, ['%'] = true, [128 ... 255] = true,
+};
+
 static size_t end_of_word(struct str line, size_t at)
 {
         size_t end = at;
-        while (end < line.length && word_byte(line.bytes[end]) && !is_offset(line, end) &&
-               !(line.bytes[end] == '.' && end + 1 < line.length && line.bytes[end + 1] == '.'))
+        for (;;) {
+                while (end < line.length && plain_in_word[(unsigned char)line.bytes[end]])
+                        end++;
+                if (end == line.length || (line.bytes[end] != '+' && line.bytes[end] != '.') || is_offset(line, end) ||
+                    (line.bytes[end] == '.' && end + 1 < line.length && line.bytes[end + 1] == '.'))
+                        break;
                 end++;
+        }
         while (end > at + 1 && (line.bytes[end - 1] == '.' || (line.bytes[end - 1] == '-' && end < line.length)))
                 end--;
         return end;

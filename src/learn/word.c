@@ -45,21 +45,27 @@ static enum value_type type_of_unit(struct str unit)
         return one_of(unit, times, countof(times)) ? VALUE_DURATION : one_of(unit, sizes, countof(sizes)) ? VALUE_SIZE : VALUE_ID;
 }
 
-struct tally { size_t digits, letters, hex, dots, slashes, others; };
+struct tally { uint32_t digits, letters, hex, dots, slashes; };
+
+/* What a byte adds to the counts, twelve bits each: one addition a byte. */
+#define DIGIT UINT64_C(1)
+#define LETTER (UINT64_C(1) << 12)
+#define HEX (UINT64_C(1) << 24)
+#define DOT (UINT64_C(1) << 36)
+#define SLASH (UINT64_C(1) << 48)
+#define TALLY_BYTES_MAX 4095 /* what a longer word begins with says enough */
+
+static const uint64_t adds[256] = {
+        ['0' ... '9'] = DIGIT + HEX, ['a' ... 'f'] = LETTER + HEX, ['A' ... 'F'] = LETTER + HEX, ['g' ... 'z'] = LETTER, ['G' ... 'Z'] = LETTER,
+        ['.'] = DOT, ['/'] = SLASH, ['\\'] = SLASH,
+};
 
 static struct tally tally_of(struct str word)
 {
-        struct tally tally = {0};
-        for (size_t i = 0; i < word.length; i++) {
-                char c = word.bytes[i];
-                tally.digits += is_digit(c);
-                tally.letters += is_letter(c);
-                tally.hex += is_hex(c);
-                tally.dots += c == '.';
-                tally.slashes += c == '/' || c == '\\';
-        }
-        tally.others = word.length - tally.digits - tally.letters - tally.dots - tally.slashes;
-        return tally;
+        uint64_t sum = 0;
+        for (size_t i = 0; i < min_of(word.length, (size_t)TALLY_BYTES_MAX); i++)
+                sum += adds[(unsigned char)word.bytes[i]];
+        return (struct tally){sum & 0xFFF, sum >> 12 & 0xFFF, sum >> 24 & 0xFFF, sum >> 36 & 0xFFF, sum >> 48 & 0xFFF};
 }
 
 static enum value_type type_of_digits_first(struct str word, const struct tally *tally)
