@@ -44,6 +44,7 @@ struct host {
         struct processes processes;
         void *bus;       /* sd_bus, opened when first needed; units only */
         int64_t bus_try_after_ns;
+        int64_t units_after_ns, connections_after_ns; /* when to look at dependencies again */
 };
 
 typedef bool host_collect_fn(struct host *host, struct buf *out);
@@ -53,6 +54,8 @@ host_collect_fn host_collect_stat, host_collect_load, host_collect_pressure, hos
 host_collect_fn host_collect_disks, host_collect_filesystems;           /* host_disk.c */
 host_collect_fn host_collect_network, host_collect_sockets;             /* host_network.c */
 host_collect_fn host_collect_processes;                                 /* host_process.c */
+host_collect_fn host_collect_connections;                               /* host_connections.c */
+host_collect_fn host_collect_dependencies;                              /* host_units.c */
 host_collect_fn host_collect_units;                                     /* host_units.c */
 
 void host_processes_done(struct processes *processes);

@@ -33,6 +33,7 @@ static const struct collector {
         {"filefd", host_collect_files},      {"diskstats", host_collect_disks},
         {"netdev", host_collect_network},    {"sockstat", host_collect_sockets},
         {"processes", host_collect_processes}, {"systemd", host_collect_units},
+        {"connections", host_collect_connections}, {"dependencies", host_collect_dependencies},
         {"filesystem", host_collect_filesystems},
 };
 

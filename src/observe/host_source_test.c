@@ -57,6 +57,29 @@ static void assert_has(const struct buf *text, const char *line)
                 fail_msg("missing: %s\nin:\n%s", line, text->bytes);
 }
 
+static void programs_that_talk_to_each_other_are_told(void **state)
+{
+        scoped(buf_done) struct buf out = {0};
+        char command[600];
+        write_file(*state, "/proc/net/tcp",
+                   "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+                   "   0: 0100007F:1538 00000000:0000 0A 00000000:00000000 00:00000000 00000000   100        0 111 1\n"
+                   "   1: 0100007F:C350 0100007F:1538 01 00000000:00000000 00:00000000 00000000   100        0 222 1\n"
+                   "   2: 0100007F:1538 0100007F:C350 01 00000000:00000000 00:00000000 00000000   100        0 333 1\n"
+                   "   3: 0100007F:C351 0A00000A:1538 01 00000000:00000000 00:00000000 00000000   100        0 444 1\n");
+        write_file(*state, "/proc/7/comm", "postgres\n");
+        write_file(*state, "/proc/7/cgroup", "0::/system.slice/postgresql.service\n");
+        write_file(*state, "/proc/8/comm", "shop\n");
+        write_file(*state, "/proc/8/cgroup", "0::/user.slice\n");
+        snprintf(command, sizeof command, "cd '%s/proc' && mkdir -p 7/fd 8/fd && ln -s 'socket:[111]' 7/fd/3 && ln -s 'socket:[333]' 7/fd/4 &&"
+                                          " ln -s 'socket:[222]' 8/fd/3 && ln -s 'socket:[444]' 8/fd/4", (char *)*state);
+        assert_int_equal(system(command), 0);
+        collect(host_collect_connections, *state, &out, true);
+        assert_has(&out, "evenkeel_connection{client=\"shop\",client_unit=\"\",server=\"postgres\",server_unit=\"postgresql.service\",port=\"5432\"} 1\n");
+        const char *first = strstr(out.bytes, "evenkeel_connection{");
+        assert_null(strstr(first + 1, "evenkeel_connection{"));
+}
+
 static void processor_time_is_in_seconds_per_mode(void **state)
 {
         scoped(buf_done) struct buf out = {0};
@@ -250,6 +273,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
 #define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, make_root, drop_root)
+                WITH_ROOT(programs_that_talk_to_each_other_are_told),
                 WITH_ROOT(processor_time_is_in_seconds_per_mode),
                 WITH_ROOT(memory_is_in_bytes_and_names_lose_their_parentheses),
                 WITH_ROOT(pressure_totals_are_seconds),

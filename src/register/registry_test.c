@@ -253,9 +253,9 @@ static void edges_come_from_sockets_systemd_and_attributes(void **unused)
         assert_true(has_edge(shop, "calls", postgres, EDGE_SOCKETS));
         see("host=web1;service=shop;peer_service=payments");
         assert_true(has_edge(shop, "calls", named("service", "payments"), EDGE_OTLP));
-        see("__name__=evenkeel_unit_dependency;instance=web1;job=host;unit=postgresql.service;needs=network-online.service");
+        see("__name__=evenkeel_unit_dependency;instance=web1;job=host;unit=postgresql.service;how=wants;needs=network-online.service");
         see("host=web1;unit=shop.service;service=shop");
-        see("__name__=evenkeel_unit_dependency;instance=web1;job=host;unit=shop.service;needs=postgresql.service");
+        see("__name__=evenkeel_unit_dependency;instance=web1;job=host;unit=shop.service;how=requires;needs=postgresql.service");
         assert_true(has_edge(shop, "requires", postgres, EDGE_SYSTEMD));
         uint64_t ids[2];
         assert_int_equal(registry_find(registry, STR("service"), STR("network-online"), ids, 2), 0);
