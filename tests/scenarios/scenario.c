@@ -12,6 +12,7 @@
  *      by T  expect logs N QUERY                     the query finds N records
  *      by T  expect query EXPRESSION = VALUE         the instant query gives this one value (or: none)
  *      by T  expect source NAME records N | silent | alive
+ *      by T  expect entity KIND "TITLE" [RELATION "TITLE"]  the register has it, and the relation
  *      by T  expect refused                          the last send or order was refused
  *      at T  restart | crash                         in order; or as when the power fails
  *      at T  break disk full | disk readonly | sync SITE ...  and  heal
@@ -30,6 +31,7 @@
 #include "observe/source.h"
 #include "query/logql.h"
 #include "query/promql.h"
+#include "register/registry.h"
 #include "store/disk_forgetful.h"
 #include "store/logs.h"
 #include "store/series.h"
@@ -327,6 +329,61 @@ static bool expect_source(struct story *story, const struct line *line, struct s
         return false;
 }
 
+/* A text in quotes. */
+static struct str quoted(struct str *rest)
+{
+        struct str text = {0};
+        *rest = str_trim(*rest);
+        if (rest->length && rest->bytes[0] == '"') {
+                *rest = str_slice(*rest, 1, rest->length);
+                str_cut(rest, '"', &text);
+        }
+        return text;
+}
+
+struct search {
+        struct registry *registry;
+        struct str kind, title, relation, other;
+        struct graph *graph;
+        bool found;
+};
+
+static bool is_related(void *context, const struct graph_edge *edge)
+{
+        struct search *search = context;
+        struct graph_node from, to;
+        if (graph_node(search->graph, edge->from, &from) && graph_node(search->graph, edge->to, &to) && str_equal(edge->relation, search->relation) &&
+            str_equal(from.name, search->title) && str_equal(to.name, search->other))
+                search->found = true;
+        return !search->found;
+}
+
+static bool expect_entity(struct story *story, const struct line *line, struct str rest)
+{
+        struct search search = {.registry = loop_registry(story->loop), .kind = word(&rest), .title = quoted(&rest), .relation = word(&rest)};
+        struct str name = search.title;
+        size_t at;
+        uint64_t ids[64];
+        search.other = quoted(&rest);
+        if (!search.kind.length || !search.title.length)
+                stop(story, line, "expect entity KIND \"TITLE\" [RELATION \"TITLE\"]");
+        if (str_find(name, STR(" on "), &at)) /* "nginx on web1" is called nginx */
+                name = str_slice(name, 0, at);
+        size_t count = registry_find(search.registry, search.kind, name, ids, countof(ids));
+        search.graph = registry_read_begin(search.registry);
+        for (size_t i = 0; i < count && !search.found; i++) {
+                struct graph_node node;
+                if (!graph_node(search.graph, ids[i], &node) || !str_equal(node.name, search.title))
+                        continue;
+                if (search.relation.length)
+                        graph_edges_of(search.graph, ids[i], is_related, &search);
+                else
+                        search.found = true;
+        }
+        registry_read_end(search.registry);
+        return search.found;
+}
+
 static bool holds(struct story *story, const struct line *line)
 {
         struct str rest = line->rest, what = word(&rest);
@@ -336,6 +393,8 @@ static bool holds(struct story *story, const struct line *line)
                 return expect_query(story, line, rest);
         if (str_is(what, "source"))
                 return expect_source(story, line, rest);
+        if (str_is(what, "entity"))
+                return expect_entity(story, line, rest);
         if (str_is(what, "refused"))
                 return story->was_refused;
         if (str_is(what, "accepted"))
