@@ -227,6 +227,7 @@ static bool start_http(struct daemon *daemon, struct err *err)
                 .clock = &clock_real, .intake = loop_intake(daemon->loop), .logs = loop_logs(daemon->loop),
                 .log_templates = observe_log_templates(loop_observe(daemon->loop)),
                 .series = loop_series(daemon->loop), .metas = loop_metas(daemon->loop), .rules = observe_rules(loop_observe(daemon->loop)), .archive = loop_archive(daemon->loop), .journal = loop_journal(daemon->loop),
+                .registry = loop_registry(daemon->loop),
                 .loop = daemon->loop, .command = loop_command, .redactor = daemon->redactor, .backup = make_backup,
                 .backup_context = daemon->loop, .webhooks = config_tree(&daemon->config, "webhooks"),
                 .data_directory = loop_directory(daemon->loop), .state_path = state_path, .version = EVENKEEL_VERSION,

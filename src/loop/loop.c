@@ -883,6 +883,11 @@ struct metric_metas *loop_metas(struct loop *loop)
         return loop->metas;
 }
 
+struct registry *loop_registry(struct loop *loop)
+{
+        return pipeline_registry(loop->deciding);
+}
+
 struct archive *loop_archive(struct loop *loop)
 {
         return loop->archive;

@@ -45,6 +45,24 @@ static const struct schema {
          OBJECT("\"name\":" TEXT ",\"scopes\":" SCOPES ",\"expires_days\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":3650}")},
         {"Token", "application/json",
          OBJECT("\"id\":" TEXT ",\"name\":" TEXT ",\"scopes\":" SCOPES ",\"user\":" TEXT ",\"token\":" TEXT)},
+        {"Kinds", "application/json", LIST("kinds", OBJECT("\"id\":" TEXT ",\"title\":" TEXT ",\"plural\":" TEXT ",\"display\":" TEXT
+                ",\"fields\":{\"type\":\"array\"},\"relations\":{\"type\":\"array\"},\"states\":{\"type\":\"array\"},\"permissions\":{\"type\":\"object\"}"))},
+        {"KindFiles", "application/json", OBJECT("\"kinds\":" TEXTS)},
+        {"KindChanges", "application/json", LIST("changes", TEXT)},
+        {"Entities", "application/json", OBJECT("\"entities\":{\"type\":\"array\"},\"total\":" COUNT ",\"after\":" TEXT ",\"after_name\":" TEXT)},
+        {"Entity", "application/json",
+         OBJECT("\"id\":" TEXT ",\"kind\":" TEXT ",\"name\":" TEXT ",\"title\":" TEXT ",\"state\":" TEXT ",\"version\":" TEXT ",\"within\":" TEXT
+                ",\"created_ns\":" NS ",\"changed_ns\":" NS ",\"seen_ns\":" NS ",\"hidden_ns\":" NS ",\"drift\":" COUNT
+                ",\"fields\":{\"type\":\"object\"},\"keys\":{\"type\":\"array\"},\"relations\":{\"type\":\"array\"}")},
+        {"NewEntity", "application/json", OBJECT("\"kind\":" TEXT ",\"fields\":{\"type\":\"object\"},\"state\":" TEXT ",\"relations\":" TEXTS)},
+        {"EntityChange", "application/json", OBJECT("\"fields\":{\"type\":\"object\"},\"state\":" TEXT ",\"version\":" TEXT)},
+        {"EntityId", "application/json", OBJECT("\"id\":" TEXT)},
+        {"EntityEvents", "application/json", LIST("events", OBJECT("\"event\":" TEXT ",\"time_ns\":" NS ",\"by\":" TEXT ",\"verb\":" TEXT ",\"note\":" TEXT))},
+        {"Neighbourhood", "application/json", OBJECT("\"nodes\":{\"type\":\"array\"},\"edges\":{\"type\":\"array\"},\"whole\":{\"type\":\"boolean\"}")},
+        {"Relation", "application/json", OBJECT("\"relation\":" TEXT ",\"to\":" TEXT)},
+        {"Revert", "application/json", OBJECT("\"event\":" TEXT)},
+        {"Csv", "text/csv", TEXT},
+        {"Imported", "application/json", OBJECT("\"created\":" COUNT ",\"updated\":" COUNT ",\"same\":" COUNT)},
         {"Sources", "application/json",
          LIST("sources", OBJECT("\"name\":" TEXT ",\"kind\":" TEXT ",\"state\":{\"enum\":[\"ok\",\"silent\",\"failing\",\"new\"]},"
                                 "\"state_text\":" TEXT ",\"last_seen_ns\":" NS ",\"newest_event_ns\":" NS ",\"batches\":" COUNT
@@ -205,7 +223,7 @@ static void write_route(struct buf *out, const struct route *route)
 
 bool openapi_markdown(struct buf *out)
 {
-        static const char *const tags[] = {"ingest", "accounts", "sources", "logs", "prometheus", "loki", "status"};
+        static const char *const tags[] = {"ingest", "accounts", "sources", "logs", "register", "prometheus", "loki", "status"};
         buf_text(out, "# The HTTP API\n\nGenerated from the route table by `evenkeel openapi --markdown`; `/openapi.json` has the same for "
                       "programs, with schemas.\n\nSend a token as `Authorization: Bearer evk_...`, or as the password of Basic. Errors are "
                       "`{\"status\":\"error\",\"errorType\":..,\"error\":..}` with the statuses of [errors.md](errors.md). Times in "

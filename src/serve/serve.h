@@ -23,6 +23,7 @@ struct log_templates;
 struct logs;
 struct loop;
 struct redactor;
+struct registry;
 struct rules;
 struct series_store;
 struct metric_metas;
@@ -34,6 +35,7 @@ struct serve_context {
         struct log_templates *log_templates;
         struct series_store *series;
         struct metric_metas *metas;
+        struct registry *registry;      /* may be NULL: then there are no entities */
         struct rules *rules;            /* may be NULL: then there are none */
         struct archive *archive;
         struct journal *journal;

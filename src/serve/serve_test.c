@@ -62,6 +62,7 @@ static int start(void **unused)
                         .clock = &clock_real, .intake = loop_intake(loop), 
                         .logs = loop_logs(loop), .log_templates = observe_log_templates(loop_observe(loop)), .series = loop_series(loop),
                         .archive = loop_archive(loop), .journal = loop_journal(loop), .loop = loop, .command = loop_command,
+                        .registry = loop_registry(loop),
                         .redactor = redactor, .data_directory = directory, .state_path = state_path, .version = "0.test",
                 };
                 good = serve_start(&context, &options, &server, &err) && serve_first_admin(server, &is_new, first_password, &err);
@@ -195,6 +196,53 @@ static void send_lines(void)
 }
 
 /* ---- who may ask ---- */
+
+static void what_is_registered_is_listed_shown_changed_and_walked(void **unused)
+{
+        (void)unused;
+        char path[120];
+        scoped_ptr(json_decref) json_t *kinds = ask_json("GET", "/api/v1/kinds", NULL);
+        assert_true(json_array_size(json_object_get(kinds, "kinds")) >= 5);
+        scoped(seen_done) struct answer_seen made = ask("POST", "/api/v1/entities", "{\"kind\":\"host\",\"fields\":{\"name\":\"shelf1\",\"memory\":16}}", local_token());
+        assert_int_equal(made.status, 201);
+        scoped_ptr(json_decref) json_t *host = json_of(&made);
+        const char *id = json_string_value(json_object_get(host, "id"));
+        assert_int_equal(status_of("POST", "/api/v1/entities", "{\"kind\":\"host\",\"fields\":{\"name\":\"shelf1\"}}", local_token()), 409);
+        assert_int_equal(status_of("POST", "/api/v1/entities", "{\"kind\":\"host\",\"fields\":{\"name\":\"x\",\"memory\":\"much\"}}", local_token()), 400);
+        snprintf(path, sizeof path, "/api/v1/entities/%s", id);
+        scoped_ptr(json_decref) json_t *changed = ask_json("POST", path, "{\"fields\":{\"memory\":32}}");
+        scoped_ptr(json_decref) json_t *shown = ask_json("GET", path, NULL);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(json_object_get(shown, "fields"), "memory"), "value")), 32);
+        snprintf(path, sizeof path, "/api/v1/entities/%s/history", id);
+        scoped_ptr(json_decref) json_t *history = ask_json("GET", path, NULL);
+        const json_t *events = json_object_get(history, "events");
+        assert_int_equal(json_array_size(events), 2);
+        snprintf(path, sizeof path, "/api/v1/entities/%s?at=%s", id, json_string_value(json_object_get(json_array_get(events, 1), "time_ns")));
+        scoped_ptr(json_decref) json_t *then = ask_json("GET", path, NULL);
+        assert_int_equal(json_integer_value(json_object_get(json_object_get(json_object_get(then, "fields"), "memory"), "value")), 16);
+        snprintf(path, sizeof path, "/api/v1/entities/%s/graph", id);
+        scoped_ptr(json_decref) json_t *graph = ask_json("GET", path, NULL);
+        assert_int_equal(json_array_size(json_object_get(graph, "nodes")), 1);
+        scoped_ptr(json_decref) json_t *list = ask_json("GET", "/api/v1/entities?kind=host&field=memory&value=32", NULL);
+        assert_int_equal(json_i64(list, "total", -1), 1);
+        assert_int_equal(status_of("GET", "/api/v1/entities/77", NULL, local_token()), 404);
+        assert_int_equal(status_of("GET", "/api/v1/entities/x", NULL, local_token()), 404);
+}
+
+static void a_table_of_entities_goes_out_and_comes_in_again(void **unused)
+{
+        (void)unused;
+        scoped_ptr(json_decref) json_t *came = ask_json("POST", "/api/v1/entities.csv?kind=host", "name,purpose,tags\nshelf2,\"a \"\"spare\"\", kept\",a;b\n");
+        assert_int_equal(json_i64(came, "created", -1), 1);
+        scoped(seen_done) struct answer_seen out = ask("GET", "/api/v1/entities.csv?kind=host&query=shelf2", NULL, local_token());
+        assert_int_equal(out.status, 200);
+        assert_true(has_text(&out.body, ",shelf2,"));
+        assert_true(has_text(&out.body, "\"a \"\"spare\"\", kept\""));
+        scoped_ptr(json_decref) json_t *again = ask_json("POST", "/api/v1/entities.csv?kind=host", out.body.bytes);
+        assert_int_equal(json_i64(again, "same", -1), 1);
+        assert_int_equal(status_of("POST", "/api/v1/entities.csv?kind=host", "name,wrong\na,b\n", local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/entities.csv?kind=plane", NULL, local_token()), 404);
+}
 
 static void a_stranger_gets_nothing_and_a_health_check_gets_an_answer(void **unused)
 {
@@ -695,6 +743,8 @@ int main(void)
                 cmocka_unit_test(grafana_finds_loki_here_but_no_metric_queries),
                 cmocka_unit_test(the_status_answer_is_what_its_schema_describes),
                 cmocka_unit_test(every_route_is_described_with_schemas_that_exist),
+                cmocka_unit_test(what_is_registered_is_listed_shown_changed_and_walked),
+                cmocka_unit_test(a_table_of_entities_goes_out_and_comes_in_again),
                 cmocka_unit_test(metrics_and_status_tell_the_same_counters),
                 cmocka_unit_test(the_console_is_served_with_a_policy_and_found_unchanged),
                 cmocka_unit_test(beyond_loopback_needs_a_certificate),
