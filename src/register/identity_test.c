@@ -81,7 +81,7 @@ static void a_service_is_called_as_its_unit_or_program(void **unused)
         assert_names("service", "service=kernel", "");
         assert_names("service", "service=python3;unit=shop.service", "unit=shop");
         assert_names("service", "service=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "");
-        assert_names("service", "job=node", "");
+        assert_names("service", "job=node", "name=node");
         assert_names("service", "__name__=target_info;job=shop/checkout", "name=shop/checkout");
         assert_names("service", "__name__=node_systemd_unit_state;name=nginx.service", "unit=nginx");
         assert_names("service", "service=payments:8080", "name=payments");

@@ -245,7 +245,7 @@ static bool read_field_body(struct reading *reading, const json_t *object, struc
                 return refuse_at(reading, STR("unit"), "only numbers have a unit");
         if (field->is_unique && (field->type == FIELD_LIST || field->type == FIELD_BOOL))
                 return refuse_at(reading, STR("unique"), "a list or a bool cannot be unique");
-        if ((field->from.count || field->from_key.count) && !names_hold(&field->observers, STR("telemetry")))
+        if (field->from.count && !names_hold(&field->observers, STR("telemetry")))
                 return refuse(reading, "it has values from telemetry, which may not write it; add \"observe: [telemetry]\"");
         if (!field->writers && !field->observers.count)
                 return refuse(reading, "nobody may write this field; add \"write: [operator, admin]\" or \"observe: [telemetry]\"");

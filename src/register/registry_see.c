@@ -168,7 +168,7 @@ static bool observe_fields(struct seeing *seeing, struct entity *entity, const s
         if (!body)
                 return false;
         each (field, &kind->fields)
-                if ((field->from.count || field->from_key.count) && !observe_field(seeing, entity, field, identity, body, &note))
+                if (names_hold(&field->observers, STR(TELEMETRY)) && !observe_field(seeing, entity, field, identity, body, &note))
                         return fail_memory(err, "register", note.length);
         if (!note.length && !is_new)
                 return true;
@@ -267,6 +267,8 @@ static bool take_keys(struct seeing *seeing, struct entity *entity, const struct
         struct registry *registry = seeing->registry;
         for (size_t i = 0; i < identity->count; i++) {
                 const struct identity_key *key = &identity->keys[i];
+                if (!key->may_create)
+                        continue; /* it may name an entity that is there; it is no name to give */
                 struct entity *owner = key_owner(registry, kind->id, within, key->key, key->value);
                 if (owner && owner != entity && !owner->hidden_ns && !contradicts(registry, owner, identity, i) && !is_of_people(registry, owner) &&
                     !merge(seeing, entity, owner, err))

@@ -181,6 +181,23 @@ static json_t *text_id(uint64_t id)
         return json_string(text);
 }
 
+static bool take_body(void *context, const struct entity_row *entity, struct err *err)
+{
+        *(json_t **)context = json_parse(entity->body, err);
+        return *(json_t **)context != NULL;
+}
+
+static json_t *stored_body(uint64_t id)
+{
+        json_t *body = NULL;
+        struct err err;
+        bool found;
+        write_down();
+        assert_true(entity_get(state, id, &found, take_body, &body, &err));
+        assert_true(found);
+        return body;
+}
+
 static void hosts_services_and_filesystems_appear_from_telemetry(void **unused)
 {
         (void)unused;
@@ -263,6 +280,29 @@ static void edges_come_from_sockets_systemd_and_attributes(void **unused)
         registry_read_end(registry);
 }
 
+static void a_job_names_a_service_that_is_there_and_makes_none(void **unused)
+{
+        (void)unused;
+        see("instance=web1:9100;job=node");
+        assert_string_equal(resolved("instance=web1:9100;job=node"), "host:web1");
+        see("__name__=target_info;job=checkout;instance=627cc493-f310-47de-96bd-71410b7dec09");
+        assert_string_equal(resolved("job=checkout;instance=627cc493-f310-47de-96bd-71410b7dec09"), "service:checkout");
+        see("host=web1;unit=nginx.service;job=node");
+        assert_string_equal(resolved("instance=web1:9100;job=node"), "host:web1");
+}
+
+static void a_team_is_named_by_its_label(void **unused)
+{
+        (void)unused;
+        see("host=web1;team=ops");
+        assert_string_equal(resolved("host=web1;team=ops"), "host:web1");
+        ordered("entity_create", json_pack("{s:s, s:{s:s}}", "kind", "team", "fields", "name", "ops"));
+        see("host=web1;team=ops");
+        assert_string_equal(resolved("team=ops"), "team:ops");
+        scoped_ptr(json_decref) json_t *body = stored_body(named("team", "ops"));
+        assert_null(json_object_get(json_object_get(body, "name"), "o"));
+}
+
 static void a_declared_file_owns_its_edges(void **unused)
 {
         (void)unused;
@@ -343,23 +383,6 @@ static void what_people_write_is_checked_as_the_kind_says(void **unused)
         assert_int_equal(named("host", "web1"), host);
         uint64_t web = ordered("entity_create", json_pack("{s:s, s:{s:s}}", "kind", "team", "fields", "name", "web"));
         refused("entity_update", json_pack("{s:o, s:{s:n}}", "id", text_id(web), "fields", "name"), ERR_INVALID, "is needed");
-}
-
-static bool take_body(void *context, const struct entity_row *entity, struct err *err)
-{
-        *(json_t **)context = json_parse(entity->body, err);
-        return *(json_t **)context != NULL;
-}
-
-static json_t *stored_body(uint64_t id)
-{
-        json_t *body = NULL;
-        struct err err;
-        bool found;
-        write_down();
-        assert_true(entity_get(state, id, &found, take_body, &body, &err));
-        assert_true(found);
-        return body;
 }
 
 static void intended_and_observed_values_stand_side_by_side_and_drift(void **unused)
@@ -526,6 +549,8 @@ int main(void)
                 STORY(a_host_of_two_names_is_one_once_somebody_names_both),
                 STORY(two_machines_of_one_short_name_stay_two),
                 STORY(edges_come_from_sockets_systemd_and_attributes),
+                STORY(a_job_names_a_service_that_is_there_and_makes_none),
+                STORY(a_team_is_named_by_its_label),
                 STORY(a_declared_file_owns_its_edges),
                 STORY(an_observed_edge_is_forgotten_and_a_persons_is_not),
                 STORY(a_flood_of_new_names_is_refused_and_counted),

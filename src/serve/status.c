@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "loop/loop.h"
 #include "observe/intake.h"
+#include "register/registry.h"
 #include "store/archive.h"
 #include "store/journal.h"
 #include "store/logs.h"
@@ -65,6 +66,7 @@ struct counters {
         struct archive_stats archive;
         struct logs_stats logs;
         struct series_stats series;
+        struct registry_stats registry;
         struct loop_stats loop;
         const struct http_stats *http;
         double uptime_s;
@@ -86,6 +88,8 @@ static void read_counters(struct server *server, struct counters *out)
                 logs_read_stats(context->logs, &out->logs);
         if (context->series)
                 series_read_stats(context->series, &out->series);
+        if (context->registry)
+                registry_read_stats(context->registry, &out->registry);
         if (context->loop)
                 loop_read_stats(context->loop, &out->loop);
         out->uptime_s = (double)(clock_now_ns(context->clock) - server->started_ns) / NS_PER_S;
@@ -144,6 +148,16 @@ static void read_counters(struct server *server, struct counters *out)
         C("series", "open_bytes", "evenkeel_series_open_bytes", "gauge", "In open chunks.", c->series.open_bytes)      \
         C("series", "resident_bytes", "evenkeel_series_resident_bytes", "gauge", "Memory of all resident series.", c->series.resident_bytes) \
         C("series", "blocks_sealed", "evenkeel_series_blocks_sealed_total", "counter", "Blocks sealed.", c->series.blocks_sealed) \
+        C("register", "entities", "evenkeel_register_entities", "gauge", "Entities, deleted ones not counted.", c->registry.entities) \
+        C("register", "deleted", "evenkeel_register_deleted", "gauge", "Deleted entities that are not purged yet.", c->registry.hidden) \
+        C("register", "relations", "evenkeel_register_relations", "gauge", "Relations, one for each source that knows it.", c->registry.relations) \
+        C("register", "created", "evenkeel_register_created_total", "counter", "Entities that came to be.", c->registry.created) \
+        C("register", "merged", "evenkeel_register_merged_total", "counter", "Entities that turned out to be another.", c->registry.merged) \
+        C("register", "seen", "evenkeel_register_seen_total", "counter", "Resources of telemetry that were looked at.", c->registry.seen) \
+        C("register", "refused_rate", "evenkeel_register_refused_rate_total", "counter", "New entities refused because too many came at once.", c->registry.refused_rate) \
+        C("register", "refused_full", "evenkeel_register_refused_full_total", "counter", "Entities and relations refused at their bound.", c->registry.refused_full) \
+        C("register", "refused_keys", "evenkeel_register_refused_keys_total", "counter", "Further names of entities that have too many.", c->registry.refused_keys) \
+        C("register", "ambiguous", "evenkeel_register_ambiguous_total", "counter", "Resources that could be one of several entities.", c->registry.ambiguous) \
         C("loop", "sequence_applied", "evenkeel_loop_sequence_applied", "gauge", "Newest entry whose effects are in the store.", c->loop.sequence_applied) \
         C("loop", "sequence_checkpoint", "evenkeel_loop_sequence_checkpoint", "gauge", "Entry of the last checkpoint.", c->loop.sequence_checkpoint) \
         C("loop", "checkpoints", "evenkeel_loop_checkpoints_total", "counter", "Checkpoints written.", c->loop.checkpoints) \
