@@ -226,7 +226,7 @@ static void forget(struct miner *miner, uint32_t number)
 static bool forget_one(struct miner *miner)
 {
         uint32_t victim = MAP_NONE;
-        for (uint32_t tries = 0; tries < FORGET_TRIES; tries++) {
+        for (uint32_t tries = 0; tries < FORGET_TRIES && (victim == MAP_NONE || miner->shapes[victim].lines > 1); tries++) {
                 miner->hand = miner->hand + 1 < miner->count ? miner->hand + 1 : 1;
                 const struct shape *shape = &miner->shapes[miner->hand];
                 bool taken = shape->id != 0 && !shape->crowd && !shape->has_aliases && shape->lines <= FORGET_LINES_MAX;

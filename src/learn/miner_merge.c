@@ -19,6 +19,7 @@
 #define WAITING_MAX 1024
 #define PAIRS_WANTED 7          /* sentences over two places with at least three words each */
 #define TAILS_WANTED 4
+#define WORDS_COUNTED 8         /* nobody asks for more */
 
 struct near {
         uint32_t number;
@@ -92,9 +93,9 @@ static bool lies_within(const struct near *near, const struct near *wanted)
 /* Different words at a place over the sentence and those near it; a place that is open in one of them has any number. */
 static uint32_t words_at(const struct miner *miner, uint32_t number, const struct nearby *nearby, const struct near *wanted, uint32_t place)
 {
-        uint64_t seen[NEAR_MAX + 1];
+        uint64_t seen[WORDS_COUNTED];
         uint32_t count = 0;
-        for (uint32_t i = 0; i <= nearby->count; i++) {
+        for (uint32_t i = 0; i <= nearby->count && count < WORDS_COUNTED; i++) {
                 if (i < nearby->count && !lies_within(&nearby->items[i], wanted))
                         continue;
                 const struct part *part = &miner->shapes[i < nearby->count ? nearby->items[i].number : number].parts[place];
@@ -175,6 +176,16 @@ static uint32_t merge(struct miner *miner, uint32_t number, const struct nearby 
         return stays;
 }
 
+/* Was the same difference looked at already? */
+static bool is_repeated(const struct nearby *nearby, uint32_t number)
+{
+        const struct near *near = &nearby->items[number];
+        for (uint32_t i = 0; i < number; i++)
+                if (nearby->items[i].count == near->count && lies_within(&nearby->items[i], near))
+                        return true;
+        return false;
+}
+
 /* The best-supported difference first: equal, then one place, then two. */
 static bool merge_near(struct miner *miner, uint32_t *number)
 {
@@ -182,7 +193,7 @@ static bool merge_near(struct miner *miner, uint32_t *number)
         find_near(miner, *number, &nearby);
         for (uint32_t places = 0; places <= 2; places++)
                 for (uint32_t i = 0; i < nearby.count; i++)
-                        if (nearby.items[i].count == places && is_enough(miner, *number, &nearby, &nearby.items[i])) {
+                        if (nearby.items[i].count == places && !is_repeated(&nearby, i) && is_enough(miner, *number, &nearby, &nearby.items[i])) {
                                 *number = merge(miner, *number, &nearby, &nearby.items[i]);
                                 return true;
                         }

@@ -1,6 +1,6 @@
 /*
  * sequence.c - see sequence.h. Bags are few and short, so the nearest is found by looking at all. What the tail is like is
- * worked out again whenever an eighth more bags have been learnt.
+ * worked out again whenever an eighth more bags have been learnt. Pieces of work under way form a list, the quietest first.
  */
 #include "learn/sequence.h"
 
@@ -18,6 +18,7 @@ struct known {
 
 struct work {
         uint64_t id;
+        uint32_t quieter, livelier;     /* neighbours in the list; of a free one `livelier` is the next free */
         int64_t first_ns, last_ns;
         uint32_t first_event, last_event;
         struct bag bag;
@@ -25,7 +26,7 @@ struct work {
 
 struct sequences {
         struct { struct known *items; uint32_t count, capacity; } known;
-        struct { struct work *items; uint32_t count, capacity; } open;
+        struct { struct work *items; uint32_t count, used, capacity, quietest, liveliest, free_first; } open; /* used: slots ever taken */
         struct map by_work;
         struct { struct numbers { uint32_t event, count; } *items; uint32_t count; } numbers; /* how many different times each event came */
         bool numbers_are_old;
@@ -240,54 +241,83 @@ static bool may_judge(struct sequences *sequences, const struct work *work)
         return work->bag.is_too_large || find_known(sequences, &work->bag) != MAP_NONE || sequences->judged++ < SEQUENCES_JUDGED_MAX;
 }
 
-/* The last takes its place. Without memory it is judged and not learnt. */
+static void list_remove(struct sequences *sequences, uint32_t number)
+{
+        const struct work *work = &sequences->open.items[number];
+        *(work->quieter == MAP_NONE ? &sequences->open.quietest : &sequences->open.items[work->quieter].livelier) = work->livelier;
+        *(work->livelier == MAP_NONE ? &sequences->open.liveliest : &sequences->open.items[work->livelier].quieter) = work->quieter;
+}
+
+static void list_append(struct sequences *sequences, uint32_t number)
+{
+        struct work *work = &sequences->open.items[number];
+        work->quieter = sequences->open.liveliest;
+        work->livelier = MAP_NONE;
+        *(work->quieter == MAP_NONE ? &sequences->open.quietest : &sequences->open.items[work->quieter].livelier) = number;
+        sequences->open.liveliest = number;
+}
+
+/* Without memory it is judged and not learnt. */
 static void close_work(struct sequences *sequences, uint32_t number, void (*closed)(void *context, const struct sequence_look *look), void *context)
 {
-        struct work work = sequences->open.items[number];
-        uint32_t last = --sequences->open.count;
-        map_remove(&sequences->by_work, work.id, number);
-        if (number != last) {
-                sequences->open.items[number] = sequences->open.items[last];
-                map_remove(&sequences->by_work, sequences->open.items[number].id, last);
-                map_put(&sequences->by_work, sequences->open.items[number].id, number); /* two places were just freed */
-        }
-        struct sequence_look look = may_judge(sequences, &work) ? sequences_judge(sequences, &work.bag) : (struct sequence_look){.p_value = 1};
-        look.work = work.id;
-        look.first_event = work.first_event;
-        look.last_event = work.last_event;
-        look.first_ns = work.first_ns;
-        look.last_ns = work.last_ns;
-        sequences_learn(sequences, &work.bag);
+        struct work *work = &sequences->open.items[number];
+        struct sequence_look look = may_judge(sequences, work) ? sequences_judge(sequences, &work->bag) : (struct sequence_look){.p_value = 1};
+        look.work = work->id;
+        look.first_event = work->first_event;
+        look.last_event = work->last_event;
+        look.first_ns = work->first_ns;
+        look.last_ns = work->last_ns;
+        sequences_learn(sequences, &work->bag);
+        list_remove(sequences, number);
+        map_remove(&sequences->by_work, work->id, number);
+        work->livelier = sequences->open.free_first;
+        sequences->open.free_first = number;
+        sequences->open.count--;
         if (closed)
                 closed(context, &look);
 }
 
 void sequences_close(struct sequences *sequences, int64_t quiet_since_ns, void (*closed)(void *context, const struct sequence_look *look), void *context)
 {
-        for (uint32_t i = 0; i < sequences->open.count;)
-                if (sequences->open.items[i].last_ns < quiet_since_ns)
-                        close_work(sequences, i, closed, context);
-                else
-                        i++;
+        while (sequences->open.quietest != MAP_NONE && sequences->open.items[sequences->open.quietest].last_ns < quiet_since_ns)
+                close_work(sequences, sequences->open.quietest, closed, context);
 }
 
-static bool make_room(struct sequences *sequences, void (*closed)(void *context, const struct sequence_look *look), void *context)
+/* A slot for a new piece of work; MAP_NONE without memory. */
+static uint32_t take_slot(struct sequences *sequences, void (*closed)(void *context, const struct sequence_look *look), void *context)
 {
-        if (sequences->open.count == SEQUENCES_OPEN_MAX) {
-                uint32_t quietest = 0;
-                for (uint32_t i = 1; i < sequences->open.count; i++)
-                        if (sequences->open.items[i].last_ns < sequences->open.items[quietest].last_ns)
-                                quietest = i;
-                close_work(sequences, quietest, closed, context);
+        if (sequences->open.count == SEQUENCES_OPEN_MAX)
+                close_work(sequences, sequences->open.quietest, closed, context);
+        uint32_t number = sequences->open.free_first;
+        if (number != MAP_NONE) {
+                sequences->open.free_first = sequences->open.items[number].livelier;
+                return number;
         }
-        if (sequences->open.count < sequences->open.capacity)
-                return true;
-        uint32_t capacity = sequences->open.capacity ? sequences->open.capacity * 2 : 8;
-        struct work *items = realloc(sequences->open.items, capacity * sizeof *items);
-        if (!items)
+        if (sequences->open.used == sequences->open.capacity) {
+                uint32_t capacity = sequences->open.capacity ? sequences->open.capacity * 2 : 8;
+                struct work *items = realloc(sequences->open.items, capacity * sizeof *items);
+                if (!items)
+                        return MAP_NONE;
+                sequences->open.items = items;
+                sequences->open.capacity = capacity;
+        }
+        return sequences->open.used++;
+}
+
+/* Takes the piece of work as the liveliest. False: no memory. */
+static bool work_add(struct sequences *sequences, const struct work *work, void (*closed)(void *context, const struct sequence_look *look), void *context)
+{
+        uint32_t number = take_slot(sequences, closed, context);
+        if (number == MAP_NONE)
                 return false;
-        sequences->open.items = items;
-        sequences->open.capacity = capacity;
+        if (!map_put(&sequences->by_work, work->id, number)) {
+                sequences->open.items[number].livelier = sequences->open.free_first;
+                sequences->open.free_first = number;
+                return false;
+        }
+        sequences->open.items[number] = *work;
+        sequences->open.count++;
+        list_append(sequences, number);
         return true;
 }
 
@@ -297,10 +327,13 @@ bool sequences_step(struct sequences *sequences, uint64_t work, uint32_t event, 
         size_t at;
         uint32_t number = map_first(&sequences->by_work, work, &at);
         if (number == MAP_NONE) {
-                if (!make_room(sequences, closed, context) || !map_put(&sequences->by_work, work, sequences->open.count))
-                        return fail_memory(err, "templates", sizeof(struct work));
-                number = sequences->open.count++;
-                sequences->open.items[number] = (struct work){.id = work, .first_ns = time_ns, .first_event = event};
+                struct work fresh = {.id = work, .first_ns = time_ns, .first_event = event};
+                if (!work_add(sequences, &fresh, closed, context))
+                        return fail_memory(err, "templates", sizeof fresh);
+                number = sequences->open.liveliest;
+        } else if (number != sequences->open.liveliest) {
+                list_remove(sequences, number);
+                list_append(sequences, number);
         }
         struct work *open = &sequences->open.items[number];
         open->last_ns = time_ns;
@@ -324,7 +357,8 @@ struct sequences *sequences_create(struct err *err)
 {
         struct sequences *sequences = calloc(1, sizeof *sequences);
         if (!sequences)
-                fail_memory(err, "templates", sizeof *sequences);
+                return fail_memory(err, "templates", sizeof *sequences), NULL;
+        sequences->open.quietest = sequences->open.liveliest = sequences->open.free_first = MAP_NONE;
         return sequences;
 }
 
@@ -397,7 +431,7 @@ void sequences_write(const struct sequences *sequences, struct buf *out)
                 bag_write(&sequences->known.items[k].bag, out);
         }
         buf_u32(out, sequences->open.count);
-        for (uint32_t i = 0; i < sequences->open.count; i++) {
+        for (uint32_t i = sequences->open.quietest; i != MAP_NONE; i = sequences->open.items[i].livelier) {
                 const struct work *work = &sequences->open.items[i];
                 buf_u64(out, work->id);
                 buf_u64(out, (uint64_t)work->first_ns);
@@ -417,10 +451,8 @@ static bool open_read(struct reader *reader, struct sequences *sequences, uint32
                 work.last_ns = (int64_t)reader_u64(reader);
                 work.first_event = reader_u32(reader);
                 work.last_event = reader_u32(reader);
-                if (!bag_read(reader, &work.bag) || map_first(&sequences->by_work, work.id, &at) != MAP_NONE || !make_room(sequences, NULL, NULL) ||
-                    !map_put(&sequences->by_work, work.id, i))
+                if (!bag_read(reader, &work.bag) || map_first(&sequences->by_work, work.id, &at) != MAP_NONE || !work_add(sequences, &work, NULL, NULL))
                         return false;
-                sequences->open.items[sequences->open.count++] = work;
         }
         return true;
 }

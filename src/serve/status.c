@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "loop/loop.h"
+#include "observe/log_templates.h"
 #include "observe/intake.h"
 #include "register/registry.h"
 #include "store/archive.h"
@@ -65,6 +66,7 @@ struct counters {
         struct journal_stats journal;
         struct archive_stats archive;
         struct logs_stats logs;
+        struct log_templates_stats templates;
         struct series_stats series;
         struct registry_stats registry;
         struct loop_stats loop;
@@ -86,6 +88,8 @@ static void read_counters(struct server *server, struct counters *out)
                 archive_read_stats(context->archive, &out->archive);
         if (context->logs)
                 logs_read_stats(context->logs, &out->logs);
+        if (context->log_templates)
+                log_templates_read_stats(context->log_templates, &out->templates);
         if (context->series)
                 series_read_stats(context->series, &out->series);
         if (context->registry)
@@ -139,6 +143,14 @@ static void read_counters(struct server *server, struct counters *out)
         C("logs", "open_records", "evenkeel_logs_open_records", "gauge", "In open chunks.", c->logs.open_records)      \
         C("logs", "open_bytes", "evenkeel_logs_open_bytes", "gauge", "In open chunks.", c->logs.open_bytes)            \
         C("logs", "blocks_sealed", "evenkeel_logs_blocks_sealed_total", "counter", "Blocks sealed.", c->logs.blocks_sealed) \
+        C("templates", "programs", "evenkeel_templates_programs", "gauge", "Programs whose templates are kept.", c->templates.domains) \
+        C("templates", "templates", "evenkeel_templates", "gauge", "Templates kept.", c->templates.templates)          \
+        C("templates", "bytes", "evenkeel_templates_bytes", "gauge", "Their memory.", c->templates.bytes)              \
+        C("templates", "lines", "evenkeel_templates_lines_total", "counter", "Log records that got a template.", c->templates.lines) \
+        C("templates", "forgotten", "evenkeel_templates_forgotten_total", "counter", "Rare templates that gave way at the bound.", c->templates.templates_forgotten) \
+        C("templates", "programs_forgotten", "evenkeel_templates_programs_forgotten_total", "counter", "Quiet programs whose templates gave way at the bound.", c->templates.domains_forgotten) \
+        C("templates", "lines_crowded", "evenkeel_templates_lines_crowded_total", "counter", "Records that shared a template because the bound was reached.", c->templates.lines_crowded) \
+        C("templates", "lines_of_others", "evenkeel_templates_lines_of_others_total", "counter", "Records of programs beyond the bound.", c->templates.lines_of_others) \
         C("series", "series", "evenkeel_series", "gauge", "Resident series.", c->series.series)                        \
         C("series", "created", "evenkeel_series_created_total", "counter", "Series seen for the first time.", c->series.series_created) \
         C("series", "refused", "evenkeel_series_refused_total", "counter", "Samples of new series refused at the bound.", c->series.series_refused) \
