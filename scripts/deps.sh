@@ -2,7 +2,7 @@
 # deps.sh WHAT... - installs from Debian what is missing for `build` or `test`; says nothing and is quick when all is there.
 set -euo pipefail
 
-build_packages="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-gnutls-dev libgnutls28-dev
+build_packages="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-gnutls-dev libgnutls28-dev libc-ares-dev
  libsqlite3-dev libzstd-dev libsnappy-dev libxxhash-dev libjansson-dev libyaml-dev libpcre2-dev libsodium-dev
  libsystemd-dev zlib1g-dev libcmocka-dev python3 ca-certificates"
 test_packages="chromium bsdutils curl zstd groff-base e2fsprogs util-linux"
