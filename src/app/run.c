@@ -15,6 +15,7 @@
 #include "base/scope.h"
 #include "loop/command.h"
 #include "loop/loop.h"
+#include "observe/check_source.h"
 #include "observe/intake.h"
 #include "observe/observe.h"
 #include "observe/source_kinds.h"
@@ -62,6 +63,7 @@ struct daemon {
         struct http_listener listeners[LISTENERS_MAX];
         char http_addresses[LISTENERS_MAX][64];
         struct buf certificate, key; /* PEM, ended by NUL */
+        struct check_source *checks;
         void *sources[64]; /* by row of the source table; NULL: not running */
 };
 
@@ -127,6 +129,8 @@ static bool read_options(int argc, char **argv, struct run_options *out_options)
 
 static void stop_sources(struct daemon *daemon)
 {
+        check_source_stop(daemon->checks);
+        daemon->checks = NULL;
         for (size_t i = 0; i < source_kind_count; i++) {
                 if (daemon->sources[i])
                         source_kinds[i].stop(daemon->sources[i]);
@@ -134,9 +138,19 @@ static void stop_sources(struct daemon *daemon)
         }
 }
 
+static void start_checks(struct daemon *daemon)
+{
+        struct err err = {0};
+        struct check_source_options options = {.intake = loop_intake(daemon->loop), .checks = observe_checks(loop_observe(daemon->loop)),
+                                               .launcher = daemon->launcher, .data_directory = loop_directory(daemon->loop)};
+        if (!check_source_start(&options, &daemon->checks, &err))
+                log_err(LOG_LEVEL_ERROR, &err);
+}
+
 /* A source that cannot start does not keep the others from starting: it shows as failing on the sources page. */
 static void start_sources(struct daemon *daemon)
 {
+        start_checks(daemon);
         for (size_t i = 0; i < source_kind_count; i++) {
                 char path[64];
                 struct err err = {0};

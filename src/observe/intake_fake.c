@@ -238,3 +238,11 @@ struct str source_cursor(struct intake *intake, struct str source, struct arena 
                         return arena_str(arena, str_of(intake->cursors[i].cursor));
         return (struct str){0};
 }
+
+size_t intake_list_sources(struct intake *fake, struct source_counters *out_sources, size_t max)
+{
+        with_lock(&fake->lock);
+        for (size_t i = 0; i < min_of(fake->sources_count, max); i++)
+                out_sources[i] = fake->sources[i];
+        return fake->sources_count;
+}

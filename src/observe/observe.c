@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "observe/checks.h"
 #include "observe/intake.h"
 #include "observe/log_templates.h"
 #include "observe/metric_detector.h"
@@ -22,6 +23,7 @@ struct observe {
         struct observe_options options;
         struct resources *resources;
         struct rules *rules;
+        struct checks *checks;
         struct log_templates *log_templates;
         struct metric_detectors *metric_detectors;
         struct intake *intake;          /* NULL: recovering */
@@ -90,7 +92,7 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         noticed_init(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
-        if (!rules_create(options->series, &observe->rules, err) || !resources_create(&observe->resources, err) ||
+        if (!rules_create(options->series, &observe->rules, err) || !checks_create(&observe->checks, err) || !resources_create(&observe->resources, err) ||
             !log_templates_create(&observe->log_templates, err) || !metric_detectors_create(0, &observe->metric_detectors, err)) {
                 observe_destroy(observe);
                 return false;
@@ -106,6 +108,7 @@ void observe_destroy(struct observe *observe)
                 return;
         resources_destroy(observe->resources);
         rules_destroy(observe->rules);
+        checks_destroy(observe->checks);
         log_templates_destroy(observe->log_templates);
         metric_detectors_destroy(observe->metric_detectors);
         noticed_done(&observe->carried);
@@ -122,6 +125,11 @@ void observe_connect(struct observe *observe, struct intake *intake)
 struct rules *observe_rules(struct observe *observe)
 {
         return observe->rules;
+}
+
+struct checks *observe_checks(struct observe *observe)
+{
+        return observe->checks;
 }
 
 void observe_watch(struct observe *observe, struct kinds *kinds)
@@ -176,12 +184,12 @@ bool observe_gather(struct observe *observe, struct noticed *out_noticed, struct
 bool observe_check_configuration(struct observe *observe, const json_t *content, struct err *err)
 {
         (void)observe;
-        return rules_check(content, err);
+        return rules_check(content, err) && checks_check(content, err);
 }
 
 bool observe_configure(struct observe *observe, const json_t *content, struct err *err)
 {
-        return rules_configure(observe->rules, content, err);
+        return rules_configure(observe->rules, content, err) && checks_configure(observe->checks, content, err);
 }
 
 bool observe_load(struct observe *observe, struct database *state, int64_t time_ns, struct err *err)

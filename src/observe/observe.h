@@ -34,6 +34,8 @@ void observe_destroy(struct observe *observe);
 /* Where the samples of recording rules go; not before recovery has ended, since the journal has them already. */
 void observe_connect(struct observe *observe, struct intake *intake);
 struct rules *observe_rules(struct observe *observe); /* for rules_json */
+struct checks;
+struct checks *observe_checks(struct observe *observe); /* for the threads that run them */
 struct kinds;
 void observe_watch(struct observe *observe, struct kinds *kinds); /* the kinds of which telemetry may name entities; when no worker runs */
 

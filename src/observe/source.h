@@ -27,4 +27,5 @@ enum source_format {
         SOURCE_SCRAPE = 8,
         SOURCE_HOST = 9,
         SOURCE_RULES = 12,
+        SOURCE_CHECK = 15,
 };

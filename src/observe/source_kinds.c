@@ -8,6 +8,7 @@
 #include "observe/journald_source.h"
 #include "observe/syslog_source.h"
 #include "wire/alertmanager.h"
+#include "wire/check_result.h"
 #include "wire/exposition.h"
 #include "wire/journald.h"
 #include "wire/lines.h"
