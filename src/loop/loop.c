@@ -50,6 +50,7 @@
 #define CHECKPOINT_RETRY_NS (10 * NS_PER_S)
 #define RETENTION_EVERY_NS (3600 * NS_PER_S)
 #define RETENTION_DAYS 30
+#define UNSTORED_TOLD_EVERY_NS (10 * NS_PER_S)
 #define SERIES_IDLE_NS (2 * 3600 * NS_PER_S)
 
 struct command {
@@ -106,6 +107,7 @@ struct loop {
         struct aging aging;
         int64_t first_day_kept; /* by age */
         uint64_t journal_bytes_at_checkpoint;
+        int64_t unstored_told_ns;
         uint64_t entry_left; /* a committed entry whose effect could not be stored: the next start does it; 0: none */
 };
 
@@ -263,6 +265,16 @@ static bool store_decisions(struct loop *loop, uint64_t sequence, struct err *er
         return !pipeline_is_dirty(loop->deciding) || (database_begin(loop->state, err) && commit_decisions(loop, sequence, err));
 }
 
+/* A disk that takes no decisions does not keep telemetry waiting: what was decided stays dirty in memory, its effects stay here, and the
+ * next tick writes it all. Until then the watermark, and so a checkpoint, does not move. */
+static void note_unstored(struct loop *loop, int64_t time_ns, const struct err *err)
+{
+        if (time_ns < loop->unstored_told_ns + UNSTORED_TOLD_EVERY_NS)
+                return;
+        loop->unstored_told_ns = time_ns;
+        log_err(LOG_LEVEL_ERROR, err);
+}
+
 /* False: given up. */
 static bool decide_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
 {
@@ -272,9 +284,10 @@ static bool decide_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
         while (!pipeline_tick(loop->deciding, sequence, time_ns, &err))
                 if (!try_again(loop, sequence, &err))
                         return false;
-        while (!store_decisions(loop, sequence, &err))
-                if (!try_again(loop, sequence, &err))
-                        return false;
+        if (!store_decisions(loop, sequence, &err)) {
+                err_within(&err, "what was decided cannot be stored yet, and no effect leaves until it is");
+                note_unstored(loop, time_ns, &err);
+        }
         return true;
 }
 

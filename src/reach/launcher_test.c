@@ -140,13 +140,13 @@ static void time_is_up_for_the_whole_group(void **state)
         assert_true(result.timed_out);
         assert_int_equal(result.signal, SIGKILL);
         assert_true(result.duration_ns < 10 * NS_PER_S);
-        char text[32];
-        snprintf(text, sizeof text, "%.*s", STR_ARGS(result.output));
-        for (int i = 0; i < 100 && kill(atol(text), 0) == 0; i++)
+        uint64_t left_behind;
+        assert_true(str_to_u64(str_trim(result.output), &left_behind));
+        for (int i = 0; i < 100 && kill((pid_t)left_behind, 0) == 0; i++)
                 usleep(20000); /* init takes it away */
         char path[64];
         struct stat status;
-        snprintf(path, sizeof path, "/proc/%ld/exe", atol(text));
+        snprintf(path, sizeof path, "/proc/%u/exe", (unsigned)left_behind);
         assert_true(stat(path, &status) != 0);
 }
 
