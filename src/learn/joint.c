@@ -17,6 +17,7 @@
 #define TAIL_SHAPE 0.05         /* expected of a sum over many columns, as much as 20 rows say */
 #define TAIL_SHAPE_ROWS 20.0
 #define FLAG_P 1e-5
+#define FLAG_BEYOND 2.0         /* times the largest sum of a normal row: flagged however heavy the tail */
 
 static const double paces[SCALES] = {1, 2.0 / 11};      /* as they are; smoothed over about ten rows */
 
@@ -33,6 +34,7 @@ struct joint {
         double *parts;          /* by column: its part in the verdict */
         struct scale scales[SCALES];
         double tail_from, tail_shape;
+        double flag_at;         /* of the sum */
         double memory[];
 };
 
@@ -223,6 +225,8 @@ static void learn_tail(struct joint *joint, const double *rows, size_t row_count
                 weight++;
         }
         joint->tail_shape = sum / weight;
+        double rare = joint->tail_from * pow(TAIL_SHARE_ROWS / FLAG_P, joint->tail_shape);
+        joint->flag_at = fmin(rare, FLAG_BEYOND * fmax(totals[row_count - 1], joint->tail_from));
 }
 
 struct joint *joint_create(const double *rows, size_t row_count, size_t column_count, struct err *err)
@@ -259,6 +263,5 @@ void joint_push(struct joint *joint, const double *row, struct joint_verdict *ou
                 if (joint->parts[c] > joint->parts[top])
                         top = c;
         double p = over > 0 ? TAIL_SHARE_ROWS * exp(-over / joint->tail_shape) : fmin(1, exp(-over) * TAIL_SHARE_ROWS);
-        double flag_at = joint->tail_from * pow(TAIL_SHARE_ROWS / FLAG_P, joint->tail_shape);
-        *out_verdict = (struct joint_verdict){.score = total / (total + flag_at), .p_value = p, .is_flagged = total >= flag_at, .top = top};
+        *out_verdict = (struct joint_verdict){.score = total / (total + joint->flag_at), .p_value = p, .is_flagged = total >= joint->flag_at, .top = top};
 }
