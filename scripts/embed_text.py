@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """embed_text - writes the YAML files under a folder as a C table: embed_text.py OUTPUT.c NAME FOLDER DEPFILE
 
-The table is `const struct embedded_file NAME[]`, `const size_t NAME_count`, in order of path.
+The table is `const struct embedded_file NAME[]` of {name, text}, `const size_t NAME_count`, in order of path.
 """
 import os
 import sys
@@ -22,8 +22,8 @@ def main():
         lines += [','.join(str(byte) for byte in content[at:at + 40]) + ',' for at in range(0, len(content), 40)]
         lines.append('0};')
     lines += ['', f'const struct embedded_file {name}[] = {{']
-    lines += [f'        {{"{os.path.relpath(path, root)}", (const char *)bytes_{number}, {sizes[number]}}},' for number, path in enumerate(paths)]
-    lines += ['        {0},', '};', f'const size_t {name}_count = {len(paths)};', '']
+    lines += [f'        {{STR_INIT("{os.path.relpath(path, root)}"), {{(const char *)bytes_{number}, {sizes[number]}}}}},' for number, path in enumerate(paths)]
+    lines += ['};', f'const size_t {name}_count = {len(paths)};', '']
     text = '\n'.join(lines)
     if not os.path.exists(output) or open(output).read() != text:
         with open(output, 'w') as out:

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 extern const struct embedded_file pack_files[];
+extern const size_t pack_files_count;
 
 /* Takes the text as a file of the document. */
 static bool add_text(json_t *files, const char *name, struct str text, struct err *err)
@@ -42,8 +43,8 @@ static bool is_disabled(const json_t *disabled, const char *path)
 static bool add_packs(const struct config *config, json_t *files, struct err *err)
 {
         const json_t *disabled = config_tree(config, "packs.disable");
-        for (const struct embedded_file *pack = pack_files; pack->path; pack++)
-                if (!is_disabled(disabled, pack->path) && !add_text(files, pack->path, (struct str){pack->text, pack->length}, err))
+        for (size_t i = 0; i < pack_files_count; i++)
+                if (!is_disabled(disabled, pack_files[i].name.bytes) && !add_text(files, pack_files[i].name.bytes, pack_files[i].text, err))
                         return false;
         return true;
 }

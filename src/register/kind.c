@@ -46,7 +46,7 @@ bool names_hold(const struct names *names, struct str name)
 
 struct reading {
         struct kinds *kinds;
-        const struct kind_file *file;
+        const struct embedded_file *file;
         struct str path[DEPTH_MAX];
         size_t depth;
         struct err *err;
@@ -555,7 +555,7 @@ static bool extend_kind(struct reading *reading, const json_t *tree)
 }
 
 /* Kinds first, then what extends them, so that the order of files does not matter. */
-static bool read_file(struct kinds *kinds, const struct kind_file *file, bool extensions, struct err *err)
+static bool read_file(struct kinds *kinds, const struct embedded_file *file, bool extensions, struct err *err)
 {
         struct reading reading = {.kinds = kinds, .file = file, .err = err};
         scoped_ptr(json_decref) json_t *tree = read_tree(&reading);
@@ -703,7 +703,7 @@ static bool collect_wanted(struct kinds *kinds, struct err *err)
         return true;
 }
 
-bool kinds_parse(const struct kind_file *files, size_t count, struct kinds **out_kinds, struct err *err)
+bool kinds_parse(const struct embedded_file *files, size_t count, struct kinds **out_kinds, struct err *err)
 {
         struct kinds *kinds = calloc(1, sizeof *kinds);
         if (!kinds)

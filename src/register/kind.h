@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/embedded.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "model/labels.h"
@@ -105,16 +106,12 @@ struct kinds {
         unsigned references;        /* atomic */
 };
 
-struct kind_file {
-        struct str name, text;      /* name as in errors: "host.yaml" */
-};
-
 /* The kinds that every program has: embedded from kinds/ at build time. */
-extern const struct kind_file kinds_built_in[];
+extern const struct embedded_file kinds_built_in[];
 extern const size_t kinds_built_in_count;
 
 /* One reference is the caller's. Errors name file and line and say what to write instead. */
-bool kinds_parse(const struct kind_file *files, size_t count, struct kinds **out_kinds, struct err *err);
+bool kinds_parse(const struct embedded_file *files, size_t count, struct kinds **out_kinds, struct err *err);
 struct kinds *kinds_ref(struct kinds *kinds);
 void kinds_unref(struct kinds *kinds); /* NULL is fine */
 

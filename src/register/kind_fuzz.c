@@ -30,11 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
         struct err err = {0};
         struct kinds *kinds = NULL;
-        struct kind_file files[8];
+        struct embedded_file files[8];
         size_t used = 0;
         for (; used < kinds_built_in_count && used < countof(files) - 1; used++)
                 files[used] = kinds_built_in[used];
-        files[used++] = (struct kind_file){STR("fuzz.yaml"), {(const char *)bytes, count}};
+        files[used++] = (struct embedded_file){STR("fuzz.yaml"), {(const char *)bytes, count}};
         if (!kinds_parse(files, used, &kinds, &err)) {
                 if (err.message[0] == 0)
                         abort();

@@ -19,11 +19,11 @@ SCOPED_PTR(kinds_unref, struct kinds)
 
 static struct kinds *parse(const char *text, struct err *err)
 {
-        struct kind_file files[8];
+        struct embedded_file files[8];
         struct kinds *kinds = NULL;
         for (size_t i = 0; i < kinds_built_in_count; i++)
                 files[i] = kinds_built_in[i];
-        files[kinds_built_in_count] = (struct kind_file){STR("rack.yaml"), str_of(text)};
+        files[kinds_built_in_count] = (struct embedded_file){STR("rack.yaml"), str_of(text)};
         *err = (struct err){0};
         return kinds_parse(files, kinds_built_in_count + (text != NULL), &kinds, err) ? kinds : NULL;
 }

@@ -168,7 +168,7 @@ bool registry_load(struct registry *registry, struct database *state, struct err
 
 static bool parse_kinds(const json_t *content, struct kinds **out_kinds, struct err *err)
 {
-        struct kind_file files[KIND_FILES_MAX];
+        struct embedded_file files[KIND_FILES_MAX];
         size_t count = 0;
         const char *name;
         json_t *text;
@@ -177,7 +177,7 @@ static bool parse_kinds(const json_t *content, struct kinds **out_kinds, struct 
         json_object_foreach(json_object_get(content, "kinds"), name, text) {
                 if (count == countof(files) || !json_is_string(text))
                         return fail(err, ERR_INVALID, "register", "the folder of kinds holds more than %d files, or one that is no text", KIND_FILES_MAX);
-                files[count++] = (struct kind_file){str_of(name), {json_string_value(text), json_string_length(text)}};
+                files[count++] = (struct embedded_file){str_of(name), {json_string_value(text), json_string_length(text)}};
         }
         return kinds_parse(files, count, out_kinds, err);
 }

@@ -24,6 +24,7 @@
 #include <strings.h>
 
 extern const struct embedded_file mapping_files[];
+extern const size_t mapping_files_count;
 
 enum dialect { DIALECT_REMOTE_WRITE, DIALECT_OTLP, DIALECT_WEBHOOK, DIALECT_CHANGES, DIALECT_ALERTMANAGER };
 
@@ -183,10 +184,10 @@ static bool source_name(const struct request *request, const struct submission *
 /* mappings/NAME.yaml, built in; NULL: there is none, or no memory. */
 static json_t *built_in_mapping(struct str name)
 {
-        for (const struct embedded_file *file = mapping_files; file->path; file++) {
-                struct str path = str_of(file->path), text = {file->text, file->length};
+        for (size_t i = 0; i < mapping_files_count; i++) {
+                struct str path = mapping_files[i].name;
                 if (str_equal(str_slice(path, strlen("mappings/"), path.length - strlen(".yaml")), name))
-                        return yaml_parse(text, file->path, NULL);
+                        return yaml_parse(mapping_files[i].text, path.bytes, NULL);
         }
         return NULL;
 }
