@@ -1,136 +1,642 @@
 /*
  * correlate.c - see correlate.h.
  *
- * A ring of the newest alerts, and for each entity the list of those about it. An alert is compared with the newest ones of
- * its own entities, so the cost of an alert is a bound, not the size of the storm.
+ * Each living group keeps what weighing asks for: which entities its alerts are about, which alerts it was told, when it began.
+ * An index leads from an entity to the groups that know it, so an alert walks the graph around its own entities once and
+ * collects the groups that it meets, with the distance. Cost an alert: CORRELATE_NEAR_MAX entities and the groups they know.
  */
 #include "engage/correlate.h"
 
+#include "base/arena.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/scope.h"
+#include "engage/cause.h"
+#include "engage/learned.h"
+#include "register/graph.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define NODES 16384
-#define WINDOW_NS ((int64_t)1800 * 1000000000)
-#define NONE UINT32_MAX
+#define GROUP_ENTITIES_MAX 512
+#define GROUP_TOLD_MAX 8192
+#define SEEN_MAX ((size_t)1 << 17)
+#define HOPS_MAX 3
+#define BRIDGE_NS ((int64_t)60 * 1000000000)
+#define ALIKE_NS ((int64_t)120 * 1000000000)
+#define STRAGGLERS_NS 120e9             /* how fast what is known of stragglers fades */
+#define STRAGGLERS_LEAST 0.05           /* a second: what is believed without having seen any */
+#define ONSET_CHANCE 0.002
 
-struct node {
-        uint64_t alert, group, name;
+/* The weights, log odds; docs/decisions/correlation.md says what they rest on. */
+#define WEIGHT_ENTITY 2.5
+static const double weight_near[HOPS_MAX + 1] = {WEIGHT_ENTITY, 2.2, 2.0, 1.8};
+#define WEIGHT_TEXT 0.5
+#define WEIGHT_CHANGE 1.0
+#define WEIGHT_ALIKE 3.0
+#define WEIGHT_TOLD (-8.0)
+#define WEIGHT_UNPLACED 1.8             /* nothing is known of where it is, and a storm is on */
+#define STORM_ALERTS 8
+#define ALIKE (-1)                      /* in place of a distance */
+#define UNPLACED (-2)
+#define TIME_SCALE_NS 60e9              /* Omori's c */
+
+struct group {
+        uint64_t id, last_alert, first_name;
+        int64_t onset_ns, last_ns;
+        bool is_firing, is_tentative, is_onset;     /* is_onset: it was found by repeats, beside groups near it */
+        bool is_mixed;                  /* alerts of more than one name */
+        uint64_t parent;                /* tentative: the group that it is merged into, unless confirmed */
+        uint32_t repeats;               /* tentative: alerts that its elders had been told */
+        double stragglers;              /* decayed count of repeats that turned out to be none */
+        int64_t stragglers_ns;
+        uint32_t alerts;
+        uint64_t change;                /* the newest change near its entities */
+        struct map told;                /* hash: same */
+        struct evidence evidence;
+};
+
+struct change {
+        uint64_t id, entities[TOPOLOGY_ENTITIES_MAX];
         int64_t time_ns;
-        uint64_t entities[TOPOLOGY_ENTITIES_MAX];
-        uint8_t entity_count;
+        size_t entity_count;
+};
+
+struct near_group {
+        struct group *group;
+        int distance;
+        uint64_t entity;
 };
 
 struct correlator {
         const struct topology *topology;
-        struct node *nodes;     /* a ring */
-        size_t begin, count;
-        struct map by_entity;   /* hash: entity id; value: place in the ring */
+        const struct learned *learned;
+        struct group **groups;          /* oldest first */
+        size_t count, capacity;
+        struct map by_entity;           /* hash: entity; value: serial of a group, see serial_group */
+        uint32_t *serials;              /* beside groups */
+        uint32_t last_serial;
+        struct map seen;                /* hash: same; value: in how many groups it was */
+        uint32_t groups_seen;
+        struct change changes[CORRELATE_CHANGES_MAX]; /* a ring */
+        size_t change_begin, change_count;
+        struct near_group near[CORRELATE_GROUPS_MAX];
+        size_t near_count;
 };
 
 const char *reason_kind_name(enum reason_kind kind)
 {
-        static const char *const names[] = {"unknown", "entity", "near", "time", "text", "learned", "change", "alike", "person", "again"};
+        static const char *const names[] = {"unknown", "entity", "near", "time", "text", "learned", "change", "alike", "person", "again", "told", "onset", "storm"};
         return (size_t)kind < countof(names) ? names[kind] : names[0];
 }
 
-bool correlator_create(const struct topology *topology, struct correlator **out_correlator, struct err *err)
+bool correlator_create(const struct topology *topology, const struct learned *learned, struct correlator **out_correlator, struct err *err)
 {
         struct correlator *correlator = calloc(1, sizeof *correlator);
-        if (!correlator || !(correlator->nodes = calloc(NODES, sizeof *correlator->nodes))) {
-                free(correlator);
-                return fail_memory(err, "engage", NODES * sizeof(struct node));
-        }
+        if (!correlator)
+                return fail_memory(err, "engage", sizeof *correlator);
         correlator->topology = topology;
+        correlator->learned = learned;
         *out_correlator = correlator;
         return true;
+}
+
+static void group_destroy(struct group *group)
+{
+        map_done(&group->told);
+        evidence_done(&group->evidence);
+        free(group);
 }
 
 void correlator_destroy(struct correlator *correlator)
 {
         if (!correlator)
                 return;
+        for (size_t i = 0; i < correlator->count; i++)
+                group_destroy(correlator->groups[i]);
+        free(correlator->groups);
+        free(correlator->serials);
         map_done(&correlator->by_entity);
-        free(correlator->nodes);
+        map_done(&correlator->seen);
         free(correlator);
 }
 
-static void drop_oldest(struct correlator *correlator)
+/* --- groups -------------------------------------------------------------------------------------------------------------- */
+
+static struct group *group_find(const struct correlator *correlator, uint64_t id)
 {
-        struct node *node = &correlator->nodes[correlator->begin];
-        for (size_t i = 0; i < node->entity_count; i++)
-                map_remove(&correlator->by_entity, node->entities[i], (uint32_t)correlator->begin);
-        correlator->begin = (correlator->begin + 1) % NODES;
+        for (size_t i = correlator->count; id && i-- > 0;)
+                if (correlator->groups[i]->id == id)
+                        return correlator->groups[i];
+        return NULL;
+}
+
+/* Serials rise with age, so the array of them is sorted. */
+static struct group *serial_group(const struct correlator *correlator, uint32_t serial)
+{
+        size_t low = 0, high = correlator->count;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (correlator->serials[middle] < serial)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < correlator->count && correlator->serials[low] == serial ? correlator->groups[low] : NULL;
+}
+
+static uint32_t serial_of(const struct correlator *correlator, const struct group *group)
+{
+        size_t i = 0;
+        while (correlator->groups[i] != group)
+                i++;
+        return correlator->serials[i];
+}
+
+static bool group_create(struct correlator *correlator, uint64_t id, int64_t time_ns, struct group **out_group, struct err *err)
+{
+        if (correlator->count == correlator->capacity) {
+                size_t capacity = correlator->capacity ? correlator->capacity * 2 : 64;
+                struct group **groups = realloc(correlator->groups, capacity * sizeof(struct group *));
+                if (groups)
+                        correlator->groups = groups;
+                uint32_t *serials = realloc(correlator->serials, capacity * sizeof *serials);
+                if (serials)
+                        correlator->serials = serials;
+                if (!groups || !serials)
+                        return fail_memory(err, "engage", capacity * sizeof *serials);
+                correlator->capacity = capacity;
+        }
+        struct group *group = calloc(1, sizeof *group);
+        if (!group)
+                return fail_memory(err, "engage", sizeof *group);
+        group->id = id;
+        group->onset_ns = group->last_ns = time_ns;
+        correlator->groups[correlator->count] = group;
+        correlator->serials[correlator->count++] = ++correlator->last_serial;
+        correlator->groups_seen++;
+        *out_group = group;
+        return true;
+}
+
+static void group_drop(struct correlator *correlator, size_t at)
+{
+        struct group *group = correlator->groups[at];
+        each (item, &group->evidence)
+                map_remove(&correlator->by_entity, item->entity, correlator->serials[at]);
+        group_destroy(group);
         correlator->count--;
+        memmove(correlator->groups + at, correlator->groups + at + 1, (correlator->count - at) * sizeof(struct group *));
+        memmove(correlator->serials + at, correlator->serials + at + 1, (correlator->count - at) * sizeof *correlator->serials);
+}
+
+static bool is_living(const struct group *group, int64_t time_ns, bool same_entity)
+{
+        int64_t quiet_ns = time_ns - group->last_ns;
+        return quiet_ns <= CORRELATE_QUIET_NS || time_ns - group->onset_ns <= CORRELATE_SPAN_NS ||
+               (group->is_firing && same_entity && quiet_ns <= CORRELATE_WINDOW_NS);
+}
+
+static bool was_told(const struct group *group, uint64_t same)
+{
+        size_t at;
+        return same && map_first(&group->told, same, &at) != MAP_NONE;
+}
+
+static uint32_t times_seen(const struct correlator *correlator, uint64_t same)
+{
+        size_t at;
+        uint32_t times = same ? map_first(&correlator->seen, same, &at) : MAP_NONE;
+        return times == MAP_NONE ? 0 : times;
+}
+
+static bool count_seen(struct correlator *correlator, uint64_t same, uint32_t more, struct err *err)
+{
+        uint32_t times = times_seen(correlator, same);
+        if (!same || (!times && correlator->seen.count >= SEEN_MAX))
+                return true; /* at the bound new alerts count as unusual, which they are */
+        if (times)
+                map_remove(&correlator->seen, same, times);
+        return map_put(&correlator->seen, same, times + more) || fail_memory(err, "engage", SEEN_MAX);
+}
+
+bool correlator_remember(struct correlator *correlator, uint64_t same, uint32_t incidents, struct err *err)
+{
+        correlator->groups_seen = max_of(correlator->groups_seen, incidents);
+        return count_seen(correlator, same, incidents, err);
+}
+
+/* --- which groups are near ------------------------------------------------------------------------------------------------- */
+
+struct walking {
+        struct correlator *correlator;
+        int64_t time_ns;
+};
+
+static void meet(struct walking *walking, uint64_t entity, int distance)
+{
+        struct correlator *correlator = walking->correlator;
+        size_t at;
+        for (uint32_t serial = map_first(&correlator->by_entity, entity, &at); serial != MAP_NONE; serial = map_next(&correlator->by_entity, entity, &at)) {
+                struct group *group = serial_group(correlator, serial);
+                size_t i = 0;
+                if (!group || !is_living(group, walking->time_ns, distance == 0))
+                        continue;
+                while (i < correlator->near_count && correlator->near[i].group != group)
+                        i++;
+                if (i < correlator->near_count && correlator->near[i].distance <= distance)
+                        continue;
+                if (i == CORRELATE_GROUPS_MAX)
+                        continue;
+                correlator->near_count = max_of(correlator->near_count, i + 1);
+                correlator->near[i] = (struct near_group){group, distance, entity};
+        }
+}
+
+static bool meet_step(void *context, const struct graph_step *step)
+{
+        meet(context, step->node.id, step->distance);
+        return true;
+}
+
+static void find_near(struct correlator *correlator, const struct clue *clue)
+{
+        struct walking walking = {correlator, clue->time_ns};
+        struct graph *graph = topology_lend(correlator->topology);
+        correlator->near_count = 0;
+        for (size_t i = 0; i < clue->entity_count; i++)
+                meet(&walking, clue->entities[i].id, 0);
+        for (size_t i = 0; graph && i < clue->entity_count; i++)
+                graph_visit(graph, clue->entities[i].id, GRAPH_ANY_IMPACT, HOPS_MAX, CORRELATE_NEAR_MAX, meet_step, &walking);
+        topology_give_back(correlator->topology);
+}
+
+static bool note_edge(void *context, const struct graph_edge *edge)
+{
+        (void)edge;
+        *(bool *)context = true;
+        return false;
+}
+
+/* An alert about something that the graph knows nothing of is not far from a storm that is on: its place is unknown. That a second
+ * trouble begins just then is far less likely. */
+static void find_unplaced(struct correlator *correlator, const struct clue *clue)
+{
+        struct graph *graph = topology_lend(correlator->topology);
+        bool is_placed = correlator->near_count > 0;
+        for (size_t i = 0; graph && i < clue->entity_count; i++)
+                graph_edges_of(graph, clue->entities[i].id, note_edge, &is_placed);
+        topology_give_back(correlator->topology);
+        for (size_t i = correlator->count; !is_placed && i-- > 0 && correlator->near_count < CORRELATE_GROUPS_MAX;) {
+                struct group *group = correlator->groups[i];
+                if (group->alerts >= STORM_ALERTS && is_living(group, clue->time_ns, false))
+                        correlator->near[correlator->near_count++] = (struct near_group){group, UNPLACED, 0};
+        }
+}
+
+/* Like trouble elsewhere, at the same time: forty certificates. Only groups that consist of nothing else. */
+static void find_alike(struct correlator *correlator, const struct clue *clue)
+{
+        size_t looked = 0;
+        for (size_t i = correlator->count; i-- > 0 && looked++ < CORRELATE_GROUPS_MAX && correlator->near_count < CORRELATE_GROUPS_MAX;) {
+                struct group *group = correlator->groups[i];
+                bool is_there = false;
+                for (size_t k = 0; k < correlator->near_count; k++)
+                        is_there |= correlator->near[k].group == group;
+                if (!is_there && !group->is_mixed && group->first_name == clue->name && clue->time_ns - group->last_ns <= ALIKE_NS)
+                        correlator->near[correlator->near_count++] = (struct near_group){group, ALIKE, 0};
+        }
+}
+
+/* --- weighing ---------------------------------------------------------------------------------------------------------------- */
+
+static void weigh(struct verdict *verdict, enum reason_kind kind, double weight, const struct near_group *near, int64_t apart_ns)
+{
+        if (weight == 0)
+                return;
+        verdict->score += weight;
+        if (verdict->reason_count < CORRELATE_REASONS_MAX)
+                verdict->reasons[verdict->reason_count++] = (struct join_reason){kind, weight, near->group->last_alert, near->entity,
+                                                                                 max_of(near->distance, 0), apart_ns};
+}
+
+/* The newest change that touches one of the entities, in the window before; 0: none. */
+static uint64_t change_near(const struct correlator *correlator, const struct clue *clue)
+{
+        for (size_t i = correlator->change_count; i-- > 0;) {
+                const struct change *change = &correlator->changes[(correlator->change_begin + i) % CORRELATE_CHANGES_MAX];
+                if (clue->time_ns - change->time_ns > CORRELATE_WINDOW_NS)
+                        break;
+                for (size_t e = 0; e < clue->entity_count; e++)
+                        for (size_t k = 0; k < change->entity_count; k++)
+                                if (clue->entities[e].id == change->entities[k])
+                                        return change->id;
+        }
+        return 0;
+}
+
+static double learned_between(const struct correlator *correlator, const struct group *group, const struct clue *clue)
+{
+        double strongest = 0;
+        for (size_t i = 0; correlator->learned && i < group->evidence.sort_count; i++) {
+                double weight = learned_weight(correlator->learned, learned_pair(group->evidence.sorts[i], clue->sort));
+                if (fabs(weight) > fabs(strongest))
+                        strongest = weight;
+        }
+        return strongest;
+}
+
+static struct verdict weigh_group(const struct correlator *correlator, const struct near_group *near, const struct clue *clue, uint64_t change)
+{
+        const struct group *group = near->group;
+        struct verdict verdict = {.group = group->id, .is_alike = near->distance == ALIKE};
+        int64_t age_ns = max_of(clue->time_ns - group->onset_ns, (int64_t)0);
+        if (near->distance == UNPLACED)
+                weigh(&verdict, REASON_STORM, WEIGHT_UNPLACED, near, clue->time_ns - group->last_ns);
+        else if (near->distance == ALIKE)
+                weigh(&verdict, REASON_ALIKE, WEIGHT_ALIKE, near, clue->time_ns - group->last_ns);
+        else
+                weigh(&verdict, near->distance ? REASON_NEAR : REASON_ENTITY, weight_near[near->distance], near, clue->time_ns - group->last_ns);
+        double late = log1p((double)age_ns / TIME_SCALE_NS);
+        weigh(&verdict, REASON_TIME, -fmin(late, WEIGHT_ENTITY * 0.7), near, age_ns);
+        if (near->distance >= 0 && group->first_name == clue->name)
+                weigh(&verdict, REASON_TEXT, WEIGHT_TEXT, near, 0);
+        weigh(&verdict, REASON_LEARNED, learned_between(correlator, group, clue), near, 0);
+        if (change && change == group->change)
+                weigh(&verdict, REASON_CHANGE, WEIGHT_CHANGE, near, 0);
+        if (was_told(group, clue->same))
+                weigh(&verdict, REASON_TOLD, WEIGHT_TOLD, near, clue->time_ns - group->last_ns);
+        return verdict;
+}
+
+/* Groups that began together, apart only because nothing between them had alerted yet: this alert stands between them. One that
+ * was found by its repeats is apart for a reason. */
+static void find_merges(const struct correlator *correlator, const struct clue *clue, struct verdict *best)
+{
+        const struct group *into = group_find(correlator, best->group);
+        for (size_t i = 0; into && !into->is_onset && !best->is_alike && i < correlator->near_count; i++) {
+                const struct near_group *near = &correlator->near[i];
+                int64_t apart_ns = near->group->onset_ns - into->onset_ns;
+                if (near->group != into && near->distance >= 0 && !near->group->is_onset && apart_ns >= -BRIDGE_NS && apart_ns <= BRIDGE_NS &&
+                    !was_told(near->group, clue->same) && best->merge_count < countof(best->merges))
+                        best->merges[best->merge_count++] = near->group->id;
+        }
 }
 
 bool correlator_weigh(struct correlator *correlator, const struct clue *clue, struct verdict *out_verdict, struct err *err)
 {
         (void)err;
         struct verdict best = {0};
-        for (size_t e = 0; e < clue->entity_count; e++) {
-                size_t at, seen = 0;
-                uint64_t entity = clue->entities[e].id;
-                for (uint32_t i = map_first(&correlator->by_entity, entity, &at); i != MAP_NONE && seen++ < CORRELATE_CANDIDATES_MAX;
-                     i = map_next(&correlator->by_entity, entity, &at)) {
-                        const struct node *node = &correlator->nodes[i];
-                        int64_t apart_ns = clue->time_ns - node->time_ns;
-                        double near = 2.0 / (1.0 + (double)e), late = -2.0 * (double)apart_ns / (double)WINDOW_NS;
-                        if (!node->group || apart_ns > WINDOW_NS || near + late <= best.score)
-                                continue;
-                        best = (struct verdict){.group = node->group, .score = near + late, .reason_count = 2};
-                        best.reasons[0] = (struct join_reason){REASON_ENTITY, near, node->alert, entity, 0, apart_ns};
-                        best.reasons[1] = (struct join_reason){REASON_TIME, late, node->alert, 0, 0, apart_ns};
+        bool was_told_by_one = false;
+        int64_t newest_ns = INT64_MIN;
+        find_near(correlator, clue);
+        find_unplaced(correlator, clue);
+        find_alike(correlator, clue);
+        uint64_t change = change_near(correlator, clue);
+        for (size_t i = 0; i < correlator->near_count; i++) {
+                const struct near_group *near = &correlator->near[i];
+                struct verdict verdict = weigh_group(correlator, near, clue, change);
+                was_told_by_one |= near->distance >= 0 && was_told(near->group, clue->same) && verdict.score - WEIGHT_TOLD > 0;
+                if (verdict.score <= 0)
+                        continue;
+                bool is_newer = near->group->onset_ns > newest_ns;
+                if (!best.group || verdict.score > best.score || (verdict.score == best.score && is_newer)) {
+                        best = verdict;
+                        newest_ns = near->group->onset_ns;
                 }
         }
+        best.is_onset = !best.group && was_told_by_one;
+        find_merges(correlator, clue, &best);
         *out_verdict = best;
         return true;
 }
 
-bool correlator_place(struct correlator *correlator, const struct clue *clue, uint64_t group, struct err *err)
+/* --- placing ----------------------------------------------------------------------------------------------------------------- */
+
+static void note_change(struct correlator *correlator, const struct clue *clue)
 {
-        if (correlator->count == NODES)
-                drop_oldest(correlator);
-        size_t at = (correlator->begin + correlator->count) % NODES;
-        struct node *node = &correlator->nodes[at];
-        *node = (struct node){.alert = clue->alert, .group = group, .name = clue->name, .time_ns = clue->time_ns};
-        correlator->count++;
+        if (correlator->change_count == CORRELATE_CHANGES_MAX) {
+                correlator->change_begin = (correlator->change_begin + 1) % CORRELATE_CHANGES_MAX;
+                correlator->change_count--;
+        }
+        struct change *change = &correlator->changes[(correlator->change_begin + correlator->change_count++) % CORRELATE_CHANGES_MAX];
+        *change = (struct change){.id = clue->alert, .time_ns = clue->time_ns};
+        for (size_t i = 0; i < clue->entity_count; i++)
+                change->entities[change->entity_count++] = clue->entities[i].id;
+}
+
+/* The newest living group near the clue that is not tentative: where an onset goes back to when it is none. Uses the last weighing. */
+static struct group *elder_of(const struct correlator *correlator, const struct group *group)
+{
+        struct group *elder = NULL;
+        for (size_t i = 0; i < correlator->near_count; i++) {
+                struct group *other = correlator->near[i].group;
+                if (other != group && !other->is_tentative && correlator->near[i].distance >= 0 && (!elder || other->onset_ns > elder->onset_ns))
+                        elder = other;
+        }
+        return elder;
+}
+
+static double stragglers_at(const struct group *group, int64_t time_ns)
+{
+        return group->stragglers * exp(-(double)(time_ns - group->stragglers_ns) / STRAGGLERS_NS);
+}
+
+/* P(at least count) of a Poisson variable. */
+static double poisson_tail(uint32_t count, double mean)
+{
+        double term = exp(-mean), below = 0;
+        for (uint32_t i = 0; i < count; i++) {
+                below += term;
+                term *= mean / (i + 1);
+        }
+        return 1 - below;
+}
+
+/* All living groups near it but this one have been told the alert. */
+static bool is_repeat(const struct correlator *correlator, const struct group *group, uint64_t same)
+{
+        for (size_t i = 0; i < correlator->near_count; i++)
+                if (correlator->near[i].group != group && correlator->near[i].distance >= 0 && !was_told(correlator->near[i].group, same))
+                        return false;
+        return true;
+}
+
+static void confirm(struct correlator *correlator, struct group *group, const struct clue *clue)
+{
+        struct group *parent = group_find(correlator, group->parent);
+        group->repeats += is_repeat(correlator, group, clue->same);
+        double per_ns = parent ? stragglers_at(parent, clue->time_ns) / STRAGGLERS_NS : 0;
+        double expected = (per_ns + STRAGGLERS_LEAST / 1e9) * (double)CORRELATE_ONSET_NS;
+        if (poisson_tail(group->repeats, expected) >= ONSET_CHANCE)
+                return;
+        group->is_tentative = false;
+        group->stragglers = parent ? stragglers_at(parent, clue->time_ns) : 0;
+        group->stragglers_ns = clue->time_ns;
+}
+
+static bool tell_group(struct correlator *correlator, struct group *group, const struct clue *clue, struct err *err)
+{
+        if (!clue->same || was_told(group, clue->same))
+                return true;
+        if (group->told.count < GROUP_TOLD_MAX && !map_put(&group->told, clue->same, 0))
+                return fail_memory(err, "engage", GROUP_TOLD_MAX);
+        return count_seen(correlator, clue->same, 1, err);
+}
+
+static bool know_entities(struct correlator *correlator, struct group *group, const struct clue *clue, struct err *err)
+{
+        uint32_t serial = serial_of(correlator, group);
         for (size_t i = 0; i < clue->entity_count; i++) {
-                if (!map_put(&correlator->by_entity, clue->entities[i].id, (uint32_t)at))
-                        return fail_memory(err, "engage", sizeof *node);
-                node->entities[node->entity_count++] = clue->entities[i].id;
+                uint64_t id = clue->entities[i].id;
+                if (evidence_find(&group->evidence, id) || group->evidence.count >= GROUP_ENTITIES_MAX)
+                        continue;
+                if (!map_put(&correlator->by_entity, id, serial))
+                        return fail_memory(err, "engage", sizeof *clue);
+                if (!evidence_entity(&group->evidence, &clue->entities[i], clue->time_ns, err)) {
+                        map_remove(&correlator->by_entity, id, serial);
+                        return false;
+                }
         }
         return true;
 }
 
+bool correlator_place(struct correlator *correlator, const struct clue *clue, uint64_t id, const struct verdict *verdict, struct err *err)
+{
+        if (clue->is_change) {
+                note_change(correlator, clue);
+                return true;
+        }
+        struct group *group = group_find(correlator, id);
+        if (!group) {
+                if (!group_create(correlator, id, clue->time_ns, &group, err))
+                        return false;
+                group->first_name = clue->name;
+                struct group *elder = verdict && verdict->is_onset ? elder_of(correlator, group) : NULL;
+                group->is_tentative = group->is_onset = elder != NULL;
+                group->parent = elder ? elder->id : 0;
+        }
+        double surprise = cause_surprise(correlator->groups_seen, times_seen(correlator, clue->same));
+        if (correlator->learned) /* what people called the cause before is suspected sooner */
+                surprise *= exp(fmax(0, learned_weight(correlator->learned, learned_pair(learned_cause(), clue->sort))));
+        if (!know_entities(correlator, group, clue, err) || !tell_group(correlator, group, clue, err))
+                return false;
+        evidence_add(&group->evidence, clue, surprise, clue->time_ns - group->onset_ns);
+        if (group->is_tentative && verdict)
+                confirm(correlator, group, clue);
+        uint64_t change = change_near(correlator, clue);
+        group->change = change ? change : group->change;
+        group->is_mixed |= group->first_name != clue->name;
+        group->last_ns = max_of(group->last_ns, clue->time_ns);
+        group->last_alert = clue->alert;
+        group->alerts++;
+        return true;
+}
+
+bool correlator_settle(struct correlator *correlator, int64_t time_ns, uint64_t *out_group, uint64_t *out_into)
+{
+        for (size_t i = correlator->count; i-- > 0;) {
+                struct group *group = correlator->groups[i];
+                if (!group->is_tentative || time_ns - group->onset_ns <= CORRELATE_ONSET_NS)
+                        continue;
+                struct group *parent = group_find(correlator, group->parent);
+                group->is_tentative = false;
+                if (!parent || parent == group)
+                        continue; /* what it would go back to is over */
+                parent->stragglers = stragglers_at(parent, time_ns) + group->repeats;
+                parent->stragglers_ns = time_ns;
+                *out_group = group->id;
+                *out_into = parent->id;
+                return true;
+        }
+        return false;
+}
+
+void correlator_hold(struct correlator *correlator, uint64_t id, bool is_firing)
+{
+        struct group *group = group_find(correlator, id);
+        if (group)
+                group->is_firing = is_firing;
+}
+
+/* Memory that runs out here loses evidence, never an alert. */
+static void absorb(struct correlator *correlator, struct group *from, struct group *to)
+{
+        uint32_t serial = serial_of(correlator, to);
+        for (size_t slot = 0; slot < from->told.capacity; slot++)
+                if (from->told.values[slot] != MAP_NONE && !was_told(to, from->told.hashes[slot]) && to->told.count < GROUP_TOLD_MAX)
+                        map_put(&to->told, from->told.hashes[slot], 0);
+        each (item, &from->evidence)
+                if (!evidence_find(&to->evidence, item->entity) && to->evidence.count < GROUP_ENTITIES_MAX &&
+                    map_put(&correlator->by_entity, item->entity, serial) && !evidence_copy(&to->evidence, item))
+                        map_remove(&correlator->by_entity, item->entity, serial);
+        evidence_merge(&to->evidence, &from->evidence, from->onset_ns - to->onset_ns);
+        to->is_mixed |= from->is_mixed || from->first_name != to->first_name;
+        to->last_ns = max_of(to->last_ns, from->last_ns);
+        to->is_firing |= from->is_firing;
+        to->alerts += from->alerts;
+}
+
 void correlator_move_group(struct correlator *correlator, uint64_t from, uint64_t to)
 {
-        for (size_t i = 0; i < correlator->count; i++) {
-                struct node *node = &correlator->nodes[(correlator->begin + i) % NODES];
-                if (node->group == from)
-                        node->group = to;
+        struct group *source = group_find(correlator, from), *target = group_find(correlator, to);
+        if (!source || source == target)
+                return;
+        for (size_t i = 0; i < correlator->count; i++)
+                if (correlator->groups[i]->parent == from)
+                        correlator->groups[i]->parent = to;
+        if (!target) {
+                source->id = to;
+                return;
         }
+        absorb(correlator, source, target);
+        correlator_end(correlator, from);
 }
 
-void correlator_move(struct correlator *correlator, uint64_t alert, uint64_t to_group)
+void correlator_move(struct correlator *correlator, const struct clue *clue, uint64_t from, uint64_t to)
 {
-        for (size_t i = 0; i < correlator->count; i++) {
-                struct node *node = &correlator->nodes[(correlator->begin + i) % NODES];
-                if (node->alert == alert)
-                        node->group = to_group;
-        }
+        struct group *source = group_find(correlator, from);
+        if (source && clue->same)
+                map_remove(&source->told, clue->same, 0);
+        correlator_place(correlator, clue, to, NULL, NULL);
 }
 
-void correlator_end(struct correlator *correlator, uint64_t group)
+void correlator_end(struct correlator *correlator, uint64_t id)
 {
-        correlator_move_group(correlator, group, 0);
+        for (size_t i = correlator->count; id && i-- > 0;)
+                if (correlator->groups[i]->id == id)
+                        group_drop(correlator, i);
 }
 
 void correlator_forget(struct correlator *correlator, int64_t time_ns)
 {
-        while (correlator->count && correlator->nodes[correlator->begin].time_ns + WINDOW_NS < time_ns)
-                drop_oldest(correlator);
+        for (size_t i = correlator->count; i-- > 0;) {
+                const struct group *group = correlator->groups[i];
+                int64_t kept_ns = group->is_firing ? (int64_t)86400 * 1000000000 : CORRELATE_WINDOW_NS;
+                if (time_ns - group->last_ns > kept_ns)
+                        group_drop(correlator, i);
+        }
+}
+
+/* --- causes ------------------------------------------------------------------------------------------------------------------ */
+
+bool correlator_suspects(struct correlator *correlator, uint64_t id, struct suspect *out_suspects, size_t max, size_t *out_count, struct err *err)
+{
+        const struct group *group = group_find(correlator, id);
+        *out_count = 0;
+        if (!group)
+                return true;
+        struct graph *graph = topology_lend(correlator->topology);
+        bool good = cause_rank(&group->evidence, graph, group->onset_ns, out_suspects, max, out_count, err);
+        topology_give_back(correlator->topology);
+        if (!good)
+                return false;
+        for (size_t i = 0; i < correlator->change_count; i++) {
+                const struct change *change = &correlator->changes[(correlator->change_begin + i) % CORRELATE_CHANGES_MAX];
+                int64_t before_ns = group->onset_ns - change->time_ns;
+                for (size_t k = 0; before_ns >= 0 && before_ns <= CORRELATE_WINDOW_NS && k < change->entity_count; k++)
+                        cause_consider_change(out_suspects, *out_count, change->entities[k], change->id, before_ns);
+        }
+        cause_order(out_suspects, *out_count);
+        return true;
 }

@@ -30,7 +30,7 @@ bool engage_create(const struct engage_options *options, struct engage **out_eng
         arena_init(&engage->pending, 0);
         if (!alerts_create(options->alerts_max, &engage->alerts, err) ||
             !incidents_create(options->incidents_max, &engage->incidents, err) ||
-            !correlator_create(&engage->topology, &engage->correlator, err)) {
+            !learned_create(&engage->learned, err) || !correlator_create(&engage->topology, engage->learned, &engage->correlator, err)) {
                 engage_destroy(engage);
                 return false;
         }
@@ -45,6 +45,10 @@ void engage_destroy(struct engage *engage)
         alerts_destroy(engage->alerts);
         incidents_destroy(engage->incidents);
         correlator_destroy(engage->correlator);
+        learned_destroy(engage->learned);
+        engage_forget_ledger(engage);
+        engage_forget_changes(engage, INT64_MAX);
+        free(engage->changes_kept.items);
         arena_done(&engage->pending);
         free(engage);
 }
@@ -103,6 +107,12 @@ static struct str name_of(const struct alert *alert)
         return name.length ? name : STR("alert");
 }
 
+/* Of what is in trouble; alerts that name nothing have one kind too, so that they have a signature. */
+static struct str kind_of(const struct clue *clue)
+{
+        return clue->entity_count ? clue->entities[0].kind : STR("nothing known");
+}
+
 bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err)
 {
         struct alert_told told = alert_told(alert);
@@ -110,11 +120,12 @@ bool engage_clue(struct engage *engage, const struct alert *alert, struct arena 
         if (!labels_unpack(told.labels, arena, &labels, err))
                 return false;
         struct str summary = alert_annotation(alert, STR("summary"));
-        *out_clue = (struct clue){.alert = alert->id, .time_ns = alert->changed_ns, .name = hash64(name_of(alert)),
+        *out_clue = (struct clue){.alert = alert->id, .time_ns = alert->changed_ns, .name = hash64(name_of(alert)), .name_text = name_of(alert), .same = alert->fingerprint.low,
                                   .text = summary.length ? summary : name_of(alert)};
         out_clue->entity_count = engage->topology.resolve ?
                 engage->topology.resolve(engage->topology.context, &labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX) :
                 topology_of_labels(&labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX);
+        out_clue->sort = learned_sort(out_clue->name_text, kind_of(out_clue));
         return true;
 }
 
@@ -133,6 +144,7 @@ static void count_in(struct engage *engage, struct incident *incident, const str
 {
         unsigned news = 0;
         incident->firing += alert->is_firing;
+        correlator_hold(engage->correlator, incident->id, incident->firing > 0);
         if (incident->is_held && !alert->is_held) {
                 incident->is_held = false;
                 news |= NEWS_SEVERITY;
@@ -156,7 +168,7 @@ bool engage_join(struct engage *engage, struct incident *incident, struct alert 
         for (size_t i = 0; i < clue->entity_count; i++)
                 if (!incident_add_entity(incident, clue->entities[i].id, clue->entities[i].kind, clue->entities[i].name, err))
                         return false;
-        if (!incident_add_sort(incident, name_of(alert), clue->entity_count ? clue->entities[0].kind : STR("nothing known"), err) ||
+        if (!incident_add_sort(incident, name_of(alert), kind_of(clue), err) ||
             !incident_add(incident, alert->id, time_ns, err) || !incident_retitle(incident, err) ||
             !note_member(engage, incident->id, alert->id, time_ns, false, err))
                 return false;
@@ -208,7 +220,7 @@ static bool reopen(struct engage *engage, struct incident *incident, const struc
         char text[200];
         snprintf(text, sizeof text, "%.*s fired again %" PRId64 " s after the incident was resolved", STR_ARGS(name_of(alert)), after_s);
         return engage_tell(engage, incident, alert->id, time_ns, "reopened", STR(""), str_of(text), err) &&
-               engage_explain(engage, alert->id, time_ns, str_of(text), STR("[{\"kind\":\"again\"}]"), err) &&
+               engage_explain(engage, alert->id, time_ns, str_of(text), STR("[{\"kind\":\"again\",\"weight\":0,\"sentence\":\"it fired again soon after the incident was resolved\"}]"), err) &&
                incident_move(engage->incidents, incident, INCIDENT_OPEN, time_ns, err);
 }
 
@@ -232,14 +244,36 @@ static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_
         return true;
 }
 
+/* What a weight rests on, for people. */
+static void write_sentence(const struct join_reason *reason, struct buf *out)
+{
+        double apart_s = (double)reason->apart_ns / 1e9;
+        switch (reason->kind) {
+        case REASON_ENTITY: buf_printf(out, "an alert there is about the same thing, %.0f s before", apart_s); break;
+        case REASON_NEAR: buf_printf(out, "an alert there is about something %d step%s away in the dependencies, %.0f s before", reason->distance,
+                                     reason->distance > 1 ? "s" : "", apart_s); break;
+        case REASON_TIME: buf_printf(out, "it began %.0f s before this alert", apart_s); break;
+        case REASON_TEXT: buf_text(out, "it began with an alert of the same name"); break;
+        case REASON_LEARNED: buf_printf(out, "people put such alerts %s before", reason->weight > 0 ? "together" : "apart"); break;
+        case REASON_CHANGE: buf_text(out, "the same change came before both"); break;
+        case REASON_ALIKE: buf_text(out, "the same trouble on other things at the same time"); break;
+        case REASON_PERSON: buf_text(out, "somebody said so"); break;
+        case REASON_AGAIN: buf_text(out, "it fired again soon after the incident was resolved"); break;
+        case REASON_TOLD: buf_text(out, "it was told this alert already"); break;
+        case REASON_ONSET: buf_text(out, "more was told again than stragglers explain"); break;
+        case REASON_STORM: buf_text(out, "nothing is known of where this belongs, and many alerts come in just now"); break;
+        }
+}
+
 static void write_reasons(const struct verdict *verdict, struct buf *out)
 {
         buf_byte(out, '[');
         for (size_t i = 0; i < verdict->reason_count; i++) {
                 const struct join_reason *reason = &verdict->reasons[i];
-                buf_printf(out, "%s{\"kind\":\"%s\",\"weight\":%.2f,\"alert\":\"%" PRIu64 "\",\"entity\":\"%" PRIu64
-                           "\",\"distance\":%d,\"apart_s\":%.1f}", i ? "," : "", reason_kind_name(reason->kind), reason->weight,
-                           reason->other, reason->entity, reason->distance, (double)reason->apart_ns / 1e9);
+                buf_printf(out, "%s{\"kind\":\"%s\",\"weight\":%.2f,\"alert\":\"%" PRIu64 "\",\"sentence\":\"", i ? "," : "", reason_kind_name(reason->kind),
+                           reason->weight, reason->other);
+                write_sentence(reason, out);
+                buf_text(out, "\"}");
         }
         buf_byte(out, ']');
 }
@@ -250,7 +284,8 @@ static bool explain_join(struct engage *engage, const struct incident *incident,
         scoped(buf_done) struct buf reasons = {0}, decision = {0};
         write_reasons(verdict, &reasons);
         if (is_new)
-                buf_printf(&decision, "opened incident %u: no open incident has evidence in common with it", incident->number);
+                buf_printf(&decision, "opened incident %u: %s", incident->number, verdict->is_onset ? "what is open near it was told this already, so something began anew" :
+                                                                                "no open incident has enough evidence in common with it");
         else
                 buf_printf(&decision, "joined incident %u", incident->number);
         if (reasons.failed || decision.failed)
@@ -265,8 +300,7 @@ static struct incident *accepted(struct engage *engage, const struct verdict *ve
         struct incident *incident = verdict->group ? incidents_find(engage->incidents, verdict->group) : NULL;
         if (!incident || incident->state < INCIDENT_RESOLVED)
                 return incident;
-        struct str kind = clue->entity_count ? clue->entities[0].kind : STR("nothing known");
-        return may_reopen(incident, time_ns) && incident_has_sort(incident, name_of(alert), kind) ? incident : NULL;
+        return may_reopen(incident, time_ns) && incident_has_sort(incident, name_of(alert), kind_of(clue)) ? incident : NULL;
 }
 
 static bool merge_others(struct engage *engage, struct incident *incident, const struct verdict *verdict, int64_t time_ns, struct err *err)
@@ -298,10 +332,14 @@ static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, s
                 return false;
         if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
                 return false;
-        if (!correlator_place(engage->correlator, &clue, incident->id, err) || !engage_join(engage, incident, alert, &clue, time_ns, err) ||
+        if (!correlator_place(engage->correlator, &clue, incident->id, &verdict, err) || !engage_join(engage, incident, alert, &clue, time_ns, err) ||
             !explain_join(engage, incident, alert, &verdict, is_new, time_ns, err))
                 return false;
         engage->counts.joins += !is_new;
+        incident->is_storm = incident->sorts.count == 1 && (incident->is_storm || (!is_new && verdict.is_alike));
+        incident->causes_due = true;
+        if (!incident_retitle(incident, err))
+                return false;
         return is_new || merge_others(engage, incident, &verdict, time_ns, err);
 }
 
@@ -331,6 +369,7 @@ static bool ended(struct engage *engage, struct alert *alert, int64_t time_ns, s
                 return false;
         if (incident->firing || incident->state == INCIDENT_RESOLVED)
                 return true;
+        correlator_hold(engage->correlator, incident->id, false);
         return incident_move(engage->incidents, incident, INCIDENT_RESOLVED, time_ns, err) &&
                engage_tell(engage, incident, 0, time_ns, "resolved", STR(""), STR("all its alerts are resolved"), err);
 }
@@ -356,9 +395,47 @@ static bool take_finding(struct engage *engage, const struct finding *finding, i
         return true;
 }
 
+bool engage_place_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err)
+{
+        struct clue clue = {.alert = id, .time_ns = change->time_ns, .name = hash64(change->kind), .text = change->title, .is_change = true};
+        clue.entity_count = engage->topology.resolve ?
+                engage->topology.resolve(engage->topology.context, &change->labels, clue.entities, TOPOLOGY_ENTITIES_MAX) :
+                topology_of_labels(&change->labels, clue.entities, TOPOLOGY_ENTITIES_MAX);
+        return correlator_place(engage->correlator, &clue, 0, NULL, err);
+}
+
+bool engage_take_one(struct engage *engage, const struct finding *finding, int64_t time_ns, uint64_t *out_incident, struct err *err)
+{
+        struct alert *alert;
+        enum alert_step step;
+        if (!alerts_take(engage->alerts, finding, engage_id(engage), time_ns, &alert, &step, err))
+                return false;
+        if (step == ALERT_SHED)
+                return fail(err, ERR_FULL, "engage", "there are too many alerts; close what is done with");
+        if (step == ALERT_FIRED && !fired(engage, alert, time_ns, err))
+                return false;
+        *out_incident = alert->incident;
+        return true;
+}
+
+static bool take_change(struct engage *engage, const struct change_event *change, struct err *err)
+{
+        struct change_note note = {.id = engage_id(engage)}, *kept;
+        if (!change_event_copy(change, &engage->pending, &note.change, err))
+                return false;
+        if (!(kept = arena_push(&engage->pending, &engage->changes)))
+                return fail_memory(err, "engage", sizeof note);
+        *kept = note;
+        return engage_keep_change(engage, note.id, change, err) && engage_place_change(engage, note.id, &note.change, err);
+}
+
 bool engage_take(struct engage *engage, const struct noticed *noticed, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         engage_begin(engage, sequence);
+        engage->now_ns = time_ns;
+        for (; engage->taken_changes < noticed->changes.count; engage->taken_changes++)
+                if (!take_change(engage, &noticed->changes.items[engage->taken_changes], err))
+                        return err_within(err, "taking a change");
         for (; engage->taken_findings < noticed->findings.count; engage->taken_findings++)
                 if (!take_finding(engage, &noticed->findings.items[engage->taken_findings], time_ns, err))
                         return err_within(err, "taking a finding");
@@ -393,13 +470,30 @@ static bool close_old(struct engage *engage, int64_t time_ns, struct err *err)
         return true;
 }
 
+/* Onsets that were none go back to the incident they belong to. */
+static bool settle(struct engage *engage, int64_t time_ns, struct err *err)
+{
+        uint64_t group, into;
+        while (correlator_settle(engage->correlator, time_ns, &group, &into)) {
+                struct incident *from = incidents_find(engage->incidents, group), *to = incidents_find(engage->incidents, into);
+                if (from && to && from->state < INCIDENT_RESOLVED && to->state < INCIDENT_RESOLVED &&
+                    !engage_merge(engage, from, to, STR(""), time_ns, err))
+                        return false;
+        }
+        return true;
+}
+
 bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         struct ticking ticking = {engage, time_ns, true, err};
         engage_begin(engage, sequence);
+        engage->now_ns = time_ns;
         alerts_tick(engage->alerts, time_ns, end_one, &ticking);
         if (!ticking.good || !close_old(engage, time_ns, err))
                 return err_within(err, "ending alerts at a tick");
+        if (!settle(engage, time_ns, err) || !engage_find_causes(engage, time_ns, err))
+                return err_within(err, "joining incidents at a tick");
+        engage_forget_changes(engage, time_ns - CORRELATE_WINDOW_NS);
         correlator_forget(engage->correlator, time_ns);
         incidents_forget(engage->incidents, time_ns);
         return true;
@@ -442,6 +536,9 @@ bool engage_merge(struct engage *engage, struct incident *from, struct incident 
         from->merged_into = into->id;
         correlator_move_group(engage->correlator, from->id, into->id);
         engage_recount(engage, into);
+        correlator_hold(engage->correlator, into->id, into->firing > 0);
+        into->is_storm &= into->sorts.count == 1;
+        into->causes_due = true;
         incident_touch(engage->incidents, into, NEWS_ALERTS, time_ns);
         engage->counts.merges++;
         return true;
@@ -457,6 +554,11 @@ const struct incident_news *engage_news(const struct engage *engage, size_t *out
 void engage_news_clear(struct engage *engage)
 {
         incidents_news_clear(engage->incidents);
+}
+
+bool engage_why(struct engage *engage, uint64_t subject, int64_t time_ns, struct str decision, struct str reasons, struct err *err)
+{
+        return engage_explain(engage, subject, time_ns, decision, reasons, err);
 }
 
 bool engage_note(struct engage *engage, uint64_t incident, int64_t time_ns, const char *kind, const char *by, struct str text, struct err *err)

@@ -32,10 +32,10 @@ void engage_destroy(struct engage *engage);
 /* The tables: a migration of the state database. */
 extern const char engage_schema[];
 
-/* content: {"engage": {"volatile_labels": ["pod"]}}; a missing part means the defaults. */
+/* The key "incidents" of content files: { volatile_labels: [pod] }, names that do not tell one alert from another. */
 bool engage_check_configuration(const json_t *content, struct err *err);
 bool engage_configure(struct engage *engage, const json_t *content, struct err *err);
-bool engage_load(struct engage *engage, struct database *state, struct err *err);
+bool engage_load(struct engage *engage, struct database *state, int64_t time_ns, struct err *err); /* time_ns: of the newest entry decided */
 
 bool engage_take(struct engage *engage, const struct noticed *noticed, uint64_t sequence, int64_t time_ns, struct err *err);
 bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, struct err *err);
@@ -69,6 +69,10 @@ bool engage_view(const struct engage *engage, uint64_t incident, struct arena *a
 uint64_t engage_incident_id(const struct engage *engage, uint32_t number); /* 0: not in memory */
 /* Adds a line to an incident's timeline: what the stages after engage did about it. kind: "notified", "run" ... */
 bool engage_note(struct engage *engage, uint64_t incident, int64_t time_ns, const char *kind, const char *by, struct str text, struct err *err);
+
+/* Why something was decided about an incident or alert (its id), for `evenkeel why`: a sentence, and reasons as a JSON array of
+ * {kind, weight, sentence}. For the stages after engage, that decide who is told. */
+bool engage_why(struct engage *engage, uint64_t subject, int64_t time_ns, struct str decision, struct str reasons, struct err *err);
 
 bool engage_is_dirty(const struct engage *engage);
 bool engage_write(struct engage *engage, struct database *state, struct err *err);

@@ -134,7 +134,8 @@ static bool merge(const struct order *order, struct err *err)
                 return fail(err, ERR_NOT_FOUND, "engage", "there is no other open incident %" PRId64 " to merge into", number);
         if (order->incident->state >= INCIDENT_CLOSED)
                 return fail(err, ERR_REFUSED, "engage", "incident %u is %s", order->incident->number, incident_state_name(order->incident->state));
-        return engage_merge(order->engage, order->incident, into, order->by, order->time_ns, err);
+        return engage_learn(order->engage, order->incident, into, true, order->by, order->time_ns, err) &&
+               engage_merge(order->engage, order->incident, into, order->by, order->time_ns, err);
 }
 
 /* The alerts named, all of the incident; false when one is not, or none would be left. */
@@ -167,7 +168,7 @@ static bool take_out(const struct order *order, struct incident *into, struct al
         if (!engage_clue(order->engage, alert, &arena, &clue, err) || !engage_leave(order->engage, order->incident, alert, err) ||
             !engage_join(order->engage, into, alert, &clue, order->time_ns, err))
                 return false;
-        correlator_move(order->engage->correlator, alert->id, into->id);
+        correlator_move(order->engage->correlator, &clue, order->incident->id, into->id);
         return true;
 }
 
@@ -185,6 +186,8 @@ static bool split(const struct order *order, struct err *err)
                         return false;
         engage_recount(order->engage, into);
         engage_recount(order->engage, order->incident);
+        if (!engage_learn(order->engage, order->incident, into, false, order->by, order->time_ns, err))
+                return false;
         incident_touch(order->engage->incidents, order->incident, NEWS_SPLIT, order->time_ns);
         snprintf(text, sizeof text, "%zu alerts became incident %u", count, into->number);
         if (!tell(order, "split", str_of(text), err))
@@ -216,7 +219,14 @@ static bool cause(const struct order *order, struct err *err)
         struct str entity, text;
         if (!text_of(order, "entity", false, &entity, err) || !text_of(order, "text", !entity.length, &text, err))
                 return false;
-        return tell(order, "cause", entity.length ? entity : text, err);
+        if (!tell(order, "cause", entity.length ? entity : text, err))
+                return false;
+        struct str kind = STR("");
+        each (known, &order->incident->entities)
+                if (str_equal(known->name, entity))
+                        kind = known->kind;
+        incident_touch(order->engage->incidents, order->incident, NEWS_COMMENTED, order->time_ns);
+        return !kind.length || engage_learn_cause(order->engage, order->incident, kind, entity, order->by, order->time_ns, err);
 }
 
 static bool fix(const struct order *order, struct err *err)
@@ -225,7 +235,36 @@ static bool fix(const struct order *order, struct err *err)
         return text_of(order, "text", true, &text, err) && tell(order, "fix", text, err);
 }
 
-static const struct { const char *verb; bool (*run)(const struct order *order, struct err *err); } verbs[] = {
+static bool revert(const struct order *order, struct err *err)
+{
+        uint64_t entry;
+        struct str text = json_str(order->arguments, "entry");
+        if (!str_to_u64(text, &entry))
+                return fail(err, ERR_INVALID, "engage", "model_revert needs the id of an entry of the ledger, as text");
+        return engage_revert(order->engage, entry, order->by, order->time_ns, err);
+}
+
+/* A person's own finding: an alert like any other, which that person will resolve. */
+static bool open_by_hand(const struct order *order, struct err *err)
+{
+        struct str title, entity, severity;
+        if (!text_of(order, "title", true, &title, err) || !text_of(order, "entity", false, &entity, err) ||
+            !text_of(order, "severity", false, &severity, err))
+                return false;
+        struct label labels[] = {{STR("alertname"), STR("Reported")}, {STR("by"), order->by}, {STR("entity"), entity}, {STR("severity"), severity},
+                                 {STR("title"), title}};
+        struct label summary = {STR("summary"), title};
+        struct finding finding = {.origin = FINDING_PERSON, .labels = {labels, countof(labels), countof(labels)}, .annotations = {&summary, 1, 1},
+                                  .is_firing = true, .source = order->by};
+        uint64_t incident = 0;
+        if (!labels_canonical(&finding.labels, err) || !engage_take_one(order->engage, &finding, order->time_ns, &incident, err))
+                return false;
+        const struct incident *opened = incidents_find(order->engage->incidents, incident);
+        *order->out_result = json_pack("{s:i}", "incident", opened ? (int)opened->number : 0);
+        return true;
+}
+
+static const struct { const char *verb; bool (*run)(const struct order *order, struct err *err); bool is_free; } verbs[] = { /* is_free: of no incident yet */
         {"incident_acknowledge", acknowledge},
         {"incident_acting", acting},
         {"incident_assign", assign},
@@ -235,11 +274,13 @@ static const struct { const char *verb; bool (*run)(const struct order *order, s
         {"incident_fix", fix},
         {"incident_merge", merge},
         {"incident_noise", noise},
+        {"incident_open", open_by_hand, true},
         {"incident_reopen", reopen},
         {"incident_reroute", reroute},
         {"incident_resolve", resolve},
         {"incident_severity", set_severity},
         {"incident_split", split},
+        {"model_revert", revert, true},
 };
 
 static size_t row_of(const char *verb)
@@ -275,5 +316,5 @@ bool engage_command(struct engage *engage, const char *verb, const json_t *argum
         if (row == countof(verbs))
                 return fail(err, ERR_NOT_FOUND, "engage", "there is no command %s", verb);
         engage_begin(engage, sequence);
-        return find_incident(&order, err) && verbs[row].run(&order, err);
+        return (verbs[row].is_free || find_incident(&order, err)) && verbs[row].run(&order, err);
 }

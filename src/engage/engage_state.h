@@ -6,6 +6,7 @@
 #include "engage/correlate.h"
 #include "engage/engage.h"
 #include "engage/incident.h"
+#include "engage/learned.h"
 
 /* Rows that are only added or taken away; kept until a transaction holds them. Texts belong to engage.pending. */
 struct timeline_entry {
@@ -28,11 +29,26 @@ struct explanation {
         struct str decision, reasons;
 };
 
+/* A change of a model, by whose word; it can be taken back. effect: JSON, what model_revert needs. */
+struct ledger_entry {
+        uint64_t id;
+        int64_t time_ns, reverted_ns;
+        struct str model, by, what, effect, reverted_by;
+};
+
+struct change_note {
+        uint64_t id;
+        struct change_event change;
+};
+
 struct engage {
         struct topology topology;
         struct alerts *alerts;
         struct incidents *incidents;
         struct correlator *correlator;
+        struct learned *learned;
+        struct { struct change_note *items; size_t count, capacity; } changes_kept; /* the newest; titles alone, owned */
+        struct { struct ledger_entry *items; size_t count, capacity; } ledger_kept; /* the newest, for model_revert; texts owned */
 
         uint64_t sequence;              /* of the entry being decided, and how many ids were made in it */
         uint32_t ordinal;
@@ -42,21 +58,38 @@ struct engage {
         struct { struct timeline_entry *items; size_t count, capacity; } timeline;
         struct { struct member_change *items; size_t count, capacity; } members;
         struct { struct explanation *items; size_t count, capacity; } whys;
-        struct { struct change_event *items; size_t count, capacity; } changes;
+        struct { struct change_note *items; size_t count, capacity; } changes;
+        struct { struct ledger_entry *items; size_t count, capacity; } ledger;
+        int64_t retain_due_ns;          /* old rows go then */
+        int64_t now_ns;                 /* journal time of the newest entry decided */
 
         struct engage_counts counts;
 };
 
 void engage_begin(struct engage *engage, uint64_t sequence);
+bool engage_take_one(struct engage *engage, const struct finding *finding, int64_t time_ns, uint64_t *out_incident, struct err *err);
 uint64_t engage_id(struct engage *engage); /* the next id of the entry begun */
 bool engage_explain(struct engage *engage, uint64_t subject, int64_t time_ns, struct str decision, struct str reasons, struct err *err);
 /* A line of the timeline; kind is a literal. */
 bool engage_tell(struct engage *engage, const struct incident *incident, uint64_t alert, int64_t time_ns, const char *kind,
                  struct str by, struct str text, struct err *err);
+/* People said that what is in the two incidents (or the two halves) belongs together, or apart: the model learns it at once. */
+bool engage_learn(struct engage *engage, const struct incident *one, const struct incident *other, bool together, struct str by, int64_t time_ns,
+                  struct err *err);
+/* The incident's alerts on entities of that kind were the cause, somebody says. */
+bool engage_learn_cause(struct engage *engage, const struct incident *incident, struct str kind, struct str named, struct str by, int64_t time_ns,
+                        struct err *err);
+bool engage_take_ledger(void *context, const struct ledger_entry *entry, struct err *err);
+void engage_forget_ledger(struct engage *engage);
+bool engage_keep_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err); /* its title, for sentences */
+void engage_forget_changes(struct engage *engage, int64_t before_ns);
+bool engage_revert(struct engage *engage, uint64_t entry, struct str by, int64_t time_ns, struct err *err);
+bool engage_place_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err); /* as evidence */
 /* The alert belongs to the incident: member, entities, signature, severity, title. */
 bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err);
 bool engage_leave(struct engage *engage, struct incident *incident, struct alert *alert, struct err *err);
 /* Both alive; from's alerts go into `into`, its number stays as an alias. */
 bool engage_merge(struct engage *engage, struct incident *from, struct incident *into, struct str by, int64_t time_ns, struct err *err);
+bool engage_find_causes(struct engage *engage, int64_t time_ns, struct err *err);
 void engage_recount(struct engage *engage, struct incident *incident); /* firing, severity, held: from its members */
 bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err);

@@ -3,6 +3,9 @@
 
 #include "base/json.h"
 #include "base/scope.h"
+#include "engage/alert_table.h"
+#include "engage/incident_table.h"
+#include "store/database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +18,7 @@
 #define START (1767225600 * S)
 
 SCOPED_PTR(engage_destroy, struct engage)
+SCOPED_PTR(database_close, struct database)
 
 /* An engage on a virtual clock: told findings by labels, one entry each. */
 struct house {
@@ -302,6 +306,173 @@ static void a_title_never_shows_a_templates_blank(void **unused)
         assert_string_equal(view(&house, 1).title.bytes, "new message: user \u2026 failed \u2026 times");
 }
 
+static void forty_certificates_are_one_incident(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        for (int i = 0; i < 40; i++) {
+                char labels[80];
+                snprintf(labels, sizeof labels, "alertname=CertificateExpires host=site%d", i);
+                fire(&house, labels);
+        }
+        later(&house, 1);
+        struct incident_view seen = view(&house, 1);
+        assert_int_equal(seen.alerts.count, 40);
+        assert_string_equal(seen.title.bytes, "CertificateExpires on 40 hosts");
+        assert_false(exists(&house, 2));
+}
+
+static void an_incident_names_its_likely_cause_with_a_reason(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        struct change_event change = {.time_ns = START - 120 * S, .labels = labels_of(&house, "host=web1"), .kind = STR("deployment"), .title = STR("shop 1.7")};
+        assert_true(noticed_add_change(&house.noticed, &change, &house.err));
+        assert_true(engage_take(house.engage, &house.noticed, ++house.sequence, house.now_ns, &house.err));
+        noticed_clear(&house.noticed);
+        fire(&house, "alertname=Slow host=web1");
+        fire(&house, "alertname=DiskFull host=web1");
+        later(&house, 1);
+        struct incident_view seen = view(&house, 1);
+        assert_int_equal(seen.causes.count, 1);
+        assert_string_equal(seen.causes.items[0].name.bytes, "web1");
+        assert_non_null(strstr(seen.causes.items[0].reason.bytes, "there was a change 2 min before: shop 1.7"));
+}
+
+static uint64_t last_ledger_entry(struct house *house, struct database *state)
+{
+        uint64_t entry = 0;
+        scoped_ptr(json_decref) json_t *rows = ledger_rows_read(state, 0, 1, &house->err);
+        str_to_u64(json_str(json_array_get(rows, 0), "id"), &entry);
+        return entry;
+}
+
+static struct database *state_open(struct house *house);
+static void write_down(struct house *house, struct database *state);
+
+static void what_a_split_taught_can_be_taken_back_once(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        char text[100];
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=MailSlow host=web1");
+        snprintf(text, sizeof text, "{\"incident\":1,\"alerts\":[\"%llu\"]}", (unsigned long long)view(&house, 1).alerts.items[1].id);
+        assert_true(order(&house, "incident_split", text));
+        write_down(&house, state);
+        uint64_t entry = last_ledger_entry(&house, state);
+        assert_int_not_equal(entry, 0);
+        snprintf(text, sizeof text, "{\"entry\":\"%llu\"}", (unsigned long long)entry);
+        assert_true(order(&house, "model_revert", text));
+        assert_false(order(&house, "model_revert", text));
+        assert_int_equal(house.err.code, ERR_CONFLICT);
+        write_down(&house, state);
+        scoped_ptr(json_decref) json_t *rows = ledger_rows_read(state, 0, 10, &house.err);
+        assert_int_equal(json_array_size(rows), 1);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(rows, 0), "reverted_by")), "alice");
+}
+
+static void a_person_opens_an_incident(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        assert_true(order(&house, "incident_open", "{\"title\":\"the shop shows yesterday's prices\",\"entity\":\"shop\",\"severity\":\"critical\"}"));
+        struct incident_view seen = view(&house, 1);
+        assert_string_equal(seen.title.bytes, "the shop shows yesterday's prices");
+        assert_int_equal(seen.severity, ALERT_CRITICAL);
+        assert_false(order(&house, "incident_open", "{}"));
+}
+
+static struct database *state_open(struct house *house)
+{
+        static const char *const migrations[] = {engage_schema, NULL};
+        struct database *state;
+        char path[] = "/tmp/engage-test-XXXXXX", file[64];
+        assert_non_null(mkdtemp(path));
+        snprintf(file, sizeof file, "%s/state.db", path);
+        assert_true(database_open(file, NULL, migrations, &state, &house->err));
+        return state;
+}
+
+static void write_down(struct house *house, struct database *state)
+{
+        assert_true(database_begin(state, &house->err));
+        assert_true(engage_write(house->engage, state, &house->err));
+        assert_true(engage_write(house->engage, state, &house->err)); /* twice is once */
+        assert_true(database_commit(state, &house->err));
+        engage_written(house->engage);
+        assert_false(engage_is_dirty(house->engage));
+}
+
+static void begin_again(struct house *house, struct database *state)
+{
+        engage_destroy(house->engage);
+        assert_true(engage_create(&(struct engage_options){0}, &house->engage, &house->err));
+        assert_true(engage_load(house->engage, state, house->now_ns, &house->err));
+}
+
+static void what_was_written_goes_on_after_a_start(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        fire(&house, "alertname=DiskFull host=web1 severity=critical");
+        fire(&house, "alertname=SlowDisk host=web1");
+        assert_true(order(&house, "incident_acknowledge", "{\"incident\":1}"));
+        write_down(&house, state);
+        begin_again(&house, state);
+        struct incident_view seen = view(&house, 1);
+        assert_int_equal(seen.state, INCIDENT_ACKNOWLEDGED);
+        assert_int_equal(seen.alerts.count, 2);
+        assert_string_equal(seen.title.bytes, "DiskFull on host web1, and 1 more alert");
+        fire(&house, "alertname=Hot host=web1"); /* the older alerts are evidence again */
+        assert_int_equal(view(&house, 1).alerts.count, 3);
+        resolve(&house, "alertname=DiskFull host=web1 severity=critical");
+        resolve(&house, "alertname=SlowDisk host=web1");
+        resolve(&house, "alertname=Hot host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+}
+
+static void readers_see_an_incident_with_its_alerts_and_its_story(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=SlowDisk host=web1");
+        assert_true(order(&house, "incident_fix", "{\"incident\":1,\"text\":\"emptied the spool\"}"));
+        resolve(&house, "alertname=DiskFull host=web1");
+        resolve(&house, "alertname=SlowDisk host=web1");
+        later(&house, 4000);
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=SlowDisk host=web1");
+        write_down(&house, state);
+        scoped_ptr(json_decref) json_t *one = incident_row_read(state, 2, &house.err);
+        assert_non_null(one);
+        assert_int_equal(json_array_size(json_object_get(one, "alerts")), 2);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(one, "timeline"), 0), "kind")), "opened");
+        const json_t *similar = json_array_get(json_object_get(one, "similar"), 0);
+        assert_int_equal(json_i64(similar, "number", 0), 1);
+        assert_string_equal(json_string_value(json_object_get(similar, "fix")), "emptied the spool");
+        scoped_ptr(json_decref) json_t *open = incident_rows_read(state, &(struct incident_filter){.only_alive = true, .limit = 10}, &house.err);
+        assert_int_equal(json_array_size(open), 1);
+        scoped_ptr(json_decref) json_t *firing = alert_rows_read(state, &(struct alert_filter){.has_firing = true, .is_firing = true, .limit = 10}, &house.err);
+        assert_int_equal(json_array_size(firing), 2);
+        uint64_t alert = 0;
+        str_to_u64(json_str(json_array_get(firing, 0), "id"), &alert);
+        scoped_ptr(json_decref) json_t *why = why_rows_read(state, alert, &house.err);
+        assert_int_equal(json_array_size(why), 2);
+        assert_null(incident_row_read(state, 9, &house.err));
+        assert_int_equal(house.err.code, ERR_NOT_FOUND);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -316,6 +487,12 @@ int main(void)
                 cmocka_unit_test(what_cannot_be_done_is_refused_and_changes_nothing),
                 cmocka_unit_test(the_stages_after_engage_are_told_once_an_incident),
                 cmocka_unit_test(a_title_never_shows_a_templates_blank),
+                cmocka_unit_test(forty_certificates_are_one_incident),
+                cmocka_unit_test(an_incident_names_its_likely_cause_with_a_reason),
+                cmocka_unit_test(what_a_split_taught_can_be_taken_back_once),
+                cmocka_unit_test(a_person_opens_an_incident),
+                cmocka_unit_test(what_was_written_goes_on_after_a_start),
+                cmocka_unit_test(readers_see_an_incident_with_its_alerts_and_its_story),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

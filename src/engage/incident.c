@@ -35,10 +35,8 @@ static void causes_free(struct incident_cause *causes, size_t count)
         free(causes);
 }
 
-static void incident_free(struct incident *incident)
+void incident_done(struct incident *incident)
 {
-        if (!incident)
-                return;
         each (entity, &incident->entities) {
                 free((char *)entity->kind.bytes);
                 free((char *)entity->name.bytes);
@@ -56,6 +54,13 @@ static void incident_free(struct incident *incident)
         free(incident->owner);
         free(incident->team);
         free(incident->signature_text);
+        *incident = (struct incident){0};
+}
+
+static void incident_free(struct incident *incident)
+{
+        if (incident)
+                incident_done(incident);
         free(incident);
 }
 
@@ -222,6 +227,11 @@ struct incident *incidents_next(struct incidents *incidents, size_t *at)
         return *at < incidents->count ? incidents->items[(*at)++] : NULL;
 }
 
+void incidents_number_from(struct incidents *incidents, uint32_t last_number)
+{
+        incidents->last_number = max_of(incidents->last_number, last_number);
+}
+
 size_t incidents_alive(const struct incidents *incidents)
 {
         return incidents->alive;
@@ -295,14 +305,17 @@ bool incident_has(const struct incident *incident, uint64_t alert)
         return false;
 }
 
-bool incident_add(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err)
+bool incident_append(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err)
 {
-        if (incident_has(incident, alert))
-                return true;
         if (!VECTOR_ROOM(&incident->members))
                 return fail_memory(err, "engage", incident->members.capacity * 2 * sizeof *incident->members.items);
         incident->members.items[incident->members.count++] = (struct incident_member){alert, time_ns};
         return true;
+}
+
+bool incident_add(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err)
+{
+        return incident_has(incident, alert) || incident_append(incident, alert, time_ns, err);
 }
 
 bool incident_remove(struct incident *incident, uint64_t alert)

@@ -59,6 +59,8 @@ struct incident {
         uint32_t firing;                /* of its members */
         unsigned news;
         bool is_dirty, is_listed;
+        bool causes_due;                /* alerts came since its causes were ranked */
+        int64_t causes_ns;              /* when that was */
 };
 
 struct incidents;
@@ -89,6 +91,11 @@ void incidents_clean(struct incidents *incidents);
 const struct incident_news *incidents_news(const struct incidents *incidents, size_t *out_count);
 void incidents_news_clear(struct incidents *incidents);
 
+/* A number that is given already, in rows that are not in memory: the next one is larger. */
+void incidents_number_from(struct incidents *incidents, uint32_t last_number);
+void incident_done(struct incident *incident); /* of one that incidents_restore did not take */
+
+bool incident_append(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err); /* known not to be there */
 bool incident_add(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err); /* once, however often asked */
 bool incident_remove(struct incident *incident, uint64_t alert);
 bool incident_has(const struct incident *incident, uint64_t alert);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/labels.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,23 @@ struct topology_entity {
 
 struct topology {
         void *context;
-        /* The register's graph, or NULL. Borrowed for one call of engage. */
+        /* The register's graph, or NULL; nobody else walks it until it is given back. graph NULL: there is none. */
         struct graph *(*graph)(void *context);
+        void (*give_back)(void *context); /* NULL: need not be */
         /* The entities that labels name, the one in trouble first; how many. NULL: topology_of_labels. */
         size_t (*resolve)(void *context, const struct labels *labels, struct topology_entity *out_entities, size_t max);
 };
+
+static inline struct graph *topology_lend(const struct topology *topology)
+{
+        return topology->graph ? topology->graph(topology->context) : NULL;
+}
+
+static inline void topology_give_back(const struct topology *topology)
+{
+        if (topology->give_back)
+                topology->give_back(topology->context);
+}
 
 /* From names that labels use everywhere: service and job, host and instance and node, device, mountpoint, pod, unit ...
  * The id is the hash of kind and name, with the top bit set so that it is none of the register's. */

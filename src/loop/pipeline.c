@@ -11,9 +11,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "engage/engage.h"
 #include "loop/state_table.h"
 #include "model/noticed.h"
 #include "observe/observe.h"
+#include "register/graph.h"
 #include "register/registry.h"
 #include "store/database.h"
 
@@ -23,11 +25,39 @@
 struct pipeline {
         struct observe *observe;
         struct registry *registry;
+        struct engage *engage;
         struct command_sink sink;
         struct noticed noticed;
         json_t *content;        /* the configuration in force; NULL: none yet */
         bool content_is_dirty;
 };
+
+/* --- what engage asks of the register -------------------------------------------------------------------------------- */
+
+static struct graph *lend_graph(void *context)
+{
+        return registry_read_begin(context);
+}
+
+static void give_back_graph(void *context)
+{
+        registry_read_end(context);
+}
+
+/* Names belong to the register, which only this thread changes. What it does not know is told by the labels alone. */
+static size_t resolve(void *context, const struct labels *labels, struct topology_entity *out_entities, size_t max)
+{
+        uint64_t ids[TOPOLOGY_ENTITIES_MAX];
+        size_t found = registry_resolve(context, labels, ids, min_of(max, (size_t)TOPOLOGY_ENTITIES_MAX)), count = 0;
+        struct graph *graph = registry_read_begin(context);
+        for (size_t i = 0; i < found; i++) {
+                struct graph_node node;
+                if (graph_node(graph, ids[i], &node))
+                        out_entities[count++] = (struct topology_entity){node.id, node.kind, node.name};
+        }
+        registry_read_end(context);
+        return count ? count : topology_of_labels(labels, out_entities, max);
+}
 
 bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err)
 {
@@ -41,6 +71,11 @@ bool pipeline_create(const struct pipeline_options *options, struct pipeline **o
                 pipeline_destroy(pipeline);
                 return false;
         }
+        struct topology topology = {pipeline->registry, lend_graph, give_back_graph, resolve};
+        if (!engage_create(&(struct engage_options){.topology = &topology}, &pipeline->engage, err)) {
+                pipeline_destroy(pipeline);
+                return false;
+        }
         *out_pipeline = pipeline;
         return true;
 }
@@ -49,6 +84,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 {
         if (!pipeline)
                 return;
+        engage_destroy(pipeline->engage);
         registry_destroy(pipeline->registry);
         noticed_done(&pipeline->noticed);
         json_decref(pipeline->content);
@@ -59,7 +95,8 @@ void pipeline_destroy(struct pipeline *pipeline)
 
 static bool check_content(struct pipeline *pipeline, const json_t *content, struct err *err)
 {
-        return registry_check_configuration(content, err) && observe_check_configuration(pipeline->observe, content, err);
+        return registry_check_configuration(content, err) && observe_check_configuration(pipeline->observe, content, err) &&
+               engage_check_configuration(content, err);
 }
 
 /* After check_content; what can fail now is memory alone. */
@@ -70,7 +107,7 @@ static bool take_content(struct pipeline *pipeline, const json_t *content, uint6
         struct kinds *kinds = registry_kinds(pipeline->registry);
         observe_watch(pipeline->observe, kinds);
         kinds_unref(kinds);
-        return observe_configure(pipeline->observe, content, err);
+        return observe_configure(pipeline->observe, content, err) && engage_configure(pipeline->engage, content, err);
 }
 
 /* { "content": { "files": [...] } } as model/content.h has it. All stages accept it, or all stay as they were. */
@@ -101,7 +138,7 @@ bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t ti
                 return false;
         if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, 0, time_ns, &refusal)))
                 log_err(LOG_LEVEL_ERROR, &refusal);
-        return observe_load(pipeline->observe, state, time_ns, err);
+        return observe_load(pipeline->observe, state, time_ns, err) && engage_load(pipeline->engage, state, time_ns, err);
 }
 
 struct registry *pipeline_registry(struct pipeline *pipeline)
@@ -136,7 +173,8 @@ static bool see_resources(struct pipeline *pipeline, uint64_t sequence, int64_t 
 
 bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
 {
-        if (!observe_gather(pipeline->observe, &pipeline->noticed, err) || !see_resources(pipeline, sequence, time_ns, err))
+        if (!observe_gather(pipeline->observe, &pipeline->noticed, err) || !see_resources(pipeline, sequence, time_ns, err) ||
+            !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
         return true;
@@ -146,15 +184,19 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
 {
         if (!observe_gather(pipeline->observe, &pipeline->noticed, err) ||
             !see_resources(pipeline, sequence, time_ns, err) || !registry_tick(pipeline->registry, sequence, time_ns, err) ||
-            !observe_tick(pipeline->observe, sequence, time_ns, &pipeline->noticed, err))
+            !observe_tick(pipeline->observe, sequence, time_ns, &pipeline->noticed, err) ||
+            !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
+        if (!engage_tick(pipeline->engage, sequence, time_ns, err))
+                return false;
+        engage_news_clear(pipeline->engage); /* after the stages that look at it */
         return true;
 }
 
 bool pipeline_handles(const char *verb)
 {
-        return strcmp(verb, "configure") == 0 || registry_handles(verb);
+        return strcmp(verb, "configure") == 0 || registry_handles(verb) || engage_handles(verb);
 }
 
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
@@ -162,6 +204,8 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
 {
         if (strcmp(verb, "configure") == 0)
                 return configure(pipeline, arguments, sequence, time_ns, out_result, err);
+        if (engage_handles(verb))
+                return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err);
         if (registry_handles(verb))
                 return registry_command(pipeline->registry, verb, arguments, by, sequence, time_ns, out_result, err);
         return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
@@ -169,13 +213,13 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
 
 bool pipeline_is_dirty(const struct pipeline *pipeline)
 {
-        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe);
+        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe) || engage_is_dirty(pipeline->engage);
 }
 
 bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err)
 {
         return (!pipeline->content_is_dirty || state_write_content(state, pipeline->content, err)) && registry_write(pipeline->registry, state, err) &&
-               observe_write(pipeline->observe, state, err);
+               observe_write(pipeline->observe, state, err) && engage_write(pipeline->engage, state, err);
 }
 
 void pipeline_written(struct pipeline *pipeline)
@@ -183,6 +227,7 @@ void pipeline_written(struct pipeline *pipeline)
         pipeline->content_is_dirty = false;
         registry_written(pipeline->registry);
         observe_written(pipeline->observe);
+        engage_written(pipeline->engage);
 }
 
 bool pipeline_start(struct pipeline *pipeline, struct err *err)

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "engage/engage.h"
 #include "observe/rule_table.h"
 #include "register/account.h"
 #include "register/entity_table.h"
@@ -25,6 +26,7 @@ static const char *const migrations[] = {
         "CREATE TABLE content (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NULL);",
         rule_schema,
         entity_schema,
+        engage_schema,
         NULL,
 };
 

@@ -21,6 +21,21 @@
 #define WARNINGS "\"warnings\":{\"type\":\"array\",\"items\":" TEXT ",\"description\":\"what is missing; left out when nothing is\"}"
 #define LIST(name, item) OBJECT("\"" name "\":{\"type\":\"array\",\"items\":" item "}")
 
+#define INCIDENT_FIELDS                                                                                                \
+        "\"id\":" TEXT ",\"number\":" COUNT ",\"state\":" TEXT ",\"severity\":" TEXT ",\"is_held\":{\"type\":\"boolean\"},\"title\":" TEXT \
+        ",\"owner\":" TEXT ",\"team\":" TEXT ",\"signature_text\":" TEXT ",\"opened_ns\":" NS ",\"changed_ns\":" NS ",\"acknowledged_ns\":" NS \
+        ",\"resolved_ns\":" NS ",\"closed_ns\":" NS ",\"merged_into\":" TEXT ",\"firing\":" COUNT                         \
+        ",\"entities\":{\"type\":\"array\",\"items\":" OBJECT("\"id\":" TEXT ",\"kind\":" TEXT ",\"name\":" TEXT)           \
+        "},\"causes\":{\"type\":\"array\",\"items\":" OBJECT("\"entity\":" TEXT ",\"kind\":" TEXT ",\"name\":" TEXT            \
+                                                           ",\"score\":{\"type\":\"number\"},\"reason\":" TEXT) "}"
+#define INCIDENT OBJECT(INCIDENT_FIELDS)
+#define KNOWN_ALERT                                                                                                    \
+        OBJECT("\"id\":" TEXT ",\"name\":" TEXT ",\"incident\":" TEXT ",\"state\":{\"enum\":[\"firing\",\"resolved\",\"expired\"]},\"severity\":" TEXT \
+               ",\"origin\":" TEXT ",\"is_held\":{\"type\":\"boolean\"},\"held_why\":" TEXT ",\"times\":" COUNT ",\"starts_ns\":" NS \
+               ",\"ends_ns\":" NS ",\"labels\":" TEXTS ",\"annotations\":" TEXTS ",\"evidence\":" TEXT)
+#define WHYS                                                                                                           \
+        "{\"type\":\"array\",\"items\":" OBJECT("\"time_ns\":" NS ",\"decision\":" TEXT ",\"reasons\":{\"type\":\"array\"}") "}"
+
 static const struct schema {
         const char *name, *content_type, *text;
 } schemas[] = {
@@ -31,6 +46,27 @@ static const struct schema {
         {"Session", "application/json",
          OBJECT("\"user\":" OBJECT("\"name\":" TEXT ",\"role\":" ROLE ",\"must_change_password\":{\"type\":\"boolean\"},\"scopes\":" SCOPES)
                 ",\"csrf\":" TEXT ",\"password_chars_min\":" COUNT)},
+        {"Incidents", "application/json", LIST("incidents", INCIDENT)},
+        {"Incident", "application/json",
+         OBJECT(INCIDENT_FIELDS ",\"alerts\":{\"type\":\"array\",\"items\":" KNOWN_ALERT "},\"timeline\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"id\":" TEXT ",\"alert\":" TEXT ",\"time_ns\":" NS ",\"kind\":" TEXT ",\"by\":" TEXT ",\"text\":" TEXT)
+                "},\"merged\":{\"type\":\"array\",\"items\":" COUNT "},\"similar\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"number\":" COUNT ",\"title\":" TEXT ",\"resolved_ns\":" NS ",\"fix\":" TEXT ",\"cause\":" TEXT) "}")},
+        {"IncidentWhy", "application/json", OBJECT("\"why\":" WHYS ",\"alerts\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"id\":" TEXT ",\"name\":" TEXT ",\"why\":" WHYS) "}")},
+        {"AlertWhy", "application/json", OBJECT("\"alert\":" KNOWN_ALERT ",\"why\":" WHYS)},
+        {"KnownAlerts", "application/json", LIST("alerts", KNOWN_ALERT)},
+        {"Changes", "application/json",
+         LIST("changes", OBJECT("\"id\":" TEXT ",\"time_ns\":" NS ",\"kind\":" TEXT ",\"title\":" TEXT ",\"by\":" TEXT ",\"reference\":" TEXT
+                                ",\"url\":" TEXT ",\"labels\":" TEXTS))},
+        {"Ledger", "application/json",
+         LIST("entries", OBJECT("\"id\":" TEXT ",\"time_ns\":" NS ",\"model\":" TEXT ",\"by\":" TEXT ",\"what\":" TEXT ",\"reverted_ns\":" NS
+                                ",\"reverted_by\":" TEXT))},
+        {"NewIncident", "application/json", OBJECT("\"title\":" TEXT ",\"entity\":" TEXT ",\"severity\":{\"enum\":[\"info\",\"warning\",\"critical\"]}")},
+        {"IncidentOrder", "application/json",
+         OBJECT("\"text\":" TEXT ",\"owner\":" TEXT ",\"team\":" TEXT ",\"severity\":" TEXT ",\"into\":" COUNT ",\"entity\":" TEXT
+                ",\"kind\":{\"enum\":[\"false\",\"true\",\"planned\"]},\"alerts\":{\"type\":\"array\",\"items\":" TEXT "}")},
+        {"IncidentDone", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"incident\":" COUNT)},
         {"Users", "application/json",
          LIST("users", OBJECT("\"name\":" TEXT ",\"role\":" ROLE ",\"disabled\":{\"type\":\"boolean\"},"
                               "\"must_change_password\":{\"type\":\"boolean\"},\"created_ns\":" NS ",\"changed_ns\":" NS
@@ -223,7 +259,7 @@ static void write_route(struct buf *out, const struct route *route)
 
 bool openapi_markdown(struct buf *out)
 {
-        static const char *const tags[] = {"ingest", "accounts", "sources", "logs", "register", "prometheus", "loki", "status"};
+        static const char *const tags[] = {"ingest", "accounts", "sources", "incidents", "logs", "register", "prometheus", "loki", "status"};
         buf_text(out, "# The HTTP API\n\nGenerated from the route table by `evenkeel openapi --markdown`; `/openapi.json` has the same for "
                       "programs, with schemas.\n\nSend a token as `Authorization: Bearer evk_...`, or as the password of Basic. Errors are "
                       "`{\"status\":\"error\",\"errorType\":..,\"error\":..}` with the statuses of [errors.md](errors.md). Times in "

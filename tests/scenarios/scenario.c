@@ -8,11 +8,15 @@
  *
  *      at T  send log HOST SERVICE TEXT             one syslog message
  *      at T  send metric SERIES V1 V2 ... [every D]  Prometheus text, one value each D (10s when not said)
+ *      at T  send alert LABELS [resolved]             another tool's alert, labels as alertname=DiskFull,host=web1; fires until told
  *      at T  order VERB JSON                         a command, as a person gives it
+ *      at T  acknowledge | resolve | close | reopen N as WHO ...  the same, about incident N
  *      by T  expect logs N QUERY                     the query finds N records
  *      by T  expect query EXPRESSION = VALUE         the instant query gives this one value (or: none)
  *      by T  expect source NAME records N | silent | alive
  *      by T  expect entity KIND "TITLE" [RELATION "TITLE"]  the register has it, and the relation
+ *      by T  expect incident N STATE [alerts N] [cause NAME] [owner NAME] [title TEXT]
+ *      by T  expect no incident N                    there is none of that number
  *      by T  expect refused                          the last send or order was refused
  *      at T  restart | crash                         in order; or as when the power fails
  *      at T  break disk full | disk readonly | sync SITE ...  and  heal
@@ -24,6 +28,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "engage/incident_table.h"
 #include "loop/command.h"
 #include "loop/loop.h"
 #include "model/batch.h"
@@ -32,6 +37,7 @@
 #include "query/logql.h"
 #include "query/promql.h"
 #include "register/registry.h"
+#include "store/database.h"
 #include "store/disk_forgetful.h"
 #include "store/logs.h"
 #include "store/series.h"
@@ -191,12 +197,53 @@ static void send_log(struct story *story, struct str rest)
                                                            STR_ARGS(service), STR_ARGS(rest)));
 }
 
+/* {"a": "1", "b": "2"} of a=1,b=2. */
+static json_t *labels_json(const struct story *story, const struct line *line, struct str text)
+{
+        json_t *labels = json_object();
+        struct str one, name;
+        while (text.length && str_cut(&text, ',', &one)) {
+                char key[64];
+                str_cut(&one, '=', &name);
+                if (!one.bytes || !name.length || name.length >= sizeof key)
+                        stop(story, line, "labels are written a=1,b=2");
+                snprintf(key, sizeof key, "%.*s", STR_ARGS(name));
+                json_object_set_new(labels, key, json_stringn(one.bytes, one.length));
+        }
+        return labels;
+}
+
+static void offer_json(struct story *story, uint16_t format, const char *source, json_t *json)
+{
+        char *text = json_dumps(json, JSON_COMPACT);
+        offer(story, format, source, str_of(text));
+        free(text);
+        json_decref(json);
+}
+
+#define ALERTMANAGER 13 /* its number in sources.def */
+static void send_alert(struct story *story, const struct line *line, struct str rest)
+{
+        char now[CLOCK_RFC3339_BYTES], end[CLOCK_RFC3339_BYTES];
+        int64_t now_ns = clock_now_ns(&story->clock);
+        json_t *alert = json_pack("{s:o}", "labels", labels_json(story, line, word(&rest)));
+        bool is_resolved = str_is(rest, "resolved");
+        clock_rfc3339(is_resolved ? now_ns - NS_PER_S : now_ns, 9, now);
+        clock_rfc3339(is_resolved ? now_ns : now_ns + 86400 * NS_PER_S, 9, end);
+        json_object_set_new(alert, "startsAt", json_string(now));
+        json_object_set_new(alert, "endsAt", json_string(end));
+        offer_json(story, ALERTMANAGER, "alertmanager", json_pack("[o]", alert));
+}
+
 static void do_send(struct story *story, const struct line *line)
 {
         struct str rest = line->rest, what = word(&rest);
-        if (!str_is(what, "log"))
-                stop(story, line, "send log HOST SERVICE TEXT, or send metric SERIES VALUE...");
-        send_log(story, rest);
+        if (str_is(what, "log"))
+                send_log(story, rest);
+        else if (str_is(what, "alert"))
+                send_alert(story, line, rest);
+        else
+                stop(story, line, "send log HOST SERVICE TEXT, send metric SERIES VALUE... or send alert LABELS [resolved]");
 }
 
 static void do_send_metric(struct story *story, const struct line *line)
@@ -213,6 +260,27 @@ static void do_order(struct story *story, const struct line *line)
         char name[64];
         snprintf(name, sizeof name, "%.*s", STR_ARGS(verb));
         story->was_refused = !loop_command(story->loop, name, arguments, "scenario", &result, &story->err);
+        json_decref(result);
+}
+
+/* acknowledge 1 as alice, comment 1 as bob text=looking: the words after the name are arguments. */
+static void do_incident(struct story *story, const struct line *line)
+{
+        struct str rest = line->rest, number = word(&rest), as = word(&rest), who = word(&rest), value = rest, key;
+        int64_t incident;
+        char verb[64], by[64], name[64];
+        if (!str_to_i64(number, &incident) || !str_is(as, "as") || !who.length)
+                stop(story, line, "VERB INCIDENT as WHO [NAME=TEXT]");
+        json_t *arguments = json_pack("{s:I}", "incident", (json_int_t)incident), *result = NULL;
+        snprintf(verb, sizeof verb, "incident_%.*s", STR_ARGS(line->verb));
+        snprintf(by, sizeof by, "%.*s", STR_ARGS(who));
+        if (rest.length) {
+                int64_t into;
+                str_cut(&value, '=', &key);
+                snprintf(name, sizeof name, "%.*s", STR_ARGS(key));
+                json_object_set_new(arguments, name, str_to_i64(value, &into) ? json_integer(into) : json_stringn(value.bytes, value.length));
+        }
+        story->was_refused = !loop_command(story->loop, verb, arguments, by, &result, &story->err);
         json_decref(result);
 }
 
@@ -384,9 +452,58 @@ static bool expect_entity(struct story *story, const struct line *line, struct s
         return search.found;
 }
 
+static json_t *read_incident(struct story *story, const struct line *line, uint64_t number)
+{
+        struct database *reader;
+        struct err err = {0};
+        if (!loop_open_state(story->loop, &reader, &err))
+                stop(story, line, err.message);
+        json_t *incident = incident_row_read(reader, (uint32_t)number, &err);
+        if (!incident && err.code != ERR_NOT_FOUND)
+                stop(story, line, err.message);
+        database_close(reader);
+        return incident;
+}
+
+static bool expect_incident(struct story *story, const struct line *line, struct str rest)
+{
+        uint64_t number, alerts;
+        if (!str_to_u64(word(&rest), &number))
+                stop(story, line, "expect incident NUMBER STATE [alerts N] [cause NAME] [title TEXT]");
+        scoped_ptr(json_decref) json_t *incident = read_incident(story, line, number);
+        bool good = incident && str_equal(word(&rest), json_str(incident, "state"));
+        while (good && rest.length) {
+                struct str what = word(&rest);
+                if (str_is(what, "alerts"))
+                        good = str_to_u64(word(&rest), &alerts) && json_array_size(json_object_get(incident, "alerts")) == alerts;
+                else if (str_is(what, "cause"))
+                        good = str_equal(word(&rest), json_str(json_array_get(json_object_get(incident, "causes"), 0), "name"));
+                else if (str_is(what, "owner"))
+                        good = str_equal(word(&rest), json_str(incident, "owner"));
+                else if (str_is(what, "title"))
+                        return str_equal(rest, json_str(incident, "title"));
+                else
+                        stop(story, line, "after the state: alerts N, cause NAME, owner NAME, title TEXT");
+        }
+        return good;
+}
+
+static bool expect_no_incident(struct story *story, const struct line *line, struct str rest)
+{
+        uint64_t number;
+        if (!str_is(word(&rest), "incident") || !str_to_u64(rest, &number))
+                stop(story, line, "expect no incident NUMBER");
+        scoped_ptr(json_decref) json_t *incident = read_incident(story, line, number);
+        return !incident;
+}
+
 static bool holds(struct story *story, const struct line *line)
 {
         struct str rest = line->rest, what = word(&rest);
+        if (str_is(what, "incident"))
+                return expect_incident(story, line, rest);
+        if (str_is(what, "no"))
+                return expect_no_incident(story, line, rest);
         if (str_is(what, "logs"))
                 return expect_logs(story, line, rest);
         if (str_is(what, "query"))
@@ -399,7 +516,7 @@ static bool holds(struct story *story, const struct line *line)
                 return story->was_refused;
         if (str_is(what, "accepted"))
                 return !story->was_refused;
-        stop(story, line, "expect logs, query, source, refused or accepted");
+        stop(story, line, "expect logs, query, source, entity, incident, no incident, refused or accepted");
 }
 
 /* --- telling ------------------------------------------------------------------------------------------------------------ */
@@ -410,6 +527,8 @@ static const struct {
 } acts[] = {
         {"send", do_send},   {"send-metric", do_send_metric}, {"order", do_order}, {"restart", do_restart},
         {"crash", do_crash}, {"break", do_break},             {"heal", do_heal},   {"clock", do_clock},
+        {"acknowledge", do_incident}, {"assign", do_incident}, {"close", do_incident}, {"comment", do_incident}, {"fix", do_incident},
+        {"merge", do_incident}, {"noise", do_incident}, {"reopen", do_incident}, {"resolve", do_incident},
 };
 
 static void run_act(struct story *story, struct line *line)

@@ -1,0 +1,59 @@
+/*
+ * cause - where the trouble of a group of alerts is, by what is unusual about them.
+ *
+ * An alert says more about its entity the more seldom it was in an incident before, the earlier it came, and when it is about the
+ * entity itself rather than about a call to it. What entities have in common (the host they run on, the service they are
+ * instances of) gathers their surprise as Stouffer combines independent tests (1949): the sum over the root of how many there
+ * are, so that one bad instance of eight blames the instance, and eight slightly bad ones what they share. A change of an
+ * entity shortly before raises it.
+ *
+ * Pure arithmetic over a group's evidence and the graph; used by correlate.c alone.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "engage/topology.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clue;
+struct suspect;
+struct graph;
+
+#define EVIDENCE_SORTS_MAX 16
+#define CAUSES_MAX 8
+
+/* What a group's alerts say about one entity. */
+struct evidence_item {
+        uint64_t entity;
+        char *kind, *name;
+        double surprise;
+        uint32_t alerts;
+        int64_t first_ns;
+};
+
+struct evidence {
+        struct evidence_item *items;    /* in the order in which they were met */
+        size_t count, capacity;
+        uint64_t sorts[EVIDENCE_SORTS_MAX]; /* of alerts, for what was learned */
+        size_t sort_count;
+};
+
+void evidence_done(struct evidence *evidence);
+struct evidence_item *evidence_find(const struct evidence *evidence, uint64_t entity);
+bool evidence_entity(struct evidence *evidence, const struct topology_entity *entity, int64_t time_ns, struct err *err); /* not there yet */
+bool evidence_copy(struct evidence *evidence, const struct evidence_item *item);
+/* Adds up for entities that both have; from began later_ns after to, so what it says is that much later. */
+void evidence_merge(struct evidence *to, const struct evidence *from, int64_t later_ns);
+/* after_ns: after the group's first alert. */
+void evidence_add(struct evidence *evidence, const struct clue *clue, double surprise, int64_t after_ns);
+
+/* How unusual an alert is that was in `times` of `groups` incidents before. */
+double cause_surprise(uint32_t groups, uint32_t times);
+
+/* graph may be NULL. Scores add up to 1 over what is given. */
+bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t onset_ns, struct suspect *out_suspects, size_t max, size_t *out_count,
+                struct err *err);
+void cause_consider_change(struct suspect *suspects, size_t count, uint64_t entity, uint64_t change, int64_t before_ns);
+void cause_order(struct suspect *suspects, size_t count);

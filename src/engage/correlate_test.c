@@ -1,0 +1,255 @@
+/* correlate_test - which alerts become one incident, and where the trouble is said to be: streams as a file holds them. */
+#include "engage/alert_stream.h"
+#include "engage/correlate.h"
+#include "engage/learned.h"
+
+#include "base/json.h"
+#include "base/scope.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#undef fail
+
+#define HEAD "ts_ms,source,entity,peer,name,kind,count,text\n"
+
+/* shop-1, shop-2 of shop on n1, n2; pay-1 of pay on n1; shop calls pay; cron stands alone on n9. */
+static const char topology[] = "source,source_type,relation,target,target_type\n"
+                               "shop-1,instance,instance_of,shop,service\nshop-2,instance,instance_of,shop,service\n"
+                               "pay-1,instance,instance_of,pay,service\nshop,service,control_flow,pay,service\n"
+                               "shop-1,instance,hosted_on,n1,host\npay-1,instance,hosted_on,n1,host\nshop-2,instance,hosted_on,n2,host\n"
+                               "cron-1,instance,hosted_on,n9,host\ncron-2,instance,hosted_on,n9,host\n";
+
+struct answer {
+        json_t *incidents[64];
+        size_t count;
+};
+
+static void answer_done(struct answer *answer)
+{
+        for (size_t i = 0; i < answer->count; i++)
+                json_decref(answer->incidents[i]);
+}
+
+static struct answer correlate(const char *alerts)
+{
+        scoped(buf_done) struct buf out = {0};
+        struct answer answer = {0};
+        struct err err = {0};
+        if (!alert_stream_correlate(str_of(alerts), str_of(topology), &out, &err))
+                printf("%s\n", err.message);
+        struct str rest = buf_str(&out), line;
+        while (rest.length && str_cut(&rest, '\n', &line) && line.length)
+                assert_non_null(answer.incidents[answer.count++] = json_parse(line, &err));
+        return answer;
+}
+
+static size_t alerts_of(const struct answer *answer, size_t incident)
+{
+        return json_array_size(json_object_get(answer->incidents[incident], "alerts"));
+}
+
+static const char *cause_of(const struct answer *answer, size_t incident, size_t rank)
+{
+        return json_string_value(json_array_get(json_object_get(answer->incidents[incident], "causes"), rank));
+}
+
+static void alerts_near_one_another_are_one_incident_and_far_ones_another(void **unused)
+{
+        (void)unused;
+        scoped(answer_done) struct answer answer = correlate(HEAD "1000,metric,shop-1,n1,latency,up,1,\n"
+                                                                  "2000,metric,pay-1,n1,latency,up,1,\n"
+                                                                  "3000,metric,cron-1,n9,memory,up,1,\n"
+                                                                  "4000,trace,pay-1,shop-2,Charge,PD,1,\n"
+                                                                  "5000,metric,cron-2,n9,threads,up,1,\n");
+        assert_int_equal(answer.count, 2);
+        assert_int_equal(alerts_of(&answer, 0), 3);
+        assert_int_equal(alerts_of(&answer, 1), 2);
+}
+
+static void what_comes_long_after_is_another_incident(void **unused)
+{
+        (void)unused;
+        scoped(answer_done) struct answer answer = correlate(HEAD "1000,metric,shop-1,n1,latency,up,1,\n"
+                                                                  "900000,metric,shop-1,n1,memory,up,1,\n");
+        assert_int_equal(answer.count, 2);
+}
+
+static void a_burst_of_alerts_told_again_is_a_new_incident_beside_the_old(void **unused)
+{
+        (void)unused;
+        scoped(answer_done) struct answer answer = correlate(HEAD "1000,metric,shop-1,n1,latency,up,1,\n2000,metric,shop-2,n2,latency,up,1,\n"
+                                                                  "3000,metric,pay-1,n1,latency,up,1,\n4000,metric,pay-1,n1,memory,up,1,\n"
+                                                                  "200000,metric,shop-1,n1,latency,up,1,\n201000,metric,shop-2,n2,latency,up,1,\n"
+                                                                  "202000,metric,pay-1,n1,latency,up,1,\n203000,metric,pay-1,n1,memory,up,1,\n");
+        assert_int_equal(answer.count, 2);
+        assert_int_equal(alerts_of(&answer, 0), 4);
+        assert_int_equal(alerts_of(&answer, 1), 4);
+}
+
+static void one_straggler_told_again_goes_back_to_its_incident(void **unused)
+{
+        (void)unused;
+        scoped(answer_done) struct answer answer = correlate(HEAD "1000,metric,shop-1,n1,latency,up,1,\n2000,metric,shop-2,n2,latency,up,1,\n"
+                                                                  "30000,metric,shop-1,n1,latency,up,1,\n60000,metric,pay-1,n1,memory,up,1,\n");
+        assert_int_equal(answer.count, 1);
+}
+
+static void like_trouble_on_unrelated_things_at_once_is_one_incident(void **unused)
+{
+        (void)unused;
+        scoped(buf_done) struct buf alerts = {0};
+        buf_text(&alerts, HEAD);
+        for (int i = 0; i < 40; i++)
+                buf_printf(&alerts, "%d,metric,site-%d,,certificate_expires,up,1,\n", 1000 + i * 500, i);
+        buf_byte(&alerts, 0);
+        scoped(answer_done) struct answer answer = correlate(alerts.bytes);
+        assert_int_equal(answer.count, 1);
+        assert_int_equal(alerts_of(&answer, 0), 40);
+}
+
+static void one_bad_instance_is_blamed_itself_and_all_bad_ones_what_they_share(void **unused)
+{
+        (void)unused;
+        scoped(answer_done) struct answer one = correlate(HEAD "1000,metric,shop-1,n1,memory,up,1,\n1500,metric,shop-1,n1,threads,up,1,\n"
+                                                               "2000,trace,shop-1,shop-2,Buy,PD,1,\n");
+        assert_string_equal(cause_of(&one, 0, 0), "shop-1");
+        scoped(answer_done) struct answer all = correlate(HEAD "1000,metric,cron-1,n9,memory,up,1,\n1001,metric,cron-2,n9,memory,up,1,\n");
+        assert_string_equal(cause_of(&all, 0, 0), "n9");
+}
+
+static void an_alert_of_every_incident_says_less_than_one_never_seen(void **unused)
+{
+        (void)unused;
+        scoped(buf_done) struct buf alerts = {0};
+        buf_text(&alerts, HEAD);
+        for (int i = 0; i < 6; i++) /* shop-2 is slow whatever happens */
+                buf_printf(&alerts, "%d,metric,shop-2,n2,latency,up,1,\n%d,metric,pay-1,n1,latency%d,up,1,\n", i * 2000000, i * 2000000 + 100, i);
+        buf_text(&alerts, "12000000,metric,shop-2,n2,latency,up,1,\n12000100,metric,shop-1,n1,disk,up,1,\n");
+        buf_byte(&alerts, 0);
+        scoped(answer_done) struct answer answer = correlate(alerts.bytes);
+        assert_int_equal(answer.count, 7);
+        assert_string_equal(cause_of(&answer, 6, 0), "shop-1");
+}
+
+static void a_source_in_another_time_zone_is_set_right(void **unused)
+{
+        (void)unused;
+        scoped(buf_done) struct buf alerts = {0};
+        buf_text(&alerts, HEAD);
+        for (int i = 0; i < 12; i++)
+                buf_printf(&alerts, "%d,metric,shop-1,n1,latency,up,1,\n", i * 600000);
+        for (int i = 0; i < 12; i++)
+                buf_printf(&alerts, "%d,log,shop-1,,7,log,1,\"failed, again\"\n", i * 600000 + 8 * 3600000 + 1000);
+        buf_byte(&alerts, 0);
+        scoped(answer_done) struct answer answer = correlate(alerts.bytes);
+        assert_int_equal(answer.count, 12);
+        assert_int_equal(alerts_of(&answer, 11), 2);
+}
+
+static void what_is_no_stream_is_refused_with_the_line(void **unused)
+{
+        (void)unused;
+        scoped(buf_done) struct buf out = {0};
+        struct err err = {0};
+        assert_false(alert_stream_correlate(STR("ts_ms,source\n1,2\n"), (struct str){0}, &out, &err));
+        assert_false(alert_stream_correlate(STR(HEAD "x,metric,a,,n,up,1,\n"), (struct str){0}, &out, &err));
+        assert_non_null(strstr(err.message, "line 2"));
+        assert_true(alert_stream_correlate(STR(HEAD), (struct str){0}, &out, &err));
+        assert_int_equal(out.length, 0);
+}
+
+/* --- one correlator --------------------------------------------------------------------------------------------------------- */
+
+static struct clue clue_on(uint64_t alert, const char *name, const char *entity, int64_t second)
+{
+        struct clue clue = {.alert = alert, .same = alert, .time_ns = second * 1000000000, .name = hash64(str_of(name)), .name_text = str_of(name),
+                            .sort = learned_sort(str_of(name), STR("host")), .entity_count = 1};
+        clue.entities[0] = (struct topology_entity){topology_id(STR("host"), str_of(entity)), STR("host"), str_of(entity)};
+        return clue;
+}
+
+static void what_people_split_apart_is_not_joined_again(void **unused)
+{
+        (void)unused;
+        struct topology nothing = {0};
+        struct learned *learned;
+        struct correlator *correlator;
+        struct verdict verdict;
+        struct err err;
+        assert_true(learned_create(&learned, &err));
+        assert_true(correlator_create(&nothing, learned, &correlator, &err));
+        struct clue disk = clue_on(1, "DiskFull", "web1", 10), mail = clue_on(2, "MailSlow", "web1", 20);
+        assert_true(correlator_place(correlator, &disk, 7, NULL, &err));
+        assert_true(correlator_weigh(correlator, &mail, &verdict, &err));
+        assert_int_equal(verdict.group, 7);
+        assert_int_equal(verdict.reasons[0].kind, REASON_ENTITY);
+        for (int i = 0; i < 8; i++)
+                assert_true(learned_add(learned, learned_pair(disk.sort, mail.sort), STR("DiskFull on host"), STR("MailSlow on host"), 0, 1, 0, &err));
+        assert_true(correlator_weigh(correlator, &mail, &verdict, &err));
+        assert_int_equal(verdict.group, 0);
+        correlator_destroy(correlator);
+        learned_destroy(learned);
+}
+
+static void a_change_shortly_before_raises_what_it_touched(void **unused)
+{
+        (void)unused;
+        struct topology nothing = {0};
+        struct correlator *correlator;
+        struct suspect suspects[4];
+        size_t count;
+        struct err err;
+        assert_true(correlator_create(&nothing, NULL, &correlator, &err));
+        struct clue change = clue_on(9, "deployment", "web2", 5), one = clue_on(1, "Slow", "web1", 60), other = clue_on(2, "Slow", "web2", 61);
+        change.is_change = true;
+        assert_true(correlator_place(correlator, &change, 0, NULL, &err));
+        assert_true(correlator_place(correlator, &one, 7, NULL, &err));
+        assert_true(correlator_place(correlator, &other, 7, NULL, &err));
+        assert_true(correlator_suspects(correlator, 7, suspects, 4, &count, &err));
+        assert_int_equal(count, 2);
+        assert_true(str_is(suspects[0].name, "web2"));
+        assert_int_equal(suspects[0].change, 9);
+        correlator_destroy(correlator);
+}
+
+static void ten_thousand_alerts_cost_a_bound_each(void **unused)
+{
+        (void)unused;
+        struct topology nothing = {0};
+        struct correlator *correlator;
+        struct verdict verdict;
+        struct err err;
+        assert_true(correlator_create(&nothing, NULL, &correlator, &err));
+        for (uint64_t i = 1; i <= 10000; i++) {
+                char host[16];
+                snprintf(host, sizeof host, "h%d", (int)(i % 500));
+                struct clue clue = clue_on(i, i % 3 ? "Slow" : "Down", host, (int64_t)(i / 166));
+                assert_true(correlator_weigh(correlator, &clue, &verdict, &err));
+                assert_true(correlator_place(correlator, &clue, verdict.group ? verdict.group : i, &verdict, &err));
+        }
+        correlator_forget(correlator, (int64_t)86400 * 1000000000);
+        assert_false(correlator_settle(correlator, (int64_t)86400 * 1000000000, &(uint64_t){0}, &(uint64_t){0}));
+        correlator_destroy(correlator);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(alerts_near_one_another_are_one_incident_and_far_ones_another),
+                cmocka_unit_test(what_comes_long_after_is_another_incident),
+                cmocka_unit_test(a_burst_of_alerts_told_again_is_a_new_incident_beside_the_old),
+                cmocka_unit_test(one_straggler_told_again_goes_back_to_its_incident),
+                cmocka_unit_test(like_trouble_on_unrelated_things_at_once_is_one_incident),
+                cmocka_unit_test(one_bad_instance_is_blamed_itself_and_all_bad_ones_what_they_share),
+                cmocka_unit_test(an_alert_of_every_incident_says_less_than_one_never_seen),
+                cmocka_unit_test(a_source_in_another_time_zone_is_set_right),
+                cmocka_unit_test(what_is_no_stream_is_refused_with_the_line),
+                cmocka_unit_test(what_people_split_apart_is_not_joined_again),
+                cmocka_unit_test(a_change_shortly_before_raises_what_it_touched),
+                cmocka_unit_test(ten_thousand_alerts_cost_a_bound_each),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
