@@ -10,16 +10,17 @@
 
 #define SCALES 2
 #define CLIP 10.0               /* standard deviations: a column that was nearly constant must not decide alone */
-#define SHRINK 0.1              /* added to the variances, all of which are 1 */
+#define SHRINK 0.1              /* added to the variances, all of which are 1, */
+#define SHRINK_ROWS 50.0        /* and more where columns are many for the rows: neighbouring rows are much alike, so this many count as one */
 #define COLUMN_SHARE 0.01       /* the percentile that a column's residual is measured by */
 #define COLUMN_LEAST 0.3        /* added to it, for columns that the others predict perfectly */
 #define TAIL_SHARE_ROWS 0.02
 #define TAIL_SHAPE 0.05         /* expected of a sum over many columns, as much as 20 rows say */
 #define TAIL_SHAPE_ROWS 20.0
-#define FLAG_P 1e-5
+#define FLAG_P 1e-7             /* so small since rows that were learnt from look more usual than others will */
 #define FLAG_BEYOND 2.0         /* times the largest sum of a normal row: flagged however heavy the tail */
 
-static const double paces[SCALES] = {1, 2.0 / 11};      /* as they are; smoothed over about ten rows */
+static const double paces[SCALES] = {2.0 / 4, 2.0 / 21};        /* smoothed over about three rows, and over twenty */
 
 struct scale {
         double *smooth;         /* by column: the smoothed row */
@@ -145,6 +146,7 @@ static void learn_scale(struct joint *joint, const double *rows, size_t row_coun
 {
         size_t n = joint->columns;
         struct scale *scale = &joint->scales[s];
+        double shrink = SHRINK + SHRINK_ROWS * (double)n / (double)row_count;
         rewind_rows(joint);
         for (size_t r = 0; r < row_count; r++) {
                 take(joint, rows + r * n);
@@ -156,7 +158,7 @@ static void learn_scale(struct joint *joint, const double *rows, size_t row_coun
         }
         for (size_t i = 0; i < n; i++)
                 for (size_t j = 0; j <= i; j++)
-                        scale->inverse[i * n + j] += (i == j ? SHRINK : 0) - scale->mean[i] * scale->mean[j];
+                        scale->inverse[i * n + j] += (i == j ? shrink : 0) - scale->mean[i] * scale->mean[j];
         invert(scale->inverse, n);
 }
 

@@ -4,10 +4,10 @@
  *      joint_create (learns from the normal rows) -> { joint_push } -> joint_destroy
  *
  * What counts is not that a value is large but that it is not what the other columns lead to. Under the covariance of the
- * normal rows, shrunk towards independence (Ledoit & Wolf 2004, with a fixed share), row i of its inverse gives column i's
+ * normal rows, shrunk towards independence the more, the fewer rows there are (after Ledoit & Wolf 2004), row i of its inverse gives column i's
  * residual after the best linear prediction from all others (Lauritzen, Graphical Models, 1996, 5.1), which is Hotelling's
  * T2 taken apart by column (Mason, Tracy & Young 1995). Each column's residual is measured by its own 99th percentile, and
- * ln(1 + square), which one wild column cannot drown, is summed: over columns, and over the rows as they are and smoothed, so that
+ * ln(1 + square), which one wild column cannot drown, is summed: over columns, and over rows smoothed a little and much, so that
  * sudden and lasting oddities both count. The sum's own tail among the normal rows (Hill 1975) gives the p-value.
  * The column to blame is the one with the largest part.
  *
