@@ -332,8 +332,14 @@ static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, s
                 return false;
         if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
                 return false;
-        if (!correlator_place(engage->correlator, &clue, incident->id, &verdict, err) || !engage_join(engage, incident, alert, &clue, time_ns, err) ||
-            !explain_join(engage, incident, alert, &verdict, is_new, time_ns, err))
+        if (!correlator_place(engage->correlator, &clue, incident->id, &verdict, err) || !engage_join(engage, incident, alert, &clue, time_ns, err)) {
+                if (is_new && !alert->incident) {
+                        correlator_end(engage->correlator, incident->id);
+                        incidents_undo(engage->incidents, incident);
+                }
+                return false;
+        }
+        if (!explain_join(engage, incident, alert, &verdict, is_new, time_ns, err))
                 return false;
         engage->counts.joins += !is_new;
         incident->is_storm = incident->sorts.count == 1 && (incident->is_storm || (!is_new && verdict.is_alike));
@@ -381,7 +387,7 @@ static bool take_finding(struct engage *engage, const struct finding *finding, i
         engage->counts.findings++;
         if (!alerts_take(engage->alerts, finding, engage_id(engage), time_ns, &alert, &step, err))
                 return false;
-        if (step == ALERT_FIRED)
+        if (step == ALERT_FIRED || (alert && alert->is_firing && !alert->incident)) /* or it found no place when it fired */
                 return fired(engage, alert, time_ns, err);
         if (step == ALERT_RESOLVED)
                 return ended(engage, alert, time_ns, err);

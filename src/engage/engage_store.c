@@ -10,6 +10,7 @@
 #include "engage/incident_table.h"
 #include "store/database.h"
 
+#define INCIDENTS_KEPT_NS ((int64_t)730 * 86400 * 1000000000)
 #define ROWS_KEPT_NS ((int64_t)90 * 86400 * 1000000000)
 
 const char engage_schema[] = ALERT_SCHEMA INCIDENT_SCHEMA;
@@ -109,7 +110,8 @@ bool engage_write(struct engage *engage, struct database *state, struct err *err
                         return err_within(err, "writing incident %u", incident->number);
         if (!write_lists(engage, state, err) || !write_learned(engage, state, err))
                 return err_within(err, "writing what happened to incidents");
-        return engage->now_ns < engage->retain_due_ns || alert_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, err);
+        return engage->now_ns < engage->retain_due_ns || (alert_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, err) &&
+                                                          incident_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, engage->now_ns - INCIDENTS_KEPT_NS, err));
 }
 
 void engage_written(struct engage *engage)
@@ -124,5 +126,5 @@ void engage_written(struct engage *engage)
         engage->changes.items = NULL, engage->changes.count = engage->changes.capacity = 0;
         engage->ledger.items = NULL, engage->ledger.count = engage->ledger.capacity = 0;
         if (engage->now_ns >= engage->retain_due_ns)
-                engage->retain_due_ns = engage->now_ns + (int64_t)3600 * 1000000000;
+                engage->retain_due_ns = engage->now_ns + (int64_t)60 * 1000000000;
 }

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/scope.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,20 @@ bool incidents_open(struct incidents *incidents, uint64_t id, int64_t time_ns, s
         incident_touch(incidents, incident, NEWS_OPENED, time_ns);
         *out_incident = incident;
         return true;
+}
+
+void incidents_undo(struct incidents *incidents, struct incident *incident)
+{
+        assert(incidents->count && incidents->items[incidents->count - 1] == incident);
+        assert(incident->is_dirty && incidents->dirty[incidents->dirty_count - 1] == incident);
+        assert(incident->is_listed && incidents->news[incidents->news_count - 1].incident == incident->id);
+        incidents->count--;
+        incidents->dirty_count--;
+        incidents->news_count--;
+        incidents->alive--;
+        incidents->last_number--;
+        map_remove(&incidents->by_id, id_hash(incident->id), (uint32_t)incidents->count);
+        incident_free(incident);
 }
 
 bool incidents_restore(struct incidents *incidents, const struct incident *incident, struct err *err)

@@ -69,6 +69,8 @@ void incidents_destroy(struct incidents *incidents);
 
 /* A new, open incident without alerts; the number is the next one. */
 bool incidents_open(struct incidents *incidents, uint64_t id, int64_t time_ns, struct incident **out_incident, struct err *err);
+/* Takes back the newest opening, when nothing else was opened, touched or told since: what was to go into it failed. */
+void incidents_undo(struct incidents *incidents, struct incident *incident);
 struct incident *incidents_find(struct incidents *incidents, uint64_t id);
 struct incident *incidents_by_number(struct incidents *incidents, uint32_t number);
 struct incident *incidents_next(struct incidents *incidents, size_t *at); /* oldest first; NULL at the end */

@@ -264,6 +264,28 @@ bool ledger_rows_load(struct database *state, size_t newest, bool (*take)(void *
         return query_good(&query);
 }
 
+bool incident_rows_forget(struct database *state, int64_t whys_before_ns, int64_t closed_before_ns, struct err *err)
+{
+        static const char *const statements[] = {
+                "DELETE FROM engage_why WHERE id IN (SELECT id FROM engage_why WHERE time_ns < ?1 ORDER BY id LIMIT 500)",
+                "DELETE FROM engage_timeline WHERE id IN (SELECT t.id FROM engage_timeline t JOIN engage_incident i ON i.id = t.incident"
+                " WHERE i.state >= 5 AND i.changed_ns < ?1 LIMIT 500)",
+                "DELETE FROM engage_member WHERE incident IN (SELECT id FROM engage_incident WHERE state >= 5 AND changed_ns < ?1 LIMIT 20)",
+                "DELETE FROM engage_incident WHERE id IN (SELECT id FROM engage_incident i WHERE state >= 5 AND changed_ns < ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM engage_timeline t WHERE t.incident = i.id) LIMIT 20)",
+        };
+        for (size_t i = 0; i < countof(statements); i++) {
+                scoped(query_done) struct query query = {0};
+                if (!query_begin(&query, state, statements[i], err))
+                        return false;
+                query_bind_i64(&query, 1, i ? closed_before_ns : whys_before_ns);
+                query_step(&query, err);
+                if (!query_good(&query))
+                        return false;
+        }
+        return true;
+}
+
 /* --- loading --------------------------------------------------------------------------------------------------------------- */
 
 static bool load_members(struct database *state, struct incident *incident, struct err *err)

@@ -55,6 +55,8 @@ struct learned_row {
 bool learned_row_write(struct database *state, const struct learned_row *row, struct err *err);
 bool learned_rows_load(struct database *state, bool (*take)(void *context, const struct learned_row *row, struct err *err), void *context,
                        struct err *err);
+/* What was decided and why, and incidents closed for long, a few at a time. */
+bool incident_rows_forget(struct database *state, int64_t whys_before_ns, int64_t closed_before_ns, struct err *err);
 /* In how many incidents each alert was, by the first half of its fingerprint. */
 bool seen_rows_load(struct database *state, bool (*take)(void *context, uint64_t same, uint32_t incidents, struct err *err), void *context, struct err *err);
 bool ledger_row_write(struct database *state, const struct ledger_entry *entry, struct err *err);

@@ -61,6 +61,8 @@ bool tell_webhook(struct err *err);
 bool tell_exposition(struct err *err);
 bool tell_promql(struct err *err);
 bool tell_logql(struct err *err);
+bool tell_alerts(struct err *err);
+bool tell_alert_stream(struct err *err);
 bool tell_redaction(struct err *err);
 
 void live_journal(void);

@@ -26,6 +26,8 @@ static const struct story stories[] = {
         {"redaction", IN_MEMORY, tell_redaction},
         {"promql", IN_MEMORY, tell_promql},
         {"logql", IN_MEMORY, tell_logql},
+        {"alerts", IN_MEMORY, tell_alerts},
+        {"alert stream", IN_MEMORY, tell_alert_stream},
         {"journal", ON_DISK, NULL, begin_journal, live_journal, end_journal},
         {"archive", IN_DATABASE, NULL, begin_archive, live_archive, end_archive},
         {"telemetry", IN_DATABASE, NULL, begin_telemetry, live_telemetry, end_telemetry},
