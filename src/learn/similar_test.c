@@ -135,7 +135,7 @@ static void parts_past_the_bound_are_left_out(void **state)
 {
         (void)state;
         struct similar_case made = {0};
-        char names[SIMILAR_PARTS_MAX + 5][8];
+        char names[SIMILAR_PARTS_MAX + 5][16];
         for (int i = 0; i < SIMILAR_PARTS_MAX + 5; i++) {
                 snprintf(names[i], sizeof names[i], "e%d", i);
                 similar_add(&made, SIMILAR_ENTITY, str_of(names[i]));
