@@ -116,6 +116,19 @@ static void keep_cursor(struct intake *fake, const struct batch *batch)
         snprintf(fake->cursors[at].cursor, sizeof fake->cursors[at].cursor, "%.*s", STR_ARGS(batch->cursor));
 }
 
+static void keep_batch(struct intake *intake, struct batch *batch)
+{
+        with_lock(&intake->lock);
+        find_source(intake, batch->source)->batches++;
+        if (batch->cursor.length)
+                keep_cursor(intake, batch);
+        if (intake->batches_count == FAKE_BATCHES_MAX)
+                batch_destroy(batch);
+        else
+                intake->batches[intake->batches_count++] = batch;
+        signal_all(&intake->changed);
+}
+
 bool intake_try_offer(struct intake *intake, struct batch **batch, intake_done_fn *done, void *context, struct err *err)
 {
         lock_take(&intake->lock);
@@ -134,19 +147,14 @@ bool intake_try_offer(struct intake *intake, struct batch **batch, intake_done_f
                 return false;
         }
         bool failed = intake->disk_fails;
-        if (!failed) {
-                find_source(intake, taken->source)->batches++;
-                if (taken->cursor.length)
-                        keep_cursor(intake, taken);
-                intake->batches[intake->batches_count++] = taken;
-        }
-        signal_all(&intake->changed);
         lock_release(&intake->lock);
         struct err why = {ERR_IO, "disk", "told to fail"};
         if (done)
-                done(context, taken, failed ? &why : NULL);
+                done(context, taken, failed ? &why : NULL); /* before the test can see the batch, and forget it */
         if (failed)
                 batch_destroy(taken);
+        else
+                keep_batch(intake, taken);
         return true;
 }
 
