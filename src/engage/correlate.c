@@ -37,6 +37,7 @@ static const double weight_near[HOPS_MAX + 1] = {WEIGHT_ENTITY, 2.2, 2.0, 1.8};
 #define WEIGHT_TOLD (-8.0)
 #define WEIGHT_UNPLACED 1.8             /* nothing is known of where it is, and a storm is on */
 #define STORM_ALERTS 8
+#define STORM_ENTITIES 5                /* many alerts of one thing are no storm */
 #define ALIKE (-1)                      /* in place of a distance */
 #define UNPLACED (-2)
 #define TIME_SCALE_NS 60e9              /* Omori's c */
@@ -289,7 +290,7 @@ static void find_unplaced(struct correlator *correlator, const struct clue *clue
         topology_give_back(correlator->topology);
         for (size_t i = correlator->count; !is_placed && i-- > 0 && correlator->near_count < CORRELATE_GROUPS_MAX;) {
                 struct group *group = correlator->groups[i];
-                if (group->alerts >= STORM_ALERTS && is_living(group, clue->time_ns, false))
+                if (group->alerts >= STORM_ALERTS && group->evidence.count >= STORM_ENTITIES && is_living(group, clue->time_ns, false))
                         correlator->near[correlator->near_count++] = (struct near_group){group, UNPLACED, 0};
         }
 }

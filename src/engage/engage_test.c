@@ -323,6 +323,35 @@ static void forty_certificates_are_one_incident(void **unused)
         assert_false(exists(&house, 2));
 }
 
+static void many_alerts_of_one_host_do_not_draw_in_a_stranger(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        for (int i = 0; i < 20; i++) {
+                char labels[80];
+                snprintf(labels, sizeof labels, "alertname=Check%d host=web1", i);
+                fire(&house, labels);
+        }
+        fire(&house, "alertname=QueueLong host=mail1");
+        assert_int_equal(view(&house, 1).alerts.count, 20);
+        assert_int_equal(view(&house, 2).alerts.count, 1);
+}
+
+static void a_title_counts_no_further_than_the_list_of_entities(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        for (int i = 0; i < 600; i++) {
+                char labels[80];
+                snprintf(labels, sizeof labels, "alertname=CertificateExpires host=site%d", i);
+                fire(&house, labels);
+        }
+        assert_int_equal(view(&house, 1).alerts.count, 600);
+        assert_string_equal(view(&house, 1).title.bytes, "CertificateExpires on more than 512 hosts");
+}
+
 static void an_incident_names_its_likely_cause_with_a_reason(void **unused)
 {
         (void)unused;
@@ -488,6 +517,8 @@ int main(void)
                 cmocka_unit_test(the_stages_after_engage_are_told_once_an_incident),
                 cmocka_unit_test(a_title_never_shows_a_templates_blank),
                 cmocka_unit_test(forty_certificates_are_one_incident),
+                cmocka_unit_test(many_alerts_of_one_host_do_not_draw_in_a_stranger),
+                cmocka_unit_test(a_title_counts_no_further_than_the_list_of_entities),
                 cmocka_unit_test(an_incident_names_its_likely_cause_with_a_reason),
                 cmocka_unit_test(what_a_split_taught_can_be_taken_back_once),
                 cmocka_unit_test(a_person_opens_an_incident),

@@ -362,6 +362,8 @@ bool incident_add_entity(struct incident *incident, uint64_t id, struct str kind
         each (entity, &incident->entities)
                 if (entity->id == id)
                         return true;
+        if (incident->entities.count == INCIDENT_ENTITIES_MAX)
+                return true;
         struct incident_entity entity = {.id = id};
         if (!VECTOR_ROOM(&incident->entities) || !own(kind, &entity.kind))
                 return fail_memory(err, "engage", sizeof entity);
@@ -460,14 +462,15 @@ bool incident_retitle(struct incident *incident, struct err *err)
         scoped(buf_done) struct buf text = {0};
         const struct incident_sort *sort = incident->sorts.items;
         size_t alerts = incident->members.count, entities = incident->entities.count;
+        const char *more = entities == INCIDENT_ENTITIES_MAX ? "more than " : "";
         if (incident->is_storm && incident->sorts.count == 1 && entities > 1)
-                buf_printf(&text, "%.*s on %zu %.*ss", STR_ARGS(sort->name), entities, STR_ARGS(sort->kind));
+                buf_printf(&text, "%.*s on %s%zu %.*ss", STR_ARGS(sort->name), more, entities, STR_ARGS(sort->kind));
         else
                 buf_text(&text, incident->headline ? incident->headline : "An incident without alerts");
         if (!incident->is_storm && alerts > 1)
                 buf_printf(&text, ", and %zu more alert%s", alerts - 1, alerts > 2 ? "s" : "");
         if (!incident->is_storm && alerts > 1 && entities > 1)
-                buf_printf(&text, " on %zu entities", entities);
+                buf_printf(&text, " on %s%zu entities", more, entities);
         return text.failed ? fail_memory(err, "engage", text.length) : incident_set_text(&incident->title, buf_str(&text), err);
 }
 

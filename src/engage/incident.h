@@ -36,6 +36,7 @@ struct incident_member {
 struct incident_sort {
         struct str name, kind;
 };
+#define INCIDENT_ENTITIES_MAX 512       /* more are not listed: the row is written at every change */
 #define INCIDENT_SORTS_MAX 16           /* more are not counted for the signature */
 
 struct incident {

@@ -171,13 +171,20 @@ static bool see_resources(struct pipeline *pipeline, uint64_t sequence, int64_t 
         return registry_see(pipeline->registry, pipeline->noticed.resources.items, pipeline->noticed.resources.count, sequence, time_ns, err);
 }
 
+/* What engage decided, for the stages after it (engage_news), in the same decision: a crash takes back both or neither. */
+static bool engaged(struct pipeline *pipeline)
+{
+        engage_news_clear(pipeline->engage);
+        return true;
+}
+
 bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         if (!observe_gather(pipeline->observe, &pipeline->noticed, err) || !see_resources(pipeline, sequence, time_ns, err) ||
             !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
-        return true;
+        return engaged(pipeline);
 }
 
 bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
@@ -190,8 +197,7 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
         noticed_clear(&pipeline->noticed);
         if (!engage_tick(pipeline->engage, sequence, time_ns, err))
                 return false;
-        engage_news_clear(pipeline->engage); /* after the stages that look at it */
-        return true;
+        return engaged(pipeline);
 }
 
 bool pipeline_handles(const char *verb)
@@ -205,7 +211,7 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
         if (strcmp(verb, "configure") == 0)
                 return configure(pipeline, arguments, sequence, time_ns, out_result, err);
         if (engage_handles(verb))
-                return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err);
+                return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err) && engaged(pipeline);
         if (registry_handles(verb))
                 return registry_command(pipeline->registry, verb, arguments, by, sequence, time_ns, out_result, err);
         return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
