@@ -181,6 +181,7 @@ static bool engaged(struct pipeline *pipeline)
 bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         if (!observe_gather(pipeline->observe, &pipeline->noticed, err) || !see_resources(pipeline, sequence, time_ns, err) ||
+            !observe_drain(pipeline->observe, sequence, time_ns, &pipeline->noticed, err) ||
             !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);

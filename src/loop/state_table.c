@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "engage/engage.h"
+#include "observe/alert_budget_table.h"
+#include "observe/forecast_table.h"
 #include "observe/rule_table.h"
 #include "register/account.h"
 #include "register/entity_table.h"
@@ -27,6 +29,8 @@ static const char *const migrations[] = {
         rule_schema,
         entity_schema,
         engage_schema,
+        forecast_schema,
+        alert_budget_schema,
         NULL,
 };
 

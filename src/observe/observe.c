@@ -8,7 +8,10 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "model/content.h"
+#include "observe/alert_budget.h"
 #include "observe/checks.h"
+#include "observe/forecasts.h"
 #include "observe/intake.h"
 #include "observe/limit_forecast.h"
 #include "observe/log_templates.h"
@@ -25,6 +28,8 @@ struct observe {
         struct resources *resources;
         struct rules *rules;
         struct checks *checks;
+        struct forecasts *forecasts;
+        struct alert_budget *alert_budget;
         struct log_templates *log_templates;
         struct limit_forecasts *limit_forecasts;
         struct metric_detectors *metric_detectors;
@@ -105,7 +110,8 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         noticed_init(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
-        if (!rules_create(options->series, &observe->rules, err) || !checks_create(&observe->checks, err) || !resources_create(&observe->resources, err) ||
+        if (!rules_create(options->series, &observe->rules, err) || !checks_create(&observe->checks, err) ||
+            !forecasts_create(options->series, &observe->forecasts, err) || !alert_budget_create(&observe->alert_budget, err) || !resources_create(&observe->resources, err) ||
             !log_templates_create(&observe->log_templates, err) || !metric_detectors_create(0, &observe->metric_detectors, err) ||
             !limit_forecasts_create(&observe->limit_forecasts, err)) {
                 observe_destroy(observe);
@@ -123,6 +129,8 @@ void observe_destroy(struct observe *observe)
         resources_destroy(observe->resources);
         rules_destroy(observe->rules);
         checks_destroy(observe->checks);
+        forecasts_destroy(observe->forecasts);
+        alert_budget_destroy(observe->alert_budget);
         log_templates_destroy(observe->log_templates);
         metric_detectors_destroy(observe->metric_detectors);
         limit_forecasts_destroy(observe->limit_forecasts);
@@ -197,39 +205,66 @@ bool observe_gather(struct observe *observe, struct noticed *out_noticed, struct
 
 /* --- deciding ------------------------------------------------------------------------------------------------------- */
 
+/* Each item of `watch` is one thing, named by its first key. */
+static bool watch_item(void *context, const char *file, const json_t *item, struct err *err)
+{
+        static const char *const known[] = {"limit", "budget", "file"};
+        int found = 0;
+        (void)context, (void)file;
+        for (size_t i = 0; i < countof(known); i++)
+                found += json_object_get(item, known[i]) != NULL;
+        return found == 1 || fail(err, ERR_INVALID, "watch", "an item to watch has one of limit, budget and file");
+}
+
+static bool watch_check(const json_t *content, struct err *err)
+{
+        return content_visit(content, "watch", watch_item, NULL, err);
+}
+
 bool observe_check_configuration(struct observe *observe, const json_t *content, struct err *err)
 {
         (void)observe;
-        return rules_check(content, err) && checks_check(content, err);
+        return rules_check(content, err) && checks_check(content, err) && watch_check(content, err) &&
+               forecasts_check(content, err) && alert_budget_check(content, err);
 }
 
 bool observe_configure(struct observe *observe, const json_t *content, struct err *err)
 {
-        return rules_configure(observe->rules, content, err) && checks_configure(observe->checks, content, err);
+        return rules_configure(observe->rules, content, err) && checks_configure(observe->checks, content, err) &&
+               forecasts_configure(observe->forecasts, content, err) && alert_budget_configure(observe->alert_budget, content, err);
 }
 
 bool observe_load(struct observe *observe, struct database *state, int64_t time_ns, struct err *err)
 {
-        return rules_load(observe->rules, state, time_ns, err);
+        return rules_load(observe->rules, state, time_ns, err) && forecasts_load(observe->forecasts, state, time_ns, err) &&
+               alert_budget_load(observe->alert_budget, state, err);
 }
 
 bool observe_tick(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err)
 {
-        (void)sequence;
-        return rules_tick(observe->rules, time_ns, noticed, err);
+        return alert_budget_tick(observe->alert_budget, sequence, time_ns, noticed, err) && rules_tick(observe->rules, time_ns, noticed, err) &&
+               forecasts_tick(observe->forecasts, time_ns, noticed, err);
+}
+
+bool observe_drain(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err)
+{
+        return alert_budget_tick(observe->alert_budget, sequence, time_ns, noticed, err);
 }
 
 bool observe_is_dirty(const struct observe *observe)
 {
-        return rules_is_dirty(observe->rules);
+        return rules_is_dirty(observe->rules) || forecasts_is_dirty(observe->forecasts) || alert_budget_is_dirty(observe->alert_budget);
 }
 
 bool observe_write(struct observe *observe, struct database *state, struct err *err)
 {
-        return rules_write(observe->rules, state, err);
+        return rules_write(observe->rules, state, err) && forecasts_write(observe->forecasts, state, err) &&
+               alert_budget_write(observe->alert_budget, state, err);
 }
 
 void observe_written(struct observe *observe)
 {
         rules_written(observe->rules);
+        forecasts_written(observe->forecasts);
+        alert_budget_written(observe->alert_budget);
 }

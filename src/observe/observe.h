@@ -71,6 +71,8 @@ bool observe_configure(struct observe *observe, const json_t *content, struct er
 /* time_ns: journal time of the last entry that was decided on; 0: none. */
 bool observe_load(struct observe *observe, struct database *state, int64_t time_ns, struct err *err);
 bool observe_tick(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err);
+/* Between ticks, before a command: what was noticed so far goes through the alert budget and is not lost. */
+bool observe_drain(struct observe *observe, uint64_t sequence, int64_t time_ns, struct noticed *noticed, struct err *err);
 bool observe_is_dirty(const struct observe *observe);
 bool observe_write(struct observe *observe, struct database *state, struct err *err);
 void observe_written(struct observe *observe);

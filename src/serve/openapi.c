@@ -46,6 +46,11 @@ static const struct schema {
         {"Session", "application/json",
          OBJECT("\"user\":" OBJECT("\"name\":" TEXT ",\"role\":" ROLE ",\"must_change_password\":{\"type\":\"boolean\"},\"scopes\":" SCOPES)
                 ",\"csrf\":" TEXT ",\"password_chars_min\":" COUNT)},
+        {"Forecasts", "application/json",
+         LIST("forecasts", OBJECT("\"labels\":" TEXTS ",\"limit\":" TEXT ",\"what\":" TEXT ",\"value\":{\"type\":\"number\"},\"limit_value\":{\"type\":\"number\"},\"at_ns\":" NS
+                                  ",\"earliest_ns\":" NS ",\"latest_ns\":" NS ",\"updated_ns\":" NS ",\"told\":{\"enum\":[\"nobody\",\"warning\",\"critical\"]}"))},
+        {"Held", "application/json",
+         LIST("held", OBJECT("\"labels\":" TEXTS ",\"id\":" TEXT ",\"time_ns\":" NS ",\"alert\":" TEXT ",\"why\":" TEXT ",\"sentence\":" TEXT ",\"evidence\":" TEXT))},
         {"Incidents", "application/json", LIST("incidents", INCIDENT)},
         {"Incident", "application/json",
          OBJECT(INCIDENT_FIELDS ",\"alerts\":{\"type\":\"array\",\"items\":" KNOWN_ALERT "},\"timeline\":{\"type\":\"array\",\"items\":"

@@ -15,7 +15,7 @@
  *      by T  expect query EXPRESSION = VALUE         the instant query gives this one value (or: none)
  *      by T  expect source NAME records N | silent | alive
  *      by T  expect entity KIND "TITLE" [RELATION "TITLE"]  the register has it, and the relation
- *      by T  expect incident N STATE [alerts N] [cause NAME] [owner NAME] [title TEXT]
+ *      by T  expect incident N STATE [alerts N] [cause NAME] [owner NAME] [severity NAME] [title TEXT]
  *      by T  expect no incident N                    there is none of that number
  *      by T  expect refused                          the last send or order was refused
  *      at T  restart | crash                         in order; or as when the power fails
@@ -480,10 +480,12 @@ static bool expect_incident(struct story *story, const struct line *line, struct
                         good = str_equal(word(&rest), json_str(json_array_get(json_object_get(incident, "causes"), 0), "name"));
                 else if (str_is(what, "owner"))
                         good = str_equal(word(&rest), json_str(incident, "owner"));
+                else if (str_is(what, "severity"))
+                        good = str_equal(word(&rest), json_str(incident, "severity"));
                 else if (str_is(what, "title"))
                         return str_equal(rest, json_str(incident, "title"));
                 else
-                        stop(story, line, "after the state: alerts N, cause NAME, owner NAME, title TEXT");
+                        stop(story, line, "after the state: alerts N, cause NAME, owner NAME, severity NAME, title TEXT");
         }
         return good;
 }

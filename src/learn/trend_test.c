@@ -1,0 +1,90 @@
+/* trend_test - where a line leads, through noise and outliers, and when nothing can be said. */
+#include "learn/trend.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+
+static double noise(uint64_t *state)
+{
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        return (double)(*state >> 40) / 16777216.0 - 0.5;
+}
+
+static void a_straight_line_arrives_when_it_should(void **state)
+{
+        (void)state;
+        double x[40], y[40];
+        for (int i = 0; i < 40; i++)
+                x[i] = i * 15, y[i] = 1000 - i * 15;
+        struct trend trend;
+        struct trend_arrival arrival;
+        assert_true(trend_fit(x, y, 40, &trend));
+        assert_true(trend_reaches(&trend, 0, &arrival));
+        assert_true(fabs(arrival.at - (1000 - 39 * 15)) < 1e-6);
+}
+
+static void a_third_of_wild_points_moves_it_little_and_the_interval_holds_the_truth(void **state)
+{
+        (void)state;
+        double x[60], y[60];
+        uint64_t seed = 7;
+        for (int i = 0; i < 60; i++) {
+                x[i] = i;
+                y[i] = i % 4 == 0 ? 500 * noise(&seed) : 200 - 2 * i + 4 * noise(&seed);
+        }
+        struct trend trend;
+        struct trend_arrival arrival;
+        assert_true(trend_fit(x, y, 60, &trend));
+        assert_true(trend_reaches(&trend, 0, &arrival));
+        assert_true(fabs(arrival.at - 41) < 8); /* 200 - 2x = 0 at x = 100, 41 after the last point */
+        assert_true(arrival.earliest <= 41 && arrival.latest >= 41);
+}
+
+static void noise_alone_leads_nowhere(void **state)
+{
+        (void)state;
+        int told = 0;
+        uint64_t seed = 3;
+        for (int round = 0; round < 500; round++) {
+                double x[40], y[40];
+                struct trend trend;
+                struct trend_arrival arrival;
+                for (int i = 0; i < 40; i++)
+                        x[i] = i, y[i] = 100 + 20 * noise(&seed);
+                assert_true(trend_fit(x, y, 40, &trend));
+                told += trend_reaches(&trend, 0, &arrival);
+        }
+        assert_true(told <= 10); /* 99 percent, both sides */
+}
+
+static void nobody_looks_further_than_what_was_seen_allows(void **state)
+{
+        (void)state;
+        double x[20], y[20];
+        struct trend trend;
+        struct trend_arrival arrival;
+        for (int i = 0; i < 20; i++)
+                x[i] = i, y[i] = 1000 - i;
+        assert_true(trend_fit(x, y, 20, &trend));
+        assert_false(trend_reaches(&trend, 0, &arrival)); /* 981 ahead after 19 seen */
+        assert_true(trend_reaches(&trend, 900, &arrival));
+        assert_false(trend_reaches(&trend, 2000, &arrival)); /* the other way */
+        assert_false(trend_fit(x, y, 7, &trend));
+        y[3] = NAN;
+        assert_false(trend_fit(x, y, 20, &trend));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_straight_line_arrives_when_it_should),
+                cmocka_unit_test(a_third_of_wild_points_moves_it_little_and_the_interval_holds_the_truth),
+                cmocka_unit_test(noise_alone_leads_nowhere),
+                cmocka_unit_test(nobody_looks_further_than_what_was_seen_allows),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
