@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "engage/alert_table.h"
 #include "engage/incident_table.h"
 #include "store/database.h"
@@ -28,6 +29,7 @@ struct house {
         int64_t now_ns;
         struct arena arena;
         struct err err;
+        char folder[SCRATCH_BYTES]; /* of the state database, when there is one */
 };
 
 static void house_done(struct house *house)
@@ -35,6 +37,8 @@ static void house_done(struct house *house)
         engage_destroy(house->engage);
         noticed_done(&house->noticed);
         arena_done(&house->arena);
+        if (house->folder[0])
+                scratch_remove(house->folder);
 }
 
 static void house_init(struct house *house, size_t alerts_max)
@@ -421,9 +425,9 @@ static struct database *state_open(struct house *house)
 {
         static const char *const migrations[] = {engage_schema, NULL};
         struct database *state;
-        char path[] = "/tmp/engage-test-XXXXXX", file[64];
-        assert_non_null(mkdtemp(path));
-        snprintf(file, sizeof file, "%s/state.db", path);
+        char file[SCRATCH_BYTES + 16];
+        assert_int_equal(scratch_make(house->folder, "engage"), 0);
+        snprintf(file, sizeof file, "%s/state.db", house->folder);
         assert_true(database_open(file, NULL, migrations, &state, &house->err));
         return state;
 }
