@@ -1,5 +1,5 @@
 /*
- * check_certificate.c - how long a TLS server's certificate is still good: {host, port: 443, name, ca_file, warning_days: 14, critical_days: 3}.
+ * check_certificate.c - how long a TLS server's certificate is still good: {host, port: 443, server_name, ca_file, warning_days: 14, critical_days: 3}.
  * The earliest end in the chain that the server sends counts.
  */
 #include "base/clock.h"
@@ -48,7 +48,7 @@ void check_certificate_run(const struct check_run *run, struct check_outcome *ou
 {
         struct peer_certificate found;
         struct err err = {0};
-        struct str host = json_str(run->check->settings, "host"), name = json_str(run->check->settings, "name"), ca = json_str(run->check->settings, "ca_file");
+        struct str host = json_str(run->check->settings, "host"), name = json_str(run->check->settings, "server_name"), ca = json_str(run->check->settings, "ca_file");
         name = name.length ? name : host;
         if (peer_certificate_read(host.bytes, port_of(run->check, run->arena).bytes, name.bytes, ca.length ? ca.bytes : NULL, run->deadline_ns, &found, &err))
                 judge(run, &found, name.bytes, out_outcome);
