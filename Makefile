@@ -3,7 +3,7 @@
 BUILD ?= build
 DATA ?= data
 
-.PHONY: run build test deps web asan tsan fuzz torture voyage hostile peers e2e bench tidy docs clean
+.PHONY: run build test deps web asan tsan fuzz torture voyage hostile peers e2e demo bench tidy docs clean
 
 run: build
 	exec $(BUILD)/evenkeel run --data $(DATA) $(ARGS)
@@ -44,6 +44,10 @@ peers: build
 e2e: build
 	scripts/deps.sh test
 	scripts/e2e.sh $(BUILD)/evenkeel
+
+demo: build
+	scripts/deps.sh test
+	python3 demo/demo.py $(BUILD)/evenkeel $(BUILD)/peers --seeds $(or $(SEEDS),1) --first $(or $(SEED),1)
 
 bench: build
 	bench/run.sh $(BUILD)

@@ -103,6 +103,15 @@ class Service:
             self.kept.append(b"*" * (1024 * self.settings["remember_kib"]))  # a version that never forgets
         return number
 
+    def look(self):
+        """Whether a parcel could be taken now."""
+        database = Database(self.settings["database"])
+        try:
+            database.ask("SELECT grams FROM parcel LIMIT 1")
+        finally:
+            database.close()
+        Cache(self.settings["cache"]).ask("PING")
+
     def note(self, status, seconds):
         with self.lock:
             self.counts[status] = self.counts.get(status, 0) + 1
@@ -140,7 +149,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(200, self.service.metrics() if self.path == "/metrics" else "open\n")
+        if self.path == "/metrics":
+            return self.answer(200, self.service.metrics())
+        try:
+            self.service.look()
+            return self.answer(200, "open\n")
+        except (OSError, MemoryError) as fault:
+            logging.error("cannot take parcels: %s", fault or "out of memory")
+            return self.answer(503, "cannot take parcels now\n")
 
     def do_POST(self):
         began, status = time.monotonic(), 200
