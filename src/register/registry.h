@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "model/finding.h"
 #include "register/graph.h"
@@ -100,6 +101,9 @@ void registry_read_stats(struct registry *registry, struct registry_stats *out_s
 size_t registry_resolve(struct registry *registry, const struct labels *labels, uint64_t *out_ids, size_t max);
 /* Entities of a kind (empty: any) whose displayed name or key is exactly so; for what people and files write. From any thread. */
 size_t registry_find(struct registry *registry, struct str kind, struct str name, uint64_t *out_ids, size_t max);
+size_t registry_count(struct registry *registry, struct str kind); /* shown ones; from any thread */
+/* Kind and name of a shown entity, without the place it stands in ("nginx", not "nginx on web1"). False: there is none, or no memory. From any thread. */
+bool registry_name(struct registry *registry, uint64_t id, struct arena *arena, struct str *out_kind, struct str *out_name);
 
 /* Lends the graph until registry_read_end on the same thread; short, since the register waits meanwhile. */
 struct graph *registry_read_begin(struct registry *registry);

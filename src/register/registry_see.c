@@ -569,6 +569,22 @@ size_t registry_find(struct registry *registry, struct str kind, struct str name
         return answer.count;
 }
 
+bool registry_name(struct registry *registry, uint64_t id, struct arena *arena, struct str *out_kind, struct str *out_name)
+{
+        with_lock(&registry->lock);
+        const struct entity *entity = entity_of(registry, id);
+        return entity && !entity->is_purged && !entity->hidden_ns && text_copy(entity->kind, arena, out_kind) && text_copy(entity->name, arena, out_name);
+}
+
+size_t registry_count(struct registry *registry, struct str kind)
+{
+        with_lock(&registry->lock);
+        size_t count = 0;
+        each (entity, &registry->entities)
+                count += entity->id && !entity->is_purged && !entity->hidden_ns && str_equal(entity->kind, kind);
+        return count;
+}
+
 /* --- keys of what people write ----------------------------------------------------------------------------------------------------------------- */
 
 bool keys_of_value(struct registry *registry, struct entity *entity, const struct kind *kind, const struct kind_field *field, struct str value)
