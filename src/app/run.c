@@ -5,6 +5,7 @@
  */
 #include "app/run.h"
 
+#include "act/runner.h"
 #include "app/config.h"
 #include "app/content_files.h"
 #include "app/listen.h"
@@ -62,6 +63,7 @@ struct daemon {
         struct http_options http;
         struct http_listener listeners[LISTENERS_MAX];
         char http_addresses[LISTENERS_MAX][64];
+        char host[256];         /* this machine's name; empty: not known */
         struct buf certificate, key; /* PEM, ended by NUL */
         struct check_source *checks;
         void *sources[64]; /* by row of the source table; NULL: not running */
@@ -284,6 +286,8 @@ static int thread_count(const struct daemon *daemon)
 static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
 {
         const struct config *config = &daemon->config;
+        if (gethostname(daemon->host, sizeof daemon->host - 1) != 0)
+                daemon->host[0] = 0;
         struct loop_options options = {
                 .directory = data,
                 .redactor = daemon->redactor,
@@ -295,6 +299,8 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
                 .retention_days = (int64_t)config_count(config, "retention.days"),
                 .retention_bytes = config_count(config, "retention.bytes"),
                 .skip_damage = daemon->options.skip_damage,
+                .hands = step_hands_real(daemon->launcher),
+                .own_host = daemon->host,
         };
         if (!loop_open(&options, &daemon->loop, err))
                 return false;

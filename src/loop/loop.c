@@ -766,7 +766,8 @@ static bool open_rooms(struct loop *loop, struct err *err)
                series_create(loop->archive, options->series_max, &loop->series, err) &&
                metric_metas_create(&loop->metas, err) &&
                observe_create(&(struct observe_options){.logs = loop->logs, .series = loop->series}, &loop->observe, err) &&
-               pipeline_create(&(struct pipeline_options){.observe = loop->observe, .sink = {submit_command, loop}}, &loop->deciding, err) &&
+               pipeline_create(&(struct pipeline_options){.observe = loop->observe, .sink = {submit_command, loop}, .series = loop->series,
+                                                            .hands = options->hands, .steps_in_turn = options->steps_in_turn, .own_host = options->own_host}, &loop->deciding, err) &&
                ingest_create(loop->logs, loop->series, loop->metas, loop->observe, options->workers, &loop->ingest, err) &&
                (ingest_on_stall(loop->ingest, wait_a_moment, loop), true) &&
                intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
@@ -813,6 +814,7 @@ void loop_turn(struct loop *loop)
         journal_commit_now(loop->journal);
         while ((count = queue_pop_all(&loop->queue, works, INGEST_ROUND_MAX, 0)))
                 run_works(loop, (struct work **)works, count);
+        pipeline_turn(loop->deciding);
 }
 
 void loop_stop(struct loop *loop)

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "act/step.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "store/archive.h"
@@ -48,6 +49,9 @@ struct loop_options {
         uint64_t retention_bytes;       /* of telemetry on disk; 0: no bound */
         size_t segment_bytes;           /* of the journal; 0: 64 MiB */
         bool skip_damage;               /* go on past damaged journal entries: the operator's word for it */
+        struct step_hands hands;        /* what steps of runbooks do things with; empty: nothing can be done */
+        bool steps_in_turn;             /* by loop_turn, without threads; for tests */
+        const char *own_host;           /* the machine this runs on; NULL: not known */
         /* Called instead of waiting a second when a committed command cannot be applied; true: try again. For tests. */
         bool (*stalled)(void *context);
         void *stalled_context;

@@ -8,6 +8,7 @@
  */
 #include "loop/pipeline.h"
 
+#include "act/act.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
@@ -16,6 +17,7 @@
 #include "model/noticed.h"
 #include "observe/observe.h"
 #include "register/graph.h"
+#include "query/promql.h"
 #include "register/registry.h"
 #include "store/database.h"
 
@@ -26,6 +28,9 @@ struct pipeline {
         struct observe *observe;
         struct registry *registry;
         struct engage *engage;
+        struct act *act;
+        struct promql_source series;
+        bool steps_in_turn;
         struct command_sink sink;
         struct noticed noticed;
         json_t *content;        /* the configuration in force; NULL: none yet */
@@ -59,6 +64,63 @@ static size_t resolve(void *context, const struct labels *labels, struct topolog
         return count ? count : topology_of_labels(labels, out_entities, max);
 }
 
+/* --- what act asks of incidents -------------------------------------------------------------------------------------- */
+
+static bool view_incident(void *context, uint64_t incident, struct arena *arena, struct incident_view *out_view, struct err *err)
+{
+        struct pipeline *pipeline = context;
+        return engage_view(pipeline->engage, incident, arena, out_view, err);
+}
+
+static uint64_t find_incident(void *context, uint32_t number)
+{
+        struct pipeline *pipeline = context;
+        return engage_incident_id(pipeline->engage, number);
+}
+
+static bool note_incident(void *context, uint64_t incident, int64_t time_ns, const char *kind, const char *by, struct str text, struct err *err)
+{
+        struct pipeline *pipeline = context;
+        struct err fault = {0};
+        if (engage_note(pipeline->engage, incident, time_ns, kind, by, text, &fault) || fault.code == ERR_NOT_FOUND)
+                return true;    /* an incident that engage no longer holds has no timeline to write into */
+        if (err)
+                *err = fault;
+        return false;
+}
+
+/* Whoever has acknowledged it or not, something is being done now. What engage refuses (it is acting already) is no fault. */
+static bool mark_acting(void *context, uint64_t incident, uint64_t sequence, int64_t time_ns, struct err *err)
+{
+        struct pipeline *pipeline = context;
+        scoped(arena_done) struct arena arena;
+        struct incident_view view;
+        struct err fault = {0};
+        json_t *result = NULL;
+        arena_init(&arena, 0);
+        if (!engage_view(pipeline->engage, incident, &arena, &view, &fault))
+                return fault.code == ERR_NOT_FOUND || fail_memory(err, "loop", sizeof view);
+        scoped_ptr(json_decref) json_t *arguments = json_pack("{s:I}", "incident", (json_int_t)view.number);
+        if (!arguments)
+                return fail_memory(err, "loop", sizeof *arguments);
+        bool good = engage_command(pipeline->engage, "incident_acting", arguments, "evenkeel", sequence, time_ns, &result, &fault);
+        json_decref(result);
+        return good || fault.code != ERR_MEMORY || fail_memory(err, "loop", sizeof view);
+}
+
+static bool create_act(struct pipeline *pipeline, const struct pipeline_options *options, struct err *err)
+{
+        struct act_options act = {
+                .registry = pipeline->registry, .series = options->series ? &pipeline->series : NULL, .hands = options->hands, .sink = options->sink,
+                .own_host = options->own_host,
+                .world = {.view = view_incident, .by_number = find_incident, .note = note_incident, .acting = mark_acting, .context = pipeline},
+        };
+        if (options->series)
+                pipeline->series = promql_store_source(options->series);
+        pipeline->steps_in_turn = options->steps_in_turn;
+        return act_create(&act, &pipeline->act, err);
+}
+
 bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err)
 {
         struct pipeline *pipeline = calloc(1, sizeof *pipeline);
@@ -72,7 +134,8 @@ bool pipeline_create(const struct pipeline_options *options, struct pipeline **o
                 return false;
         }
         struct topology topology = {pipeline->registry, lend_graph, give_back_graph, resolve};
-        if (!engage_create(&(struct engage_options){.topology = &topology}, &pipeline->engage, err)) {
+        if (!engage_create(&(struct engage_options){.topology = &topology}, &pipeline->engage, err) ||
+            !create_act(pipeline, options, err)) {
                 pipeline_destroy(pipeline);
                 return false;
         }
@@ -84,6 +147,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 {
         if (!pipeline)
                 return;
+        act_destroy(pipeline->act);
         engage_destroy(pipeline->engage);
         registry_destroy(pipeline->registry);
         noticed_done(&pipeline->noticed);
@@ -96,7 +160,7 @@ void pipeline_destroy(struct pipeline *pipeline)
 static bool check_content(struct pipeline *pipeline, const json_t *content, struct err *err)
 {
         return registry_check_configuration(content, err) && observe_check_configuration(pipeline->observe, content, err) &&
-               engage_check_configuration(content, err);
+               engage_check_configuration(content, err) && act_check_configuration(content, err);
 }
 
 /* After check_content; what can fail now is memory alone. */
@@ -107,7 +171,8 @@ static bool take_content(struct pipeline *pipeline, const json_t *content, uint6
         struct kinds *kinds = registry_kinds(pipeline->registry);
         observe_watch(pipeline->observe, kinds);
         kinds_unref(kinds);
-        return observe_configure(pipeline->observe, content, err) && engage_configure(pipeline->engage, content, err);
+        return observe_configure(pipeline->observe, content, err) && engage_configure(pipeline->engage, content, err) &&
+               act_configure(pipeline->act, content, err);
 }
 
 /* { "content": { "files": [...] } } as model/content.h has it. All stages accept it, or all stay as they were. */
@@ -138,7 +203,8 @@ bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t ti
                 return false;
         if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, 0, time_ns, &refusal)))
                 log_err(LOG_LEVEL_ERROR, &refusal);
-        return observe_load(pipeline->observe, state, time_ns, err) && engage_load(pipeline->engage, state, time_ns, err);
+        return observe_load(pipeline->observe, state, time_ns, err) && engage_load(pipeline->engage, state, time_ns, err) &&
+               act_load(pipeline->act, state, time_ns, err);
 }
 
 struct registry *pipeline_registry(struct pipeline *pipeline)
@@ -171,10 +237,14 @@ static bool see_resources(struct pipeline *pipeline, uint64_t sequence, int64_t 
         return registry_see(pipeline->registry, pipeline->noticed.resources.items, pipeline->noticed.resources.count, sequence, time_ns, err);
 }
 
-/* What engage decided, for the stages after it (engage_news), in the same decision: a crash takes back both or neither. */
-static bool engaged(struct pipeline *pipeline)
+/* In the decision that made them, so that they are committed with it: news that only memory knew would be lost in a crash. */
+static bool pass_on_news(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
 {
-        engage_news_clear(pipeline->engage);
+        size_t count;
+        const struct incident_news *news = engage_news(pipeline->engage, &count);
+        if (!act_take(pipeline->act, news, count, sequence, time_ns, err))
+                return false;
+        engage_news_clear(pipeline->engage); /* after the stages that look at it */
         return true;
 }
 
@@ -185,7 +255,7 @@ bool pipeline_drain(struct pipeline *pipeline, uint64_t sequence, int64_t time_n
             !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
-        return engaged(pipeline);
+        return pass_on_news(pipeline, sequence, time_ns, err);
 }
 
 bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns, struct err *err)
@@ -196,14 +266,13 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
             !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
-        if (!engage_tick(pipeline->engage, sequence, time_ns, err))
-                return false;
-        return engaged(pipeline);
+        return engage_tick(pipeline->engage, sequence, time_ns, err) && pass_on_news(pipeline, sequence, time_ns, err) &&
+               act_tick(pipeline->act, sequence, time_ns, err);
 }
 
 bool pipeline_handles(const char *verb)
 {
-        return strcmp(verb, "configure") == 0 || registry_handles(verb) || engage_handles(verb);
+        return strcmp(verb, "configure") == 0 || registry_handles(verb) || engage_handles(verb) || act_handles(verb);
 }
 
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
@@ -212,7 +281,10 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
         if (strcmp(verb, "configure") == 0)
                 return configure(pipeline, arguments, sequence, time_ns, out_result, err);
         if (engage_handles(verb))
-                return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err) && engaged(pipeline);
+                return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err) &&
+                       pass_on_news(pipeline, sequence, time_ns, err);
+        if (act_handles(verb))
+                return act_command(pipeline->act, verb, arguments, by, sequence, time_ns, out_result, err);
         if (registry_handles(verb))
                 return registry_command(pipeline->registry, verb, arguments, by, sequence, time_ns, out_result, err);
         return fail(err, ERR_NOT_FOUND, "loop", "there is no command %s; a newer version may know it", verb);
@@ -220,13 +292,14 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
 
 bool pipeline_is_dirty(const struct pipeline *pipeline)
 {
-        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe) || engage_is_dirty(pipeline->engage);
+        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe) || engage_is_dirty(pipeline->engage) ||
+               act_is_dirty(pipeline->act);
 }
 
 bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err)
 {
         return (!pipeline->content_is_dirty || state_write_content(state, pipeline->content, err)) && registry_write(pipeline->registry, state, err) &&
-               observe_write(pipeline->observe, state, err) && engage_write(pipeline->engage, state, err);
+               observe_write(pipeline->observe, state, err) && engage_write(pipeline->engage, state, err) && act_write(pipeline->act, state, err);
 }
 
 void pipeline_written(struct pipeline *pipeline)
@@ -235,16 +308,21 @@ void pipeline_written(struct pipeline *pipeline)
         registry_written(pipeline->registry);
         observe_written(pipeline->observe);
         engage_written(pipeline->engage);
+        act_written(pipeline->act);
 }
 
 bool pipeline_start(struct pipeline *pipeline, struct err *err)
 {
-        (void)pipeline;
-        (void)err;
-        return true;
+        return pipeline->steps_in_turn || act_start(pipeline->act, err);
+}
+
+void pipeline_turn(struct pipeline *pipeline)
+{
+        if (pipeline->steps_in_turn)
+                act_turn(pipeline->act);
 }
 
 void pipeline_stop(struct pipeline *pipeline)
 {
-        (void)pipeline;
+        act_stop(pipeline->act);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "act/step.h"
 #include "base/err.h"
 #include "model/batch.h"
 #include "model/command_sink.h"
@@ -19,10 +20,15 @@ struct pipeline;
 struct database;
 struct observe;
 struct registry;
+struct series_store;
 
 struct pipeline_options {
         struct observe *observe;
         struct command_sink sink;       /* for the threads that do effects */
+        struct series_store *series;    /* that expressions of runbooks ask */
+        struct step_hands hands;        /* what steps of runbooks do things with */
+        bool steps_in_turn;             /* without threads of their own: by pipeline_turn */
+        const char *own_host;           /* the machine this runs on; may be NULL */
 };
 
 bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err);
@@ -53,4 +59,5 @@ void pipeline_written(struct pipeline *pipeline);
 
 /* Effects may leave from now on; before, during recovery, they wait in the tables. */
 bool pipeline_start(struct pipeline *pipeline, struct err *err);
+void pipeline_turn(struct pipeline *pipeline);  /* effects that have no thread, on the caller's; never within a decision */
 void pipeline_stop(struct pipeline *pipeline);  /* no effect thread runs afterwards */

@@ -1,6 +1,7 @@
 /* state_table.c - see state_table.h. */
 #include "loop/state_table.h"
 
+#include "act/act_table.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/scope.h"
@@ -31,6 +32,7 @@ static const char *const migrations[] = {
         engage_schema,
         forecast_schema,
         alert_budget_schema,
+        act_schema,
         NULL,
 };
 
