@@ -318,11 +318,12 @@ bool pipeline_start(struct pipeline *pipeline, struct err *err)
 
 void pipeline_turn(struct pipeline *pipeline)
 {
-        if (pipeline->steps_in_turn)
+        if (pipeline && pipeline->steps_in_turn)
                 act_turn(pipeline->act);
 }
 
 void pipeline_stop(struct pipeline *pipeline)
 {
-        act_stop(pipeline->act);
+        if (pipeline)
+                act_stop(pipeline->act);
 }
