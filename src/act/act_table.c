@@ -68,10 +68,10 @@ bool run_rows_recent(struct database *state, int64_t since_ns, run_visit_fn *vis
 bool run_rows_list(struct database *state, const struct run_filter *filter, run_visit_fn *visit, void *context, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT " RUN_COLUMNS " FROM run WHERE (?1 = 0 OR incident = ?1) AND (?2 = '' OR runbook = ?2)"
+        if (!query_begin(&query, state, "SELECT " RUN_COLUMNS " FROM run WHERE (?1 = 0 OR json_extract(body, '$.incident_number') = ?1) AND (?2 = '' OR runbook = ?2)"
                                         " AND (?3 = '' OR state = ?3) AND (?4 = 0 OR number < ?4) ORDER BY number DESC LIMIT ?5", err))
                 return false;
-        query_bind_i64(&query, 1, (int64_t)filter->incident);
+        query_bind_i64(&query, 1, filter->incident_number);
         query_bind_str(&query, 2, filter->runbook.bytes ? filter->runbook : STR(""));
         query_bind_str(&query, 3, filter->state.bytes ? filter->state : STR(""));
         query_bind_i64(&query, 4, filter->before_number);

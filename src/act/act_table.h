@@ -30,8 +30,8 @@ typedef bool run_visit_fn(void *context, const struct run_row *row, struct err *
 bool run_row_write(struct database *state, const struct run_row *row, struct err *err);
 /* Live ones, and those that ended behind since_ns; oldest first. */
 bool run_rows_recent(struct database *state, int64_t since_ns, run_visit_fn *visit, void *context, struct err *err);
-/* Newest first; incident 0, runbook and state empty: any; before 0: from the newest. */
-struct run_filter { uint64_t incident; struct str runbook, state; int64_t before_number; size_t limit; };
+/* Newest first; an incident by its number, 0: any, as empty texts are; before 0: from the newest. */
+struct run_filter { int64_t incident_number; struct str runbook, state; int64_t before_number; size_t limit; };
 bool run_rows_list(struct database *state, const struct run_filter *filter, run_visit_fn *visit, void *context, struct err *err);
 bool run_row_get(struct database *state, int64_t number, bool *out_found, run_visit_fn *visit, void *context, struct err *err);
 

@@ -36,6 +36,10 @@
 #define WHYS                                                                                                           \
         "{\"type\":\"array\",\"items\":" OBJECT("\"time_ns\":" NS ",\"decision\":" TEXT ",\"reasons\":{\"type\":\"array\"}") "}"
 
+#define RUN                                                                                                            \
+        OBJECT("\"id\":" TEXT ",\"number\":" COUNT ",\"state\":" TEXT ",\"incident\":" TEXT ",\"incident_number\":" COUNT ",\"target\":" TEXT \
+               ",\"is_auto\":{\"type\":\"boolean\"},\"facts\":{\"type\":\"object\"},\"story\":{\"type\":\"object\"},\"steps\":{\"type\":\"array\"}")
+
 static const struct schema {
         const char *name, *content_type, *text;
 } schemas[] = {
@@ -121,6 +125,16 @@ static const struct schema {
         {"LogHistogram", "application/json",
          OBJECT("\"start_ns\":" NS ",\"step_ns\":" NS ",\"buckets\":{\"type\":\"array\",\"items\":"
                 OBJECT("\"time_ns\":" NS ",\"counts\":{\"type\":\"object\",\"additionalProperties\":" COUNT "}") "},\"stats\":{\"type\":\"object\"}," WARNINGS)},
+        {"Runbooks", "application/json",
+         LIST("runbooks", OBJECT("\"name\":" TEXT ",\"file\":" TEXT ",\"declared\":{\"type\":\"object\"},\"trust\":{\"type\":\"object\"}"))},
+        {"Run", "application/json", RUN},
+        {"Runs", "application/json", LIST("runs", RUN)},
+        {"NewRun", "application/json",
+         OBJECT("\"runbook\":" TEXT ",\"incident\":" COUNT ",\"target\":" TEXT ",\"values\":{\"type\":\"object\"},\"why\":" TEXT ",\"start\":{\"type\":\"boolean\"}")},
+        {"RunOrder", "application/json", OBJECT("\"why\":" TEXT ",\"outcome\":{\"enum\":[\"succeeded\",\"failed\",\"harmful\"]}")},
+        {"RunDone", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"result\":{\"type\":\"object\"}")},
+        {"Autonomy", "application/json", OBJECT("\"level\":{\"enum\":[\"suggest\",\"approve\",\"auto\"]},\"why\":" TEXT)},
+        {"Automation", "application/json", OBJECT("\"is_stopped\":{\"type\":\"boolean\"},\"stopped\":{\"type\":[\"object\",\"null\"]}")},
         {"Templates", "application/json",
          OBJECT("\"templates\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Template\"}},\"matched\":" COUNT ",\"programs\":" COUNT
                 ",\"all\":" COUNT ",\"forgotten\":" COUNT ",\"bytes\":" COUNT)},

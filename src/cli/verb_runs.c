@@ -1,0 +1,241 @@
+/* verb_runs.c - `evenkeel runbooks`, `runs`, `runs ...`, `automation ...`: what could be done, what was, and deciding on it. */
+#include "base/json.h"
+#include "base/scope.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool print_json(const json_t *answer)
+{
+        return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+}
+
+/* Control bytes could order the terminal about. */
+static void print_safe(struct str text)
+{
+        for (size_t i = 0; i < text.length; i++) {
+                unsigned char c = (unsigned char)text.bytes[i];
+                if ((c < 0x20 && c != '\n') || c == 0x7F)
+                        printf("\\x%02x", c);
+                else
+                        putchar(c);
+        }
+}
+
+static enum table_color color_of(struct str state)
+{
+        if (str_is(state, "succeeded"))
+                return COLOR_GREEN;
+        if (str_is(state, "failed") || str_is(state, "harmful") || str_is(state, "interrupted"))
+                return COLOR_RED;
+        return str_is(state, "proposed") ? COLOR_YELLOW : COLOR_NONE;
+}
+
+bool verb_runbooks(struct cli *cli, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        scoped(table_done) struct table table;
+        size_t i;
+        json_t *item;
+        if (!client_ask_json(&cli->client, "GET", "/api/v1/runbooks", NULL, &answer, err))
+                return false;
+        if (cli->json)
+                return print_json(answer);
+        table_init(&table, "RUNBOOK|MAY|>VERIFIED|>FAILED|>HARMFUL|DOES");
+        json_array_foreach(json_object_get(answer, "runbooks"), i, item) {
+                const json_t *trust = json_object_get(item, "trust");
+                table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(item, "name")));
+                table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(trust, "allowed")));
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(trust, "verified", 0));
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(trust, "failed", 0));
+                table_cell(&table, json_i64(trust, "harmful", 0) ? COLOR_RED : COLOR_NONE, "%" PRId64, json_i64(trust, "harmful", 0));
+                table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(json_object_get(item, "declared"), "sentence")));
+        }
+        table_print(&table, stdout, cli->has_color);
+        return true;
+}
+
+bool verb_runs(struct cli *cli, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        scoped(buf_done) struct buf path = {0};
+        scoped(table_done) struct table table;
+        size_t i;
+        json_t *item;
+        buf_text(&path, "/api/v1/runs");
+        path_add(&path, "incident", cli_option(cli, "incident"));
+        path_add(&path, "runbook", cli_option(cli, "runbook"));
+        path_add(&path, "state", cli_option(cli, "state"));
+        path_add(&path, "limit", cli_option(cli, "limit"));
+        buf_byte(&path, 0);
+        if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (cli->json)
+                return print_json(answer);
+        table_init(&table, ">RUN|STATE|>INCIDENT|RUNBOOK|DOES");
+        json_array_foreach(json_object_get(answer, "runs"), i, item) {
+                const json_t *facts = json_object_get(item, "facts");
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "number", 0));
+                table_cell(&table, color_of(json_str(item, "state")), "%s", json_string_value(json_object_get(item, "state")));
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "incident_number", 0));
+                table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(facts, "runbook")));
+                table_cell(&table, COLOR_NONE, "%.120s", json_string_value(json_object_get(facts, "sentence")));
+        }
+        table_print(&table, stdout, cli->has_color);
+        return true;
+}
+
+static void print_planned(const json_t *step)
+{
+        size_t i;
+        json_t *word;
+        printf("  %-12s %-7s", json_string_value(json_object_get(step, "name")), json_string_value(json_object_get(step, "kind")));
+        json_array_foreach(json_object_get(step, "words"), i, word) {
+                printf(" [");
+                print_safe((struct str){json_string_value(word), json_string_length(word)});
+                printf("]");
+        }
+        static const char *const texts[] = {"method", "http", "body", "check", "notify"};
+        for (i = 0; i < countof(texts); i++)
+                if (json_object_get(step, texts[i])) {
+                        putchar(' ');
+                        print_safe(json_str(step, texts[i]));
+                }
+        if (json_object_get(step, "for_ns"))
+                printf(" %.1f s", (double)json_i64(step, "for_ns", 0) / 1e9);
+        putchar('\n');
+}
+
+static void print_run(const json_t *run)
+{
+        const json_t *facts = json_object_get(run, "facts"), *belief = json_object_get(facts, "belief");
+        size_t i;
+        json_t *item;
+        printf("run %" PRId64 ": ", json_i64(run, "number", 0));
+        print_safe(json_str(facts, "sentence"));
+        printf("\n%s, for incident %" PRId64 ", runbook %s\n", json_string_value(json_object_get(run, "state")), json_i64(run, "incident_number", 0),
+               json_string_value(json_object_get(facts, "runbook")));
+        printf("so far %" PRId64 " verified, %" PRId64 " failed, %" PRId64 " harmful; helps in %.0f of 100 cases (%.0f to %.0f), by itself it is gone in %.0f\n",
+               json_i64(belief, "verified", 0), json_i64(belief, "failed", 0), json_i64(belief, "harmful", 0), json_number_value(json_object_get(belief, "mean")) * 100,
+               json_number_value(json_object_get(belief, "low")) * 100, json_number_value(json_object_get(belief, "high")) * 100,
+               json_number_value(json_object_get(belief, "heals_by_itself")) * 100);
+        puts("exactly this is run:");
+        json_array_foreach(json_object_get(facts, "plan"), i, item)
+                print_planned(item);
+        json_array_foreach(json_object_get(json_object_get(run, "story"), "refusals"), i, item) {
+                printf("not started (%s): ", json_string_value(json_object_get(item, "guard")));
+                print_safe(json_str(item, "reason"));
+                putchar('\n');
+        }
+        json_array_foreach(json_object_get(run, "steps"), i, item) {
+                printf("step %s, %s: ", json_string_value(json_object_get(item, "name")), json_string_value(json_object_get(item, "state")));
+                print_safe(json_str(item, "sentence"));
+                putchar('\n');
+                print_safe(json_str(item, "output"));
+                if (json_str(item, "output").length)
+                        putchar('\n');
+        }
+        json_array_foreach(json_object_get(json_object_get(run, "story"), "history"), i, item) {
+                printf("%s by %s: ", json_string_value(json_object_get(item, "state")), json_string_value(json_object_get(item, "by")));
+                print_safe(json_str(item, "text"));
+                putchar('\n');
+        }
+}
+
+bool verb_run_show(struct cli *cli, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        scoped(buf_done) struct buf path = {0};
+        buf_text(&path, "/api/v1/runs/");
+        path_add_part(&path, cli->words[0]);
+        buf_byte(&path, 0);
+        if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (cli->json)
+                return print_json(answer);
+        print_run(answer);
+        return true;
+}
+
+/* Posts what is decided; takes body. */
+static bool decide(struct cli *cli, const char *path, json_t *body, const char *done, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *kept = body;
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        const char *why = cli_option(cli, "why");
+        if (!body || (why && json_object_set_new(body, "why", json_string(why)) != 0))
+                return fail(err, ERR_METHOD, "cli", "what was given is not UTF-8 text");
+        if (!client_ask_json(&cli->client, "POST", path, kept, &answer, err))
+                return false;
+        if (cli->json)
+                return print_json(answer);
+        int64_t run = json_i64(json_object_get(answer, "result"), "run", 0);
+        if (run)
+                printf("run %" PRId64 ": %s\n", run, json_string_value(json_object_get(json_object_get(answer, "result"), "state")));
+        else
+                puts(done);
+        return true;
+}
+
+static bool decide_on_run(struct cli *cli, const char *verb, json_t *body, struct err *err)
+{
+        scoped(buf_done) struct buf path = {0};
+        buf_text(&path, "/api/v1/runs/");
+        path_add_part(&path, cli->words[0]);
+        buf_printf(&path, "/%s", verb);
+        buf_byte(&path, 0);
+        return decide(cli, path.bytes, body, verb, err);
+}
+
+bool verb_run_approve(struct cli *cli, struct err *err)
+{
+        return decide_on_run(cli, "approve", json_object(), err);
+}
+
+bool verb_run_reject(struct cli *cli, struct err *err)
+{
+        return decide_on_run(cli, "reject", json_object(), err);
+}
+
+bool verb_run_stop(struct cli *cli, struct err *err)
+{
+        return decide_on_run(cli, "stop", json_object(), err);
+}
+
+bool verb_run_judge(struct cli *cli, struct err *err)
+{
+        return decide_on_run(cli, "judge", json_pack("{s:s}", "outcome", cli->words[1]), err);
+}
+
+bool verb_run_propose(struct cli *cli, struct err *err)
+{
+        int64_t incident;
+        if (!str_to_i64(str_of(cli->words[1]), &incident))
+                return fail(err, ERR_METHOD, "cli", "%s is no number of an incident", cli->words[1]);
+        json_t *body = json_pack("{s:s, s:I, s:s*, s:b}", "runbook", cli->words[0], "incident", (json_int_t)incident, "target", cli_option(cli, "target"), "start",
+                                 cli_option(cli, "start") != NULL);
+        return decide(cli, "/api/v1/runs", body, "proposed", err);
+}
+
+bool verb_runbook_autonomy(struct cli *cli, struct err *err)
+{
+        scoped(buf_done) struct buf path = {0};
+        buf_text(&path, "/api/v1/runbooks/");
+        path_add_part(&path, cli->words[0]);
+        buf_text(&path, "/autonomy");
+        buf_byte(&path, 0);
+        return decide(cli, path.bytes, json_pack("{s:s}", "level", cli->words[1]), "set", err);
+}
+
+bool verb_automation_stop(struct cli *cli, struct err *err)
+{
+        return decide(cli, "/api/v1/automation/stop", json_object(), "all automation is stopped", err);
+}
+
+bool verb_automation_resume(struct cli *cli, struct err *err)
+{
+        return decide(cli, "/api/v1/automation/resume", json_object(), "automation may run again", err);
+}
