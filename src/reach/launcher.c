@@ -43,17 +43,19 @@ static void note_gone(struct launcher *launcher)
         signal_all(&launcher->answered);
 }
 
-static void note_answer(struct launcher *launcher, json_t *answer)
+/* Takes the answer: it goes to one caller whole, or away. */
+static void give_answer(struct launcher *launcher, json_t *answer)
 {
         uint64_t number = (uint64_t)json_i64(answer, "number", 0);
         with_lock(&launcher->lock);
         for (size_t i = 0; i < LAUNCHES_MAX; i++) {
                 struct slot *slot = &launcher->slots[i];
                 if (slot->used && slot->number == number && !slot->answered) {
-                        slot->answer = json_incref(answer);
+                        slot->answer = give(answer);
                         slot->answered = true;
                 }
         }
+        json_decref(answer);
         signal_all(&launcher->answered);
 }
 
@@ -63,9 +65,9 @@ static void read_answers(void *context)
         char *bytes = malloc(LAUNCH_MESSAGE_MAX);
         ssize_t count;
         while (bytes && ((count = recv(launcher->socket, bytes, LAUNCH_MESSAGE_MAX, 0)) > 0 || (count < 0 && errno == EINTR))) {
-                scoped_ptr(json_decref) json_t *answer = count > 0 ? json_parse((struct str){bytes, (size_t)count}, NULL) : NULL;
+                json_t *answer = count > 0 ? json_parse((struct str){bytes, (size_t)count}, NULL) : NULL;
                 if (answer)
-                        note_answer(launcher, answer);
+                        give_answer(launcher, answer);
         }
         free(bytes);
         note_gone(launcher);
