@@ -26,6 +26,7 @@ from estate import HERE, SERVICE, Estate, wait_until
 from daemon import Daemon
 
 PAGED_WITHIN_S = 60
+RESOLVED_WITHIN_S = 60
 NOT_BUILT = "not built"
 
 
@@ -123,8 +124,8 @@ class Watch:
         return json.loads(body)
 
     def alerts(self):
-        """Alerts that fire or did, and notes each start of one: what a plain set-up would have sent a message for."""
-        alerts = self.ask("/api/v1/alerts/known?limit=1000")["alerts"]
+        """Alerts that fire or did, but for those held back, and notes each start of one: what a plain set-up would have sent a message for."""
+        alerts = [alert for alert in self.ask("/api/v1/alerts/known?limit=1000")["alerts"] if not alert["is_held"]]
         self.starts |= {(alert["id"], alert["starts_ns"]) for alert in alerts}
         return alerts
 
@@ -162,7 +163,7 @@ class Play:
 
     def concerned(self, incident, alerts):
         ids = {alert["incident"] for alert in alerts}
-        is_new = nanoseconds(incident["opened_ns"]) >= int(self.began * 1e9) and incident["state"] != "merged"
+        is_new = nanoseconds(incident["opened_ns"]) >= int(self.began * 1e9) and incident["state"] != "merged" and not incident["is_held"]
         return {incident["number"]} if incident["id"] in ids or is_new else set()
 
     def rank_cause(self):
@@ -176,6 +177,12 @@ class Play:
                 if any(word.lower() in text.lower() for word in self.fault.causes):
                     return place
         return None
+
+    def runbooks(self):
+        """What was proposed for, or done about, its incidents."""
+        runs = [run for one in self.incidents for run in self.watch.ask(f"/api/v1/runs?incident={one['number']}&limit=100")["runs"]
+                if run["proposed_ns"] >= int(self.began * 1e9)]
+        return ", ".join(sorted({f"{run['facts'].get('runbook', '?')} {run['state']}" for run in runs})) or "nothing"
 
     def until(self, test, seconds):
         end = time.time() + seconds
@@ -192,25 +199,25 @@ class Play:
         fault.start()
         try:
             wait_until(fault.is_broken, f"{fault.title}: the estate to be broken", 60)
-            pages = watch.has("notification", "silences")
+            pages = watch.has("/notifications")
             self.until(lambda: self.detected is not None and (self.paged is not None or not pages), PAGED_WITHIN_S + 30)
             self.until(lambda: False, 10)  # what joins late joins now
             self.rank = self.rank_cause()
+            self.runs = self.runbooks() if watch.has("/runs") else NOT_BUILT
         finally:
             fault.heal()
         wait_until(lambda: not fault.is_broken() and not watch.estate.ill(), f"{fault.title}: the estate to heal")
         self.healthy = time.time() - self.began
-        self.until(lambda: all(one["state"] in ("resolved", "closed") for one in self.incidents), 120)
+        self.until(lambda: all(one["state"] in ("resolved", "closed") for one in self.incidents), RESOLVED_WITHIN_S)
         self.plain = len(watch.starts) - starts
 
     def row(self):
         def seconds(value):
             return "-" if value is None else f"{value:.0f} s"
-        pages = self.watch.has("notification", "silences")
-        runs = self.watch.has("runbook")
+        pages = self.watch.has("/notifications")
         open_still = [one["number"] for one in self.incidents if one["state"] not in ("resolved", "closed")]
         return [self.fault.title, seconds(self.detected), str(len(self.incidents)), str(self.notices) if pages else NOT_BUILT,
-                seconds(self.paged) if pages else NOT_BUILT, str(self.rank or "-"), "nothing" if runs else NOT_BUILT,
+                seconds(self.paged) if pages else NOT_BUILT, str(self.rank or "-"), self.runs,
                 f"{self.healthy:.0f} s, by hand", "no" if open_still else "yes", str(self.plain), " ".join(self.alert_names)]
 
 
@@ -225,14 +232,14 @@ def print_table(rows):
 
 
 def quiet_time(watch, mailbox, seconds, seed):
-    """Nothing is broken, harmless things are done. Gives what disturbed it: messages, and alerts that are no held-back ones."""
+    """Nothing is broken, harmless things are done. Gives what disturbed it: messages and alerts."""
     began, number = time.time(), 0
     while time.time() - began < seconds:
         number += 1
         print(f"quiet: {harmless(random.Random(f'{seed} quiet {number}').random(), watch.estate)}", flush=True)
         time.sleep(min(20, max(1, began + seconds - time.time())))
     assert not watch.estate.ill(), f"the quiet estate is ill: {watch.estate.ill()}"
-    alerts = [alert for alert in watch.alerts() if nanoseconds(alert["starts_ns"]) >= int(began * 1e9) and not alert["is_held"]]
+    alerts = [alert for alert in watch.alerts() if nanoseconds(alert["starts_ns"]) >= int(began * 1e9)]
     return len(mailbox.since(began)), sorted({alert["name"] for alert in alerts})
 
 
