@@ -475,8 +475,7 @@ bool alerts_take(struct alerts *alerts, const struct finding *finding, uint64_t 
         if (told_more && !text_set(alerts, alert, parts, err))
                 return false;
         tell(alert, finding, time_ns);
-        if (told_more)
-                alerts_touch(alerts, alert);
+        alerts_touch(alerts, alert); /* until when it fires counts too: lost in a crash, the alert would end though it was told again */
         *out_step = step_of(alerts, alert, finding, fires, told_more, time_ns);
         note_due(alerts, alert);
         return true;
@@ -497,8 +496,10 @@ void alerts_tick(struct alerts *alerts, int64_t time_ns, void (*step)(void *cont
                 struct alert *alert = slot_at(alerts, i);
                 if (!alert->is_used)
                         continue;
-                if (alert->is_firing && alert->is_flapping && !alert->quiet_ns && alert->ends_ns && alert->ends_ns <= time_ns)
+                if (alert->is_firing && alert->is_flapping && !alert->quiet_ns && alert->ends_ns && alert->ends_ns <= time_ns) {
                         alert->quiet_ns = alert->ends_ns;
+                        alerts_touch(alerts, alert);
+                }
                 if (is_over(alert, time_ns)) {
                         bool is_expired = !alert->quiet_ns;
                         resolve(alerts, alert, alert->quiet_ns ? alert->quiet_ns : alert->ends_ns, time_ns, is_expired);
