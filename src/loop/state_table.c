@@ -33,6 +33,7 @@ static const char *const migrations[] = {
         forecast_schema,
         alert_budget_schema,
         act_schema,
+        rule_tick_schema,
         NULL,
 };
 

@@ -8,6 +8,8 @@ const char rule_schema[] =
         "CREATE TABLE rule_alert (rule_group TEXT NOT NULL, rule TEXT NOT NULL, labels BLOB NOT NULL, active_ns INTEGER NOT NULL,"
         " fired_ns INTEGER NOT NULL, gone_ns INTEGER NOT NULL, value REAL, PRIMARY KEY (rule_group, rule, labels)) STRICT, WITHOUT ROWID;";
 
+const char rule_tick_schema[] = "CREATE TABLE rule_tick (id INTEGER PRIMARY KEY CHECK (id = 1), time_ns INTEGER NOT NULL) STRICT;";
+
 static void bind_row(struct query *query, const void *context)
 {
         const struct rule_row *row = context;
@@ -50,5 +52,24 @@ bool rule_rows_visit(struct database *state, bool (*visit)(void *context, const 
                 if (!visit(context, &row, err))
                         return false;
         }
+        return query_good(&query);
+}
+
+static void bind_time(struct query *query, const void *context)
+{
+        query_bind_i64(query, 1, *(const int64_t *)context);
+}
+
+bool rule_tick_write(struct database *state, int64_t time_ns, struct err *err)
+{
+        return query_run(state, "INSERT OR REPLACE INTO rule_tick (id, time_ns) VALUES (1, ?1)", bind_time, &time_ns, err);
+}
+
+bool rule_tick_read(struct database *state, int64_t *out_time_ns, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "SELECT time_ns FROM rule_tick", err))
+                return false;
+        *out_time_ns = query_step(&query, err) ? query_i64(&query, 0) : 0;
         return query_good(&query);
 }

@@ -13,7 +13,7 @@
 
 struct database;
 
-extern const char rule_schema[]; /* a migration of the state database */
+extern const char rule_schema[], rule_tick_schema[]; /* migrations of the state database */
 
 struct rule_row {
         struct str group, rule, labels;         /* group is "file;name"; labels packed */
@@ -26,3 +26,7 @@ struct rule_row {
 bool rule_row_write(struct database *state, const struct rule_row *row, struct err *err);
 bool rule_row_delete(struct database *state, const struct rule_row *row, struct err *err);
 bool rule_rows_visit(struct database *state, bool (*visit)(void *context, const struct rule_row *row, struct err *err), void *context, struct err *err);
+
+/* Journal time of the newest tick that rules were evaluated at; 0: none yet. */
+bool rule_tick_write(struct database *state, int64_t time_ns, struct err *err);
+bool rule_tick_read(struct database *state, int64_t *out_time_ns, struct err *err);

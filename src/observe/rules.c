@@ -41,6 +41,7 @@ struct rules {
         struct { struct gone_row *items; size_t count, capacity; } gone; /* heap */
         size_t dirty;
         uint64_t evaluation;            /* counts up */
+        int64_t tick_ns;                /* journal time of the newest tick; 0: none yet */
 };
 
 bool rules_create(struct series_store *series, struct rules **out_rules, struct err *err)
@@ -195,6 +196,8 @@ static bool see(struct rules *rules, const struct rule_group *group, struct rule
         }
         if (alert->gone_ns)
                 mark(rules, alert);
+        if (memcmp(&alert->value, &value, sizeof value) != 0)
+                mark(rules, alert); /* the end of an alert tells the newest value, also after a restart */
         alert->gone_ns = 0;
         alert->seen = rules->evaluation;
         alert->value = value;
@@ -332,6 +335,7 @@ bool rules_tick(struct rules *rules, int64_t time_ns, struct noticed *noticed, s
 {
         if (!noticed_move(&rules->left_over, noticed, err))
                 return false;
+        rules->tick_ns = time_ns;
         each (group, &rules->set.groups) {
                 int64_t slot = slot_at(group, time_ns);
                 if (slot == group->slot)
@@ -374,6 +378,13 @@ static bool end_alerts(struct rules *rules, const struct rule_group *group, stru
         return true;
 }
 
+/* Which interval of a group was evaluated last is a function of the newest tick alone, so that a restart knows it too. */
+static void begin_slots(struct rules *rules)
+{
+        each (group, &rules->set.groups)
+                group->slot = rules->tick_ns ? slot_at(group, rules->tick_ns) : 0;
+}
+
 bool rules_configure(struct rules *rules, const json_t *content, struct err *err)
 {
         struct rule_set fresh;
@@ -392,6 +403,7 @@ bool rules_configure(struct rules *rules, const json_t *content, struct err *err
                 }
         rule_set_done(&rules->set);
         rules->set = fresh;
+        begin_slots(rules);
         return true;
 }
 
@@ -416,8 +428,10 @@ static bool load_row(void *context, const struct rule_row *row, struct err *err)
 bool rules_load(struct rules *rules, struct database *state, int64_t time_ns, struct err *err)
 {
         with_lock(&rules->lock);
-        each (group, &rules->set.groups)
-                group->slot = time_ns ? slot_at(group, time_ns) : 0;
+        if (!rule_tick_read(state, &rules->tick_ns, err))
+                return false;
+        rules->tick_ns = rules->tick_ns ? rules->tick_ns : time_ns;
+        begin_slots(rules);
         return rule_rows_visit(state, load_row, rules, err);
 }
 
@@ -437,8 +451,11 @@ static bool write_rule(struct database *state, const struct rule_group *group, c
         return true;
 }
 
+/* A command moves the watermark too, without a tick: so the time of the newest tick is a row of its own. */
 bool rules_write(struct rules *rules, struct database *state, struct err *err)
 {
+        if (!rule_tick_write(state, rules->tick_ns, err))
+                return false;
         each (row, &rules->gone) {
                 struct rule_row key = {.group = str_of(row->group), .rule = str_of(row->rule), .labels = buf_str(&row->labels)};
                 if (!rule_row_delete(state, &key, err))

@@ -82,7 +82,7 @@ static int set_up(void **state)
 {
         struct room *room = calloc(1, sizeof *room);
         struct err err = {0};
-        static const char *const migrations[] = {rule_schema, NULL};
+        static const char *const migrations[] = {rule_schema, rule_tick_schema, NULL};
         char path[128];
         assert_int_equal(scratch_make(room->directory, "rules"), 0);
         snprintf(path, sizeof path, "%s/state.db", room->directory);
