@@ -346,7 +346,7 @@ static bool write_checkpoint(struct loop *loop, struct err *err)
         if (!commit_decisions(loop, loop->sequence_applied, err) || !database_checkpoint(loop->state, err))
                 return false;
         archive_checkpointed(loop->archive);
-        return journal_trim(loop->journal, loop->sequence_applied + 1, err);
+        return loop->options.keep_journal || journal_trim(loop->journal, loop->sequence_applied + 1, err);
 }
 
 static bool checkpoint(struct loop *loop, struct err *err)

@@ -48,6 +48,7 @@ struct loop_options {
         int64_t retention_days;         /* 0: 30 */
         uint64_t retention_bytes;       /* of telemetry on disk; 0: no bound */
         size_t segment_bytes;           /* of the journal; 0: 64 MiB */
+        bool keep_journal;              /* a checkpoint trims nothing; the journal alone tells everything again */
         bool skip_damage;               /* go on past damaged journal entries: the operator's word for it */
         struct step_hands hands;        /* what steps of runbooks do things with; empty: nothing can be done */
         bool steps_in_turn;             /* by loop_turn, without threads; for tests */
