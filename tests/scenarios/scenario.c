@@ -42,6 +42,7 @@
 #include "store/logs.h"
 #include "store/series.h"
 #include "store/vfs.h"
+#include "replay/decided.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -584,7 +585,7 @@ static bool dump_block(void *context, const struct block *block, struct err *err
         return true;
 }
 
-/* Every block's hash, for comparing runs with different numbers of workers byte for byte. */
+/* Every block's hash and all that was decided, for comparing runs with different numbers of workers byte for byte. */
 static void dump(struct story *story)
 {
         loop_stop(story->loop);
@@ -593,6 +594,10 @@ static void dump(struct story *story)
                 if (!archive_visit(loop_archive(story->loop), &range, NULL, dump_block, NULL, &story->err))
                         stop(story, NULL, story->err.message);
         }
+        scoped(buf_done) struct buf rows = {0};
+        if (!decided_read(FOLDER "/state.db", "scenario", (struct decided_mask){0}, &rows, &story->err))
+                stop(story, NULL, story->err.message);
+        printf("%.*s", STR_ARGS(buf_str(&rows)));
 }
 
 static void tell(const char *path, int workers, uint64_t seed, bool is_dump)
