@@ -56,6 +56,14 @@ static bool add_table(sqlite3 *state, const char *table, const char *masked, str
         return step == SQLITE_DONE || fail_sqlite(state, table, err);
 }
 
+static bool is_left_out(const char *table, struct decided_mask mask)
+{
+        for (size_t i = 0; i < countof(mask.tables); i++)
+                if (mask.tables[i] && strncmp(table, mask.tables[i], strlen(mask.tables[i])) == 0)
+                        return true;
+        return false;
+}
+
 static bool add_tables(sqlite3 *state, struct decided_mask mask, struct buf *out, struct err *err)
 {
         sqlite3_stmt *names = NULL;
@@ -65,7 +73,7 @@ static bool add_tables(sqlite3 *state, struct decided_mask mask, struct buf *out
                 return fail_sqlite(state, "listing tables", err);
         while (good && sqlite3_step(names) == SQLITE_ROW) {
                 const char *name = (const char *)sqlite3_column_text(names, 0);
-                if (!mask.tables || strncmp(name, mask.tables, strlen(mask.tables)) != 0)
+                if (!is_left_out(name, mask))
                         good = add_table(state, name, mask.column, out, err);
         }
         sqlite3_finalize(names);

@@ -13,9 +13,9 @@
 
 #include <stdbool.h>
 
-/* What is left out: tables whose name begins so, and columns of this name. NULL: none. */
+/* What is left out: tables whose name begins so (two beginnings), and columns of this name. NULL: none. */
 struct decided_mask {
-        const char *tables, *column;
+        const char *tables[2], *column;
 };
 
 bool decided_read(const char *path, const char *vfs, struct decided_mask mask, struct buf *out, struct err *err);
