@@ -27,6 +27,7 @@ from daemon import Daemon
 
 PAGED_WITHIN_S = 60
 RESOLVED_WITHIN_S = 60
+JOINED_WITHIN_S = 45            # nobody heals sooner: what is caused by the fault has the time to show
 NOT_BUILT = "not built"
 
 
@@ -201,7 +202,7 @@ class Play:
             wait_until(fault.is_broken, f"{fault.title}: the estate to be broken", 60)
             pages = watch.has("/notifications")
             self.until(lambda: self.detected is not None and (self.paged is not None or not pages), PAGED_WITHIN_S + 30)
-            self.until(lambda: False, 10)  # what joins late joins now
+            self.until(lambda: time.time() - self.began > JOINED_WITHIN_S, JOINED_WITHIN_S)
             self.rank = self.rank_cause()
             self.runs = self.runbooks() if watch.has("/runs") else NOT_BUILT
         finally:
@@ -211,12 +212,20 @@ class Play:
         self.until(lambda: all(one["state"] in ("resolved", "closed") for one in self.incidents), RESOLVED_WITHIN_S)
         self.plain = len(watch.starts) - starts
 
+    def own(self):
+        """Incidents that began with the fault; the others were open before, and were joined."""
+        return [one for one in self.incidents if nanoseconds(one["opened_ns"]) >= int(self.began * 1e9)]
+
+    def incident_text(self):
+        joined = ", ".join(f"#{one['number']}" for one in self.incidents if one not in self.own())
+        return f"{len(self.own())}" + (f", joined {joined}" if joined else "")
+
     def row(self):
         def seconds(value):
             return "-" if value is None else f"{value:.0f} s"
         pages = self.watch.has("/notifications")
         open_still = [one["number"] for one in self.incidents if one["state"] not in ("resolved", "closed")]
-        return [self.fault.title, seconds(self.detected), str(len(self.incidents)), str(self.notices) if pages else NOT_BUILT,
+        return [self.fault.title, seconds(self.detected), self.incident_text(), str(self.notices) if pages else NOT_BUILT,
                 seconds(self.paged) if pages else NOT_BUILT, str(self.rank or "-"), self.runs,
                 f"{self.healthy:.0f} s, by hand", "no" if open_still else "yes", str(self.plain), " ".join(self.alert_names)]
 
@@ -308,7 +317,7 @@ def main():
     print_table([play.row() for play in plays])
     missed = [play.fault.title for play in plays if play.detected is None]
     ranks = [play.rank for play in plays if play.detected is not None]
-    print(f"\n{len(plays)} faults: {len(plays) - len(missed)} detected, {sum(len(play.incidents) == 1 for play in plays)} with one incident, "
+    print(f"\n{len(plays)} faults: {len(plays) - len(missed)} detected, {sum(len(play.own()) == len(play.incidents) == 1 for play in plays)} with one incident of its own, "
           f"cause first in {sum(rank == 1 for rank in ranks)}, in first three in {sum(rank is not None and rank <= 3 for rank in ranks)}")
     print(f"quiet times of {options.quiet} s: {sum(messages for messages, _ in quiet)} messages, alerts {sorted({name for _, names in quiet for name in names})}")
     if missed:
