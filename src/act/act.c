@@ -5,8 +5,8 @@
  *                                        '-> looking (inside, at ticks) -----------+-> good: next step, the last one: verifying
  *                                                                                  '-> bad: retry, else on_failure: stop, continue, a later step
  *
- * A step is handed out once for each attempt, after the commit that says so. What the tables show as running when the program starts was cut off in
- * the middle: it becomes interrupted by a command of its own, and nothing of it is done again.
+ * A step is handed out once for each attempt, after the commit that says so. The runner asks (step_begin) before it does anything, so the
+ * journal knows. What is running when the program starts was cut off in the middle: it becomes interrupted by a command of its own, and nothing of it is done again.
  */
 #include "act/act.h"
 
@@ -141,7 +141,7 @@ bool run_say(struct act *act, const struct run *run, const char *by, struct str 
 
 bool run_move(struct act *act, struct run *run, enum run_state state, const char *by, struct str text, int64_t time_ns, struct err *err)
 {
-        json_t *step = json_pack("{s:s, s:s, s:s%, s:I}", "state", run_state_name(state), "by", by, "text", text.bytes ? text.bytes : "", text.length, "time_ns", (json_int_t)time_ns);
+        json_t *step = json_pack("{s:s, s:s, s:o, s:I}", "state", run_state_name(state), "by", by, "text", run_text(text), "time_ns", (json_int_t)time_ns);
         json_t *history = json_object_get(run->story, "history");
         if (!history && json_object_set_new(run->story, "history", history = json_array()) != 0)
                 history = NULL;
@@ -159,7 +159,7 @@ bool run_move(struct act *act, struct run *run, enum run_state state, const char
 bool run_note_refusal(struct act *act, struct run *run, const char *guard, struct str why, const char *by, int64_t time_ns, struct err *err)
 {
         json_t *refusals = json_object_get(run->story, "refusals");
-        json_t *refusal = json_pack("{s:s, s:s%, s:s, s:I}", "guard", guard, "reason", why.bytes ? why.bytes : "", why.length, "by", by, "time_ns", (json_int_t)time_ns);
+        json_t *refusal = json_pack("{s:s, s:o, s:s, s:I}", "guard", guard, "reason", run_text(why), "by", by, "time_ns", (json_int_t)time_ns);
         scoped(buf_done) struct buf text = {0};
         if (!refusals && json_object_set_new(run->story, "refusals", refusals = json_array()) != 0)
                 refusals = NULL;
@@ -208,10 +208,10 @@ static json_t *step_body(const struct run *run, const char *state, int64_t ended
 {
         const json_t *plan = run_step_plan(run, run->step);
         struct str output = json_str(result, "output");
-        json_t *body = json_pack("{s:i, s:i, s:O, s:O, s:s, s:I, s:I, s:I, s:s%, s:s%}", "step", (int)run->step, "attempt", (int)run->attempt, "name",
+        json_t *body = json_pack("{s:i, s:i, s:O, s:O, s:s, s:I, s:I, s:I, s:o, s:o}", "step", (int)run->step, "attempt", (int)run->attempt, "name",
                                  json_object_get(plan, "name"), "kind", json_object_get(plan, "kind"), "state", state, "begun_ns", (json_int_t)run->begun_ns, "ended_ns",
-                                 (json_int_t)ended_ns, "status", (json_int_t)json_i64(result, "status", 0), "output", output.bytes ? output.bytes : "", output.length,
-                                 "sentence", sentence.bytes ? sentence.bytes : "", sentence.length);
+                                 (json_int_t)ended_ns, "status", (json_int_t)json_i64(result, "status", 0), "output", run_text(output), "sentence",
+                                 run_text(sentence));
         return body;
 }
 
@@ -307,18 +307,32 @@ static bool look_at_step(struct act *act, struct run *run, int64_t time_ns, stru
 
 bool run_take_result(struct act *act, struct run *run, const json_t *result, int64_t time_ns, struct err *err)
 {
-        bool is_awaited = run->state == RUN_RUNNING && run->place == STEP_HANDED && json_i64(result, "step", -1) == run->step &&
+        bool is_awaited = run->state == RUN_RUNNING && run->place == STEP_BEGUN && json_i64(result, "step", -1) == run->step &&
                           json_i64(result, "attempt", -1) == run->attempt;
         if (!is_awaited)
                 return fail(err, ERR_CONFLICT, "act", "run %" PRIu32 " no longer waits for this result", run->number);
         return end_step(act, run, json_flag(result, "good", false), result, json_str(result, "sentence"), time_ns, err);
 }
 
+/* The runner asks before it does anything outside. The journal has the answer before the runner does, so that even a power failure which takes back the state
+ * database finds it in replay: what was begun is not begun again. */
+bool run_begin_step(struct act *act, struct run *run, const json_t *arguments, struct err *err)
+{
+        bool is_wanted = run->state == RUN_RUNNING && run->place == STEP_HANDED && !run->is_found_running && json_i64(arguments, "step", -1) == run->step &&
+                         json_i64(arguments, "attempt", -1) == run->attempt;
+        (void)act;
+        if (!is_wanted)
+                return fail(err, ERR_CONFLICT, "act", "run %" PRIu32 " no longer wants this step", run->number);
+        run->place = STEP_BEGUN;
+        run->is_dirty = true;
+        return true;
+}
+
 /* Steps that need no time follow at once; bounded by their number. */
 bool run_advance(struct act *act, struct run *run, int64_t time_ns, struct err *err)
 {
         for (size_t i = 0; i < 2 * STEPS_MAX && run->state == RUN_RUNNING && !run->is_found_running; i++) {
-                if (run->place == STEP_HANDED || (run->place == STEP_DUE && time_ns < run->due_ns))
+                if (run->place == STEP_HANDED || run->place == STEP_BEGUN || (run->place == STEP_DUE && time_ns < run->due_ns))
                         return true;
                 if (run->place == STEP_DUE && !begin_step(act, run, time_ns, err))
                         return false;
@@ -593,7 +607,7 @@ static bool order_interruptions(struct act *act, struct err *err)
 {
         each (run, &act->runs) {
                 char id[24];
-                if (!(*run)->is_found_running || (*run)->state != RUN_RUNNING)
+                if ((*run)->state != RUN_RUNNING || !((*run)->is_found_running || (*run)->place == STEP_BEGUN))
                         continue;
                 struct step_order *order = calloc(1, sizeof *order);
                 snprintf(id, sizeof id, "%" PRIu64, (*run)->id);

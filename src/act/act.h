@@ -62,11 +62,12 @@ bool act_tick(struct act *act, uint64_t sequence, int64_t time_ns, struct err *e
  * run_stop           run [why]
  * run_judge          run outcome(succeeded, failed, harmful) [why]       somebody knows better than the verification
  * run_interrupted    run                                         found running at the program's start
+ * step_begin         run step attempt                            the runner is about to do it; refused: it must not
  * step_result        run step attempt good status output sentence        from the runner
  * automation_stop    [why]                                       nothing starts, and what runs is killed
  * automation_resume  [why]
  * runbook_autonomy   runbook level(suggest, approve, auto) [why]
- * run is the number that people see, except in run_interrupted and step_result, where it is the id as text. */
+ * run is the number that people see, except in run_interrupted, step_begin and step_result, where it is the id as text. */
 bool act_handles(const char *verb);
 bool act_command(struct act *act, const char *verb, const json_t *arguments, const char *by, uint64_t sequence, int64_t time_ns, json_t **out_result, struct err *err);
 

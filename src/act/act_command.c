@@ -54,8 +54,8 @@ static bool approve(struct act *act, const struct order *order, struct run *run,
         scoped(buf_done) struct buf reason = {0};
         struct str why = why_of(order);
         if (!guards_allow(act, run, order->time_ns, &guard, &reason)) {
-                *order->out_result = json_pack("{s:I, s:s, s:{s:s, s:s%}}", "run", (json_int_t)run->number, "state", "proposed", "refused", "guard", guard, "reason",
-                                               reason.bytes ? reason.bytes : "", reason.length);
+                *order->out_result = json_pack("{s:I, s:s, s:{s:s, s:o}}", "run", (json_int_t)run->number, "state", "proposed", "refused", "guard", guard, "reason",
+                                               run_text(buf_str(&reason)));
                 return run_note_refusal(act, run, guard, buf_str(&reason), order->by, order->time_ns, err);
         }
         return run_tell(run, "approved_by", json_string(order->by), err) && run_tell(run, "why", json_stringn(why.bytes, why.length), err) &&
@@ -108,7 +108,7 @@ static bool order_reject(struct act *act, const struct order *order, struct err 
 static bool note_unknown(struct act *act, struct run *run, const char *sentence, int64_t time_ns, struct err *err)
 {
         const json_t *plan = run_step_plan(run, run->step);
-        if (run->state != RUN_RUNNING || run->place != STEP_HANDED)
+        if (run->state != RUN_RUNNING || run->place != STEP_BEGUN)
                 return true;
         return step_note_add(act, run, json_pack("{s:i, s:i, s:O, s:O, s:s, s:I, s:I, s:i, s:s, s:s}", "step", (int)run->step, "attempt", (int)run->attempt, "name",
                                                  json_object_get(plan, "name"), "kind", json_object_get(plan, "kind"), "state", "unknown", "begun_ns",
@@ -136,11 +136,17 @@ static bool order_interrupted(struct act *act, const struct order *order, struct
         struct run *run;
         if (!find_run_by_id(act, order, &run, err) || !must_be(run, RUN_RUNNING, err))
                 return false;
-        bool is_unknown = run->place == STEP_HANDED;
+        bool is_unknown = run->place == STEP_BEGUN;
         run->is_found_running = false;
         return note_unknown(act, run, "the program ended while it was under way; whether it took effect is not known", order->time_ns, err) &&
                run_move(act, run, RUN_INTERRUPTED, order->by, is_unknown ? STR("the program ended in the middle; whether the last step took effect is not known, and nothing is repeated")
                         : STR("the program ended in the middle; nothing is repeated"), order->time_ns, err) && answer_run(order, run);
+}
+
+static bool order_begin(struct act *act, const struct order *order, struct err *err)
+{
+        struct run *run;
+        return find_run_by_id(act, order, &run, err) && run_begin_step(act, run, order->arguments, err) && answer_run(order, run);
 }
 
 static bool order_result(struct act *act, const struct order *order, struct err *err)
@@ -236,7 +242,7 @@ static const struct {
         {"automation_resume", order_resume}, {"automation_stop", order_stop_all}, {"run_approve", order_approve},
         {"run_interrupted", order_interrupted}, {"run_judge", order_judge},   {"run_propose", order_propose},
         {"run_reject", order_reject},        {"run_start", order_start},      {"run_stop", order_stop},
-        {"runbook_autonomy", order_autonomy}, {"step_result", order_result},
+        {"runbook_autonomy", order_autonomy}, {"step_begin", order_begin},    {"step_result", order_result},
 };
 
 static order_fn *find_order(const char *verb)

@@ -62,6 +62,7 @@ bool guards_allow(const struct act *act, const struct run *run, int64_t time_ns,
 bool run_note_refusal(struct act *act, struct run *run, const char *guard, struct str why, const char *by, int64_t time_ns, struct err *err);
 bool run_begin(struct act *act, struct run *run, int64_t time_ns, struct err *err); /* approved -> running */
 bool run_advance(struct act *act, struct run *run, int64_t time_ns, struct err *err); /* what is due of a running one */
+bool run_begin_step(struct act *act, struct run *run, const json_t *arguments, struct err *err);
 bool run_take_result(struct act *act, struct run *run, const json_t *result, int64_t time_ns, struct err *err);
 bool step_note_add(struct act *act, const struct run *run, json_t *body, struct err *err); /* takes body */
 

@@ -145,7 +145,7 @@ static bool fill_slots(struct act *act, const struct incident_view *incident, co
 
 static bool set_text(json_t *json, const char *key, struct str text)
 {
-        return json_object_set_new(json, key, json_stringn(text.bytes ? text.bytes : "", text.length)) == 0;
+        return json_object_set_new(json, key, run_text(text)) == 0;
 }
 
 static bool set_values(json_t *facts, const struct slots *slots)

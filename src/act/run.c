@@ -48,6 +48,16 @@ const json_t *run_step_plan(const struct run *run, uint32_t step)
         return json_array_get(json_object_get(run->facts, "plan"), step);
 }
 
+json_t *run_text(struct str text)
+{
+        scoped(buf_done) struct buf plain = {0};
+        if (!text.length || str_is_utf8(text))
+                return json_stringn(text.length ? text.bytes : "", text.length);
+        for (size_t i = 0; i < text.length; i++)
+                buf_byte(&plain, (unsigned char)text.bytes[i] < 0x80 ? text.bytes[i] : '?');
+        return plain.failed ? NULL : json_stringn(plain.bytes, plain.length);
+}
+
 bool run_tell(struct run *run, const char *key, json_t *value, struct err *err)
 {
         run->is_dirty = true;

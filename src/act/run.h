@@ -24,8 +24,8 @@ enum run_state {
 };
 const char *run_state_name(enum run_state state);
 
-/* Where the present step stands. */
-enum step_place { STEP_DUE = 1, STEP_HANDED = 2, STEP_LOOKING = 3 };
+/* Where the present step stands. Handed: to the runner; begun: the journal has that it is being done, and from here on it is never done again. */
+enum step_place { STEP_DUE = 1, STEP_HANDED = 2, STEP_LOOKING = 3, STEP_BEGUN = 4 };
 
 struct run {
         uint64_t id, incident, target, signature;
@@ -57,4 +57,5 @@ struct run *run_of_json(const json_t *json, struct err *err);
 
 struct str run_fact(const struct run *run, const char *key);            /* a text of facts; empty: none */
 const json_t *run_step_plan(const struct run *run, uint32_t step);      /* NULL: behind the last */
+json_t *run_text(struct str text); /* a JSON string whatever the bytes: what is no UTF-8 becomes '?'; NULL: no memory */
 bool run_tell(struct run *run, const char *key, json_t *value, struct err *err); /* into the story; takes value */

@@ -84,15 +84,23 @@ static bool do_step(struct runner *runner, const struct step_order *order, struc
         return true;
 }
 
-static void tell(struct runner *runner, const char *verb, json_t *arguments)
+static bool tell(struct runner *runner, const char *verb, json_t *arguments)
 {
         struct err err = {0};
         json_t *result = NULL;
-        if (!arguments || !runner->sink.submit || !runner->sink.submit(runner->sink.context, verb, arguments, "evenkeel", &result, &err)) {
-                if (err.code != ERR_CANCELLED && err.code != ERR_CONFLICT)
-                        log_err(LOG_LEVEL_ERROR, &err);
-        }
+        bool good = arguments ? runner->sink.submit(runner->sink.context, verb, arguments, "evenkeel", &result, &err) : fail_memory(&err, "runner", sizeof *arguments);
+        if (!good && err.code != ERR_CANCELLED && err.code != ERR_CONFLICT)
+                log_err(LOG_LEVEL_ERROR, &err);
         json_decref(result);
+        return good;
+}
+
+/* Before anything is done outside: the journal has it, or it must not be done. */
+static bool may_begin(struct runner *runner, const struct step_order *order)
+{
+        char run[24];
+        snprintf(run, sizeof run, "%" PRIu64, order->run);
+        return tell(runner, "step_begin", json_pack("{s:s, s:i, s:i}", "run", run, "step", (int)order->step, "attempt", (int)order->attempt));
 }
 
 static void do_order(struct runner *runner, const struct step_order *order)
@@ -102,7 +110,7 @@ static void do_order(struct runner *runner, const struct step_order *order)
         arena_init(&arena, 0);
         if (!order->run)
                 tell(runner, json_string_value(json_object_get(order->plan, "verb")), json_incref(json_object_get(order->plan, "arguments")));
-        else if (do_step(runner, order, &arena, &outcome))
+        else if (may_begin(runner, order) && do_step(runner, order, &arena, &outcome))
                 tell(runner, "step_result", result_of(order, &outcome));
 }
 

@@ -278,7 +278,7 @@ static void write_route(struct buf *out, const struct route *route)
 
 bool openapi_markdown(struct buf *out)
 {
-        static const char *const tags[] = {"ingest", "accounts", "sources", "incidents", "logs", "register", "prometheus", "loki", "status"};
+        static const char *const tags[] = {"ingest", "accounts", "sources", "incidents", "runbooks", "logs", "register", "prometheus", "loki", "status"};
         buf_text(out, "# The HTTP API\n\nGenerated from the route table by `evenkeel openapi --markdown`; `/openapi.json` has the same for "
                       "programs, with schemas.\n\nSend a token as `Authorization: Bearer evk_...`, or as the password of Basic. Errors are "
                       "`{\"status\":\"error\",\"errorType\":..,\"error\":..}` with the statuses of [errors.md](errors.md). Times in "

@@ -11,6 +11,11 @@
  *      at T  send alert LABELS [resolved]             another tool's alert, labels as alertname=DiskFull,host=web1; fires until told
  *      at T  order VERB JSON                         a command, as a person gives it
  *      at T  acknowledge | resolve | close | reopen N as WHO ...  the same, about incident N
+ *      at T  runbook FILE                            puts a content file in force, with nothing beside it
+ *      at T  approve | reject RUNBOOK as WHO [WHY]   what is proposed of it
+ *      at T  answer N | nothing                      what a step's programs end with from now on; or nobody answers
+ *      by T  expect run N STATE [saying TEXT]        TEXT somewhere in what is kept of the run
+ *      by T  expect done N                           so many programs were run since the start, crashes or not
  *      by T  expect logs N QUERY                     the query finds N records
  *      by T  expect query EXPRESSION = VALUE         the instant query gives this one value (or: none)
  *      by T  expect source NAME records N | silent | alive
@@ -22,12 +27,14 @@
  *      at T  break disk full | disk readonly | sync SITE ...  and  heal
  *      at T  clock -1h                               the wall clock is set back (or forward)
  */
+#include "act/act_table.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "base/yaml.h"
 #include "engage/incident_table.h"
 #include "loop/command.h"
 #include "loop/loop.h"
@@ -75,6 +82,8 @@ struct story {
         struct loop *loop;
         int workers;
         uint64_t seed, sent;
+        uint64_t done;                  /* programs run by steps */
+        int64_t answer;                 /* what the next ends with; -1: nobody answers */
         bool was_refused;
         struct err err; /* of the last refusal */
 };
@@ -173,10 +182,22 @@ static void read_story(struct story *story)
 
 /* --- doing -------------------------------------------------------------------------------------------------------------- */
 
+/* The outside world of the story: it remembers through every crash of ours. */
+static bool launch(void *context, const struct launch *wanted, struct arena *arena, struct launch_result *out_result, struct err *err)
+{
+        struct story *story = context;
+        (void)wanted, (void)arena;
+        story->done++;
+        if (story->answer < 0)
+                return fail(err, ERR_CANCELLED, "scenario", "nobody answers");
+        *out_result = (struct launch_result){.status = (int)story->answer, .output = STR("as the story says")};
+        return true;
+}
+
 static void open_loop(struct story *story)
 {
         struct loop_options options = {.directory = FOLDER, .disk = story->disk, .vfs = "scenario", .clock = &story->clock,
-                                       .workers = story->workers};
+                                       .workers = story->workers, .hands = {.launch = launch, .context = story}, .steps_in_turn = true};
         if (!loop_open(&options, &story->loop, &story->err))
                 stop(story, NULL, story->err.message);
 }
@@ -283,6 +304,56 @@ static void do_incident(struct story *story, const struct line *line)
         }
         story->was_refused = !loop_command(story->loop, verb, arguments, by, &result, &story->err);
         json_decref(result);
+}
+
+static void do_runbook(struct story *story, const struct line *line)
+{
+        char path[512];
+        scoped(buf_done) struct buf text = {0};
+        snprintf(path, sizeof path, "%.*s", STR_ARGS(line->rest));
+        FILE *file = fopen(path, "r");
+        if (!file)
+                stop(story, line, "there is no such file");
+        for (int c; (c = fgetc(file)) != EOF;)
+                buf_byte(&text, (char)c);
+        fclose(file);
+        json_t *tree = yaml_parse(buf_str(&text), path, &story->err);
+        scoped_ptr(json_decref) json_t *content = tree ? json_pack("{s:[{s:s, s:o}]}", "files", "name", path, "tree", tree) : NULL;
+        if (!content || !loop_configure(story->loop, content, &story->err))
+                stop(story, line, story->err.message);
+}
+
+static bool take_number(void *context, const struct run_row *row, struct err *err)
+{
+        (void)err;
+        *(int64_t *)context = row->number;
+        return true;
+}
+
+static void do_decide(struct story *story, const struct line *line)
+{
+        struct str rest = line->rest, runbook = word(&rest), as = word(&rest), who = word(&rest);
+        struct run_filter filter = {.runbook = runbook, .state = STR("proposed"), .limit = 1};
+        struct database *reader;
+        int64_t number = 0;
+        char by[64];
+        if (!str_is(as, "as") || !who.length)
+                stop(story, line, "approve RUNBOOK as WHO [WHY]");
+        if (!loop_open_state(story->loop, &reader, &story->err) || !run_rows_list(reader, &filter, take_number, &number, &story->err))
+                stop(story, line, story->err.message);
+        database_close(reader);
+        snprintf(by, sizeof by, "%.*s", STR_ARGS(who));
+        json_t *arguments = json_pack("{s:I, s:s%}", "run", (json_int_t)number, "why", rest.bytes ? rest.bytes : "", rest.length), *result = NULL;
+        story->was_refused = !loop_command(story->loop, str_is(line->verb, "approve") ? "run_approve" : "run_reject", arguments, by, &result, &story->err) ||
+                             json_object_get(result, "refused");
+        json_decref(result);
+}
+
+static void do_answer(struct story *story, const struct line *line)
+{
+        story->answer = -1;
+        if (!str_is(line->rest, "nothing") && !str_to_i64(line->rest, &story->answer))
+                stop(story, line, "answer STATUS, or answer nothing");
 }
 
 static void do_restart(struct story *story, const struct line *line)
@@ -466,6 +537,46 @@ static json_t *read_incident(struct story *story, const struct line *line, uint6
         return incident;
 }
 
+struct looking {
+        struct str state, text;
+        bool holds;
+};
+
+static bool look_at_run(void *context, const struct run_row *row, struct err *err)
+{
+        struct looking *looking = context;
+        size_t at;
+        (void)err;
+        looking->holds = str_equal(looking->state, row->state) && (!looking->text.length || str_find(row->body, looking->text, &at));
+        return true;
+}
+
+static bool expect_run(struct story *story, const struct line *line, struct str rest)
+{
+        int64_t number;
+        bool found;
+        struct database *reader;
+        struct looking looking = {0};
+        if (!str_to_i64(word(&rest), &number))
+                stop(story, line, "expect run N STATE [saying TEXT]");
+        looking.state = word(&rest);
+        if (rest.length && !str_is(word(&rest), "saying"))
+                stop(story, line, "expect run N STATE [saying TEXT]");
+        looking.text = rest;
+        if (!loop_open_state(story->loop, &reader, &story->err) || !run_row_get(reader, number, &found, look_at_run, &looking, &story->err))
+                stop(story, line, story->err.message);
+        database_close(reader);
+        return looking.holds;
+}
+
+static bool expect_done(struct story *story, const struct line *line, struct str rest)
+{
+        uint64_t wanted;
+        if (!str_to_u64(rest, &wanted))
+                stop(story, line, "expect done N");
+        return story->done == wanted;
+}
+
 static bool expect_incident(struct story *story, const struct line *line, struct str rest)
 {
         uint64_t number, alerts;
@@ -505,6 +616,10 @@ static bool holds(struct story *story, const struct line *line)
         struct str rest = line->rest, what = word(&rest);
         if (str_is(what, "incident"))
                 return expect_incident(story, line, rest);
+        if (str_is(what, "run"))
+                return expect_run(story, line, rest);
+        if (str_is(what, "done"))
+                return expect_done(story, line, rest);
         if (str_is(what, "no"))
                 return expect_no_incident(story, line, rest);
         if (str_is(what, "logs"))
@@ -530,6 +645,7 @@ static const struct {
 } acts[] = {
         {"send", do_send},   {"send-metric", do_send_metric}, {"order", do_order}, {"restart", do_restart},
         {"crash", do_crash}, {"break", do_break},             {"heal", do_heal},   {"clock", do_clock},
+        {"answer", do_answer}, {"approve", do_decide}, {"reject", do_decide}, {"runbook", do_runbook},
         {"acknowledge", do_incident}, {"assign", do_incident}, {"close", do_incident}, {"comment", do_incident}, {"fix", do_incident},
         {"merge", do_incident}, {"noise", do_incident}, {"reopen", do_incident}, {"resolve", do_incident},
 };
