@@ -12,6 +12,8 @@
  *      file sources    go on from their cursor after a crash: what is before it is there once, nothing behind it is
  *      otlp            is sent again when the acknowledgement was lost, and is there once
  *      commands        are applied once, in the order of an audit log whose chain verifies
+ *      alerts          of other tools become alerts, each once, though the power went between telling and deciding; commands about incidents
+ *                      in between are applied once, like all others
  *      calm seas       a voyage without faults gives the same bytes with one worker and with four
  *
  * --forget: only without this sync; being shipwrecked is the good result. --syncs: all of them in turn.
@@ -51,6 +53,7 @@
 #define SITES_MAX 32
 #define FORGOTTEN_SEEDS_MAX 400 /* a left out sync must show within so many voyages */
 #define OTLP_JSON 10
+#define ALERTMANAGER 13
 #define WEBHOOK 6
 
 enum fate { MAY_BE_THERE, MUST_BE_THERE, MUST_NOT_BE_THERE };
@@ -81,13 +84,19 @@ struct followed {
         struct voyage *voyage;
 };
 
+/* Another tool's alert; its name is its number. */
+struct told {
+        struct voyage *voyage;
+        bool is_acknowledged, is_there;
+};
+
 struct order {
         bool is_acknowledged;   /* answered well */
         bool is_told;           /* answered at all */
 };
 
 struct totals {
-        uint64_t voyages, crashes, kills, recoveries, checks, pieces, acknowledged, refused, repeats, commands, checkpoints, days_removed;
+        uint64_t voyages, crashes, kills, recoveries, checks, pieces, acknowledged, refused, repeats, commands, checkpoints, days_removed, alerts;
 };
 
 struct voyage {
@@ -102,6 +111,7 @@ struct voyage {
         struct { struct piece *items; size_t count, capacity; } pieces;
         struct { struct sent **items; size_t count, capacity; } sent;
         struct { struct order *items; size_t count, capacity; } orders;
+        struct { struct told **items; size_t count, capacity; } told;
         struct followed files[FILES];
         int64_t newest_ns;      /* journal time, highest seen */
         struct source_counters *counters; /* as they were read before */
@@ -357,6 +367,36 @@ static void give_order(struct voyage *voyage)
         voyage->totals->commands++;
 }
 
+static void alert_is_taken(void *context, const struct batch *batch, const struct err *err)
+{
+        (void)batch;
+        struct told *told = context;
+        told->is_acknowledged |= !err;
+        told->voyage->totals->alerts += !err;
+}
+
+/* A new alert, or the end of one of the last few. */
+static void tell_alert(struct voyage *voyage)
+{
+        bool is_new = voyage->told.count < 4 || rng_below(&voyage->rng, 2);
+        size_t number = is_new ? voyage->told.count : voyage->told.count - 1 - rng_below(&voyage->rng, 4);
+        char body[300], ends[CLOCK_RFC3339_BYTES];
+        int64_t now_ns = clock_now_ns(&voyage->clock);
+        if (is_new) {
+                struct told **place = grow(&voyage->told);
+                *place = calloc(1, sizeof **place);
+                (*place)->voyage = voyage;
+        }
+        clock_rfc3339(is_new ? now_ns + 30 * DAY_NS : now_ns, 3, ends);
+        snprintf(body, sizeof body, "[{\"labels\":{\"alertname\":\"A%zu\",\"host\":\"host%zu\"},\"endsAt\":\"%s\"}]", number, number % 7, ends);
+        struct batch *batch = batch_create(ALERTMANAGER, STR("prometheus"), NULL);
+        batch->bytes = arena_str(&batch->arena, str_of(body));
+        batch->received_ns = now_ns;
+        /* that an end was acknowledged says nothing about whether its beginning was */
+        if (!intake_offer(loop_intake(voyage->loop), batch, is_new ? alert_is_taken : NULL, voyage->told.items[number], NULL))
+                voyage->totals->refused++;
+}
+
 /* --- reading back --------------------------------------------------------------------------------------------------------- */
 
 static bool see(struct voyage *voyage, uint64_t number, uint64_t line_hash, const char *what)
@@ -496,6 +536,47 @@ static bool count_names(struct voyage *voyage, struct database *reader, const ch
                 return violate(voyage, "counting accounts: %s", err.message);
         *out_count = (uint64_t)query_i64(&query, 0);
         return true;
+}
+
+static bool see_alert(struct voyage *voyage, struct str name)
+{
+        uint64_t number;
+        if (name.length < 2 || !str_to_u64(str_slice(name, 1, name.length), &number) || number >= voyage->told.count)
+                return violate(voyage, "there is an alert %.*s that was never told", STR_ARGS(name));
+        if (voyage->told.items[number]->is_there)
+                return violate(voyage, "alert %" PRIu64 " is there twice", number);
+        voyage->told.items[number]->is_there = true;
+        return true;
+}
+
+/* What came is decided at a tick; a journal that failed a moment ago takes one again after a second. */
+static void decide_all(struct voyage *voyage)
+{
+        for (int i = 0; i < 3 && !disk_stopped(voyage->disk); i++) {
+                clock_advance(&voyage->clock, 2 * NS_PER_S);
+                loop_turn(voyage->loop);
+        }
+}
+
+/* After a tick: what was acknowledged is decided on, once. */
+static bool check_alerts(struct voyage *voyage)
+{
+        struct err err = {0};
+        struct database *reader;
+        if (!loop_open_state(voyage->loop, &reader, &err))
+                return violate(voyage, "opening the state: %s", err.message);
+        each (told, &voyage->told)
+                (*told)->is_there = false;
+        struct query query = {0};
+        bool good = query_begin(&query, reader, "SELECT name FROM engage_alert WHERE source = 'prometheus'", &err) || violate(voyage, "reading alerts: %s", err.message);
+        while (good && query_step(&query, &err))
+                good = see_alert(voyage, query_str(&query, 0));
+        query_done(&query);
+        database_close(reader);
+        for (size_t i = 0; good && i < voyage->told.count; i++)
+                if (voyage->told.items[i]->is_acknowledged && !voyage->told.items[i]->is_there)
+                        good = violate(voyage, "alert %zu was acknowledged, and nothing is known of it", i);
+        return good;
 }
 
 static bool check_audit(struct voyage *voyage, struct database *reader)
@@ -746,6 +827,8 @@ static void do_something(struct voyage *voyage)
                 give_order(voyage);
         else if (what == 2)
                 send_again(voyage);
+        else if (what == 8)
+                tell_alert(voyage);
         else if (what <= 5)
                 follow_file(voyage, rng_below(&voyage->rng, FILES));
         else if (what == 6 && !voyage->is_calm)
@@ -785,6 +868,12 @@ static bool live(struct voyage *voyage, int64_t until_ns)
         }
         if (!disk_stopped(voyage->disk)) {
                 heal_and_go_on(voyage);
+                decide_all(voyage);
+                if (!disk_stopped(voyage->disk))
+                        note_time(voyage);
+                if (!disk_stopped(voyage->disk) && !check_alerts(voyage) && !disk_stopped(voyage->disk))
+                        return false;
+                voyage->violation[0] = 0;
                 if (!check(voyage, false) && !disk_stopped(voyage->disk))
                         return false;
                 voyage->violation[0] = 0;
@@ -832,6 +921,9 @@ static void finish(struct voyage *voyage)
         for (size_t i = 0; i < FILES; i++)
                 free(voyage->files[i].lines.items);
         free(voyage->sent.items);
+        each (told, &voyage->told)
+                free(*told);
+        free(voyage->told.items);
         free(voyage->pieces.items);
         free(voyage->orders.items);
         free(voyage->counters);
@@ -852,6 +944,12 @@ static bool sail(struct voyage *voyage, int64_t days, const char *forgotten_site
         while (good && voyage->newest_ns < until_ns)
                 good = come_back(voyage) && live(voyage, until_ns);
         good = good && come_back(voyage) && !voyage->violation[0];
+        if (good && !disk_stopped(voyage->disk)) {
+                disk_stop_nth(voyage->disk, 0);
+                heal_and_go_on(voyage);
+                decide_all(voyage);
+                good = check_alerts(voyage);
+        }
         if (good && out_sum)
                 *out_sum = sum_blocks(voyage);
         finish(voyage);
@@ -913,9 +1011,9 @@ static bool sail_all(uint64_t first, uint64_t seeds, int64_t days, bool verbose,
         }
         printf("%" PRIu64 " voyages of %" PRId64 " days: %" PRIu64 " power cuts, %" PRIu64 " kills, %" PRIu64 " recoveries, %" PRIu64 " checkpoints, %" PRIu64
                " days removed; %" PRIu64 " records and samples, %" PRIu64 " batches acknowledged, %" PRIu64 " refused, %" PRIu64
-               " sent again, %" PRIu64 " commands; all read back %" PRIu64 " times, none lost, none twice\n",
+               " sent again, %" PRIu64 " commands, %" PRIu64 " alerts; all read back %" PRIu64 " times, none lost, none twice\n",
                totals.voyages, days, totals.crashes, totals.kills, totals.recoveries, totals.checkpoints, totals.days_removed, totals.pieces,
-               totals.acknowledged, totals.refused, totals.repeats, totals.commands, totals.checks);
+               totals.acknowledged, totals.refused, totals.repeats, totals.commands, totals.alerts, totals.checks);
         return true;
 }
 
