@@ -4,6 +4,7 @@
 #include "base/embedded.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "base/time_zone.h"
 #include "base/yaml.h"
 #include "model/content.h"
 
@@ -15,11 +16,32 @@
 extern const struct embedded_file pack_files[];
 extern const size_t pack_files_count;
 
+/* Beside the name of a time zone its rule, so that what is journaled means the same on every machine. */
+static bool add_zone_rules(json_t *items, const char *file, struct err *err)
+{
+        size_t i;
+        json_t *item;
+        json_array_foreach(items, i, item) {
+                scoped(buf_done) struct buf rule = {0};
+                struct time_zone zone;
+                const char *name = json_string_value(json_object_get(item, "time_zone"));
+                if (!name || time_zone_parse(str_of(name), &zone, NULL))
+                        continue;
+                if (!time_zone_read_rule(name, &rule, err))
+                        return err_within(err, "%s: time_zone of item %zu", file, i + 1);
+                if (json_object_set_new(item, "time_zone_rule", json_stringn(rule.bytes, rule.length)) != 0)
+                        return fail_memory(err, "content", rule.length);
+        }
+        return true;
+}
+
 /* Takes the text as a file of the document. */
 static bool add_text(json_t *files, const char *name, struct str text, struct err *err)
 {
         scoped_ptr(json_decref) json_t *tree = yaml_parse(text, name, err);
         if (!tree || !content_check_file(name, tree, err))
+                return false;
+        if (!add_zone_rules(json_object_get(tree, "on_call"), name, err) || !add_zone_rules(json_object_get(tree, "maintenance"), name, err))
                 return false;
         if (json_array_size(files) == CONTENT_FILES_MAX)
                 return fail(err, ERR_TOO_LARGE, "content", "%s: there are more than %d content files; put several into one", name, CONTENT_FILES_MAX);

@@ -301,8 +301,9 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
                 .skip_damage = daemon->options.skip_damage,
                 .hands = step_hands_real(daemon->launcher),
                 .own_host = daemon->host,
+                .delivery = {.link = config_text(config, "http.link"), .heartbeat = config_text(config, "heartbeat")},
         };
-        if (!loop_open(&options, &daemon->loop, err))
+        if (!loop_open(&options, &daemon->loop, err) || !loop_set_secrets(daemon->loop, config_tree(config, "secrets"), err))
                 return false;
         struct loop_stats stats;
         loop_read_stats(daemon->loop, &stats);
@@ -315,7 +316,8 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
 static bool put_content_in_force(struct daemon *daemon, const struct config *config, struct err *err)
 {
         scoped_ptr(json_decref) json_t *content = NULL;
-        return content_files_read(config, &content, err) && loop_configure(daemon->loop, content, err);
+        return content_files_read(config, &content, err) && loop_configure(daemon->loop, content, err) &&
+               loop_set_secrets(daemon->loop, config_tree(config, "secrets"), err);
 }
 
 static bool set_log_level(const struct config *config, struct err *err)

@@ -100,8 +100,16 @@ bool notify_explain(struct notify *notify, uint64_t incident, struct str team, b
         if (!row)
                 return fail_memory(err, "engage", sizeof *row);
         *row = (struct decision_row){.id = notify_id(notify), .incident = incident, .time_ns = time_ns, .is_sent = is_sent};
-        return (text_copy(team, &notify->pending, &row->team) && text_copy(str_of(reason), &notify->pending, &row->reason)) ||
-               fail_memory(err, "engage", strlen(reason));
+        if (!text_copy(team, &notify->pending, &row->team) || !text_copy(str_of(reason), &notify->pending, &row->reason))
+                return fail_memory(err, "engage", strlen(reason));
+        scoped(buf_done) struct buf decision = {0}, reasons = {0};
+        buf_printf(&decision, "%s: team %.*s", is_sent ? "notified" : "not notified", STR_ARGS(team.length ? team : STR("(none)")));
+        buf_text(&reasons, "[{\"kind\":\"notification\",\"weight\":1,\"sentence\":");
+        json_quote(&reasons, str_of(reason));
+        buf_text(&reasons, "}]");
+        if (decision.failed || reasons.failed)
+                return fail_memory(err, "engage", strlen(reason));
+        return !incident || engage_why(notify->engage, incident, time_ns, buf_str(&decision), buf_str(&reasons), err);
 }
 
 /* --- pursuits --------------------------------------------------------------------------------------------------------- */
@@ -229,6 +237,7 @@ bool notify_tick(struct notify *notify, uint64_t sequence, int64_t time_ns, stru
 {
         begin(notify, sequence, time_ns);
         delivery_beat(notify->delivery);
+        notify_hand_over(notify);
         bool look_at_all = notify->look_at_all || silences_turn(notify->silences, notify->looked_ns, time_ns);
         notify->looked_ns = time_ns;
         for (size_t i = 0; look_at_all && i < notify->pursuits.count; i++)

@@ -84,7 +84,8 @@ struct notify {
         int64_t now_ns, looked_ns;      /* looked_ns: when the silences were last walked */
         int64_t alarms_due_ns, forget_due_ns;
         int64_t canary_sent_ns, canary_confirmed_ns;
-        bool canary_is_out, canary_resolve, memory_is_dirty, is_started, look_at_all;
+        bool canary_is_out, canary_resolve, memory_is_dirty, look_at_all;
+        _Atomic bool is_started;        /* messages may leave; set from another thread */
         struct notify_counts counts;
 };
 
@@ -92,6 +93,7 @@ uint64_t notify_id(struct notify *notify);
 /* The text, kept for good, once however often it is asked for; bytes NULL: no memory. Bounded by what is configured. */
 struct str notify_keep(struct notify *notify, struct str text);
 struct pursuit *notify_pursuit(struct notify *notify, uint64_t incident); /* NULL: none */
+void notify_hand_over(struct notify *notify); /* what is committed and has not left */
 bool notify_pursue_from(struct notify *notify, uint64_t incident, uint32_t number, struct pursuit **out_pursuit, struct err *err);
 bool notify_explain(struct notify *notify, uint64_t incident, struct str team, bool is_sent, int64_t time_ns, const char *reason, struct err *err);
 bool notify_reload(struct notify *notify, struct pursuit *pursuit, const struct incident_view *view, struct err *err); /* its inhibitors */

@@ -223,10 +223,10 @@ static void hand_over(struct notify *notify, struct parcel *parcel)
         parcel->is_given = message && delivery_give(notify->delivery, &outgoing, NULL);
 }
 
-static void hand_over_all(struct notify *notify)
+void notify_hand_over(struct notify *notify)
 {
         for (size_t i = 0; notify->is_started && i < notify->outbox.count; i++)
-                if (!notify->outbox.items[i]->is_given)
+                if (!notify->outbox.items[i]->is_given && !notify->outbox.items[i]->is_dirty)
                         hand_over(notify, notify->outbox.items[i]);
 }
 
@@ -255,15 +255,14 @@ void notify_written(struct notify *notify)
         notify->memory_is_dirty = false;
         silences_clean(notify->silences);
         notify_drop_done(notify);
-        hand_over_all(notify);
+        notify_hand_over(notify);
 }
 
 bool notify_start(struct notify *notify, struct err *err)
 {
         if (!delivery_start(notify->delivery, err))
                 return false;
-        notify->is_started = true;
-        hand_over_all(notify);
+        notify->is_started = true; /* the pipeline's thread hands over */
         return true;
 }
 

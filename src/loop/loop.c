@@ -767,7 +767,7 @@ static bool open_rooms(struct loop *loop, struct err *err)
                metric_metas_create(&loop->metas, err) &&
                observe_create(&(struct observe_options){.logs = loop->logs, .series = loop->series}, &loop->observe, err) &&
                pipeline_create(&(struct pipeline_options){.observe = loop->observe, .sink = {submit_command, loop}, .series = loop->series,
-                                                            .hands = options->hands, .steps_in_turn = options->steps_in_turn, .own_host = options->own_host}, &loop->deciding, err) &&
+                                                            .hands = options->hands, .steps_in_turn = options->steps_in_turn, .own_host = options->own_host, .delivery = options->delivery}, &loop->deciding, err) &&
                ingest_create(loop->logs, loop->series, loop->metas, loop->observe, options->workers, &loop->ingest, err) &&
                (ingest_on_stall(loop->ingest, wait_a_moment, loop), true) &&
                intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
@@ -795,8 +795,17 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
         observe_connect(loop->observe, loop->intake);
         loop->content_in_force = json_deep_copy(pipeline_content(loop->deciding));
         loop->checkpoint_due_ns = max_of(loop->time_ns, clock_now_ns(loop->options.clock)) + loop->options.checkpoint_ns;
+        if (options->delivery.fake && !pipeline_start(loop->deciding, err)) {
+                loop_close(loop);
+                return false;
+        }
         *out_loop = loop;
         return true;
+}
+
+bool loop_set_secrets(struct loop *loop, const json_t *secrets, struct err *err)
+{
+        return pipeline_set_secrets(loop->deciding, secrets, err);
 }
 
 bool loop_start(struct loop *loop, struct err *err)

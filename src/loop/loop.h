@@ -16,6 +16,7 @@
 #include "act/step.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "engage/delivery.h"
 #include "store/archive.h"
 #include "store/disk.h"
 #include "store/journal.h"
@@ -53,6 +54,7 @@ struct loop_options {
         struct step_hands hands;        /* what steps of runbooks do things with; empty: nothing can be done */
         bool steps_in_turn;             /* by loop_turn, without threads; for tests */
         const char *own_host;           /* the machine this runs on; NULL: not known */
+        struct delivery_options delivery; /* how messages leave; with a fake they leave without loop_start too */
         /* Called instead of waiting a second when a committed command cannot be applied; true: try again. For tests. */
         bool (*stalled)(void *context);
         void *stalled_context;
@@ -80,6 +82,9 @@ void loop_turn(struct loop *loop);
 
 /* Puts a configuration (model/content.h) in force by the command `configure`, unless it already is. */
 bool loop_configure(struct loop *loop, json_t *content, struct err *err);
+
+/* Secrets by name, for the threads that send; copied, never journaled. */
+bool loop_set_secrets(struct loop *loop, const json_t *secrets, struct err *err);
 
 struct intake *loop_intake(struct loop *loop);
 struct observe *loop_observe(struct loop *loop);

@@ -1,7 +1,7 @@
 /*
  * pipeline.c - see pipeline.h. The diagram on the wall, right half:
  *
- *      workers: fold -> noticed --gather--> register -> observe (rules, budget) -> engage -> act
+ *      workers: fold -> noticed --gather--> register -> observe (rules, budget) -> engage -> notify -> act
  *                                                                                 '-> dirty -> state.db -> effects
  *
  * Only the order stands here; what a stage does is its own.
@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "engage/engage.h"
+#include "engage/notify.h"
 #include "loop/state_table.h"
 #include "model/noticed.h"
 #include "observe/observe.h"
@@ -31,6 +32,7 @@ struct pipeline {
         struct act *act;
         struct promql_source series;
         bool steps_in_turn;
+        struct notify *notify;
         struct command_sink sink;
         struct noticed noticed;
         json_t *content;        /* the configuration in force; NULL: none yet */
@@ -134,8 +136,9 @@ bool pipeline_create(const struct pipeline_options *options, struct pipeline **o
                 return false;
         }
         struct topology topology = {pipeline->registry, lend_graph, give_back_graph, resolve};
+        struct notify_options notify = {.sink = options->sink, .delivery = options->delivery};
         if (!engage_create(&(struct engage_options){.topology = &topology}, &pipeline->engage, err) ||
-            !create_act(pipeline, options, err)) {
+            !(notify.engage = pipeline->engage, notify_create(&notify, &pipeline->notify, err)) || !create_act(pipeline, options, err)) {
                 pipeline_destroy(pipeline);
                 return false;
         }
@@ -148,6 +151,7 @@ void pipeline_destroy(struct pipeline *pipeline)
         if (!pipeline)
                 return;
         act_destroy(pipeline->act);
+        notify_destroy(pipeline->notify);
         engage_destroy(pipeline->engage);
         registry_destroy(pipeline->registry);
         noticed_done(&pipeline->noticed);
@@ -160,7 +164,8 @@ void pipeline_destroy(struct pipeline *pipeline)
 static bool check_content(struct pipeline *pipeline, const json_t *content, struct err *err)
 {
         return registry_check_configuration(content, err) && observe_check_configuration(pipeline->observe, content, err) &&
-               engage_check_configuration(content, err) && act_check_configuration(content, err);
+               engage_check_configuration(content, err) && notify_check_configuration(content, err) &&
+               act_check_configuration(content, err);
 }
 
 /* After check_content; what can fail now is memory alone. */
@@ -172,7 +177,7 @@ static bool take_content(struct pipeline *pipeline, const json_t *content, uint6
         observe_watch(pipeline->observe, kinds);
         kinds_unref(kinds);
         return observe_configure(pipeline->observe, content, err) && engage_configure(pipeline->engage, content, err) &&
-               act_configure(pipeline->act, content, err);
+               notify_configure(pipeline->notify, content, err) && act_configure(pipeline->act, content, err);
 }
 
 /* { "content": { "files": [...] } } as model/content.h has it. All stages accept it, or all stay as they were. */
@@ -204,7 +209,7 @@ bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t ti
         if (pipeline->content && (!check_content(pipeline, pipeline->content, &refusal) || !take_content(pipeline, pipeline->content, 0, time_ns, &refusal)))
                 log_err(LOG_LEVEL_ERROR, &refusal);
         return observe_load(pipeline->observe, state, time_ns, err) && engage_load(pipeline->engage, state, time_ns, err) &&
-               act_load(pipeline->act, state, time_ns, err);
+               notify_load(pipeline->notify, state, time_ns, err) && act_load(pipeline->act, state, time_ns, err);
 }
 
 struct registry *pipeline_registry(struct pipeline *pipeline)
@@ -242,7 +247,8 @@ static bool pass_on_news(struct pipeline *pipeline, uint64_t sequence, int64_t t
 {
         size_t count;
         const struct incident_news *news = engage_news(pipeline->engage, &count);
-        if (!act_take(pipeline->act, news, count, sequence, time_ns, err))
+        if (!notify_take(pipeline->notify, sequence, time_ns, err) ||
+            !act_take(pipeline->act, news, count, sequence, time_ns, err))
                 return false;
         engage_news_clear(pipeline->engage); /* after the stages that look at it */
         return true;
@@ -263,16 +269,18 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
         if (!observe_gather(pipeline->observe, &pipeline->noticed, err) ||
             !see_resources(pipeline, sequence, time_ns, err) || !registry_tick(pipeline->registry, sequence, time_ns, err) ||
             !observe_tick(pipeline->observe, sequence, time_ns, &pipeline->noticed, err) ||
+            !notify_find(pipeline->notify, sequence, time_ns, &pipeline->noticed, err) ||
             !engage_take(pipeline->engage, &pipeline->noticed, sequence, time_ns, err))
                 return false;
         noticed_clear(&pipeline->noticed);
         return engage_tick(pipeline->engage, sequence, time_ns, err) && pass_on_news(pipeline, sequence, time_ns, err) &&
-               act_tick(pipeline->act, sequence, time_ns, err);
+               notify_tick(pipeline->notify, sequence, time_ns, err) && act_tick(pipeline->act, sequence, time_ns, err);
 }
 
 bool pipeline_handles(const char *verb)
 {
-        return strcmp(verb, "configure") == 0 || registry_handles(verb) || engage_handles(verb) || act_handles(verb);
+        return strcmp(verb, "configure") == 0 || registry_handles(verb) || engage_handles(verb) || notify_handles(verb) ||
+               act_handles(verb);
 }
 
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
@@ -282,6 +290,9 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
                 return configure(pipeline, arguments, sequence, time_ns, out_result, err);
         if (engage_handles(verb))
                 return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err) &&
+                       notify_heard(pipeline->notify, verb, arguments, by, time_ns, err) && pass_on_news(pipeline, sequence, time_ns, err);
+        if (notify_handles(verb))
+                return notify_command(pipeline->notify, verb, arguments, by, sequence, time_ns, out_result, err) &&
                        pass_on_news(pipeline, sequence, time_ns, err);
         if (act_handles(verb))
                 return act_command(pipeline->act, verb, arguments, by, sequence, time_ns, out_result, err);
@@ -292,14 +303,15 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
 
 bool pipeline_is_dirty(const struct pipeline *pipeline)
 {
-        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe) || engage_is_dirty(pipeline->engage) ||
-               act_is_dirty(pipeline->act);
+        return pipeline->content_is_dirty || registry_is_dirty(pipeline->registry) || observe_is_dirty(pipeline->observe) ||
+               engage_is_dirty(pipeline->engage) || notify_is_dirty(pipeline->notify) || act_is_dirty(pipeline->act);
 }
 
 bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err)
 {
         return (!pipeline->content_is_dirty || state_write_content(state, pipeline->content, err)) && registry_write(pipeline->registry, state, err) &&
-               observe_write(pipeline->observe, state, err) && engage_write(pipeline->engage, state, err) && act_write(pipeline->act, state, err);
+               observe_write(pipeline->observe, state, err) && engage_write(pipeline->engage, state, err) &&
+               notify_write(pipeline->notify, state, err) && act_write(pipeline->act, state, err);
 }
 
 void pipeline_written(struct pipeline *pipeline)
@@ -308,12 +320,13 @@ void pipeline_written(struct pipeline *pipeline)
         registry_written(pipeline->registry);
         observe_written(pipeline->observe);
         engage_written(pipeline->engage);
+        notify_written(pipeline->notify);
         act_written(pipeline->act);
 }
 
 bool pipeline_start(struct pipeline *pipeline, struct err *err)
 {
-        return pipeline->steps_in_turn || act_start(pipeline->act, err);
+        return notify_start(pipeline->notify, err) && (pipeline->steps_in_turn || act_start(pipeline->act, err));
 }
 
 void pipeline_turn(struct pipeline *pipeline)
@@ -324,6 +337,13 @@ void pipeline_turn(struct pipeline *pipeline)
 
 void pipeline_stop(struct pipeline *pipeline)
 {
-        if (pipeline)
+        if (pipeline) {
+                notify_stop(pipeline->notify);
                 act_stop(pipeline->act);
+        }
+}
+
+bool pipeline_set_secrets(struct pipeline *pipeline, const json_t *secrets, struct err *err)
+{
+        return notify_set_secrets(pipeline->notify, secrets, err);
 }

@@ -10,6 +10,7 @@
 
 #include "act/step.h"
 #include "base/err.h"
+#include "engage/delivery.h"
 #include "model/batch.h"
 #include "model/command_sink.h"
 
@@ -29,6 +30,7 @@ struct pipeline_options {
         struct step_hands hands;        /* what steps of runbooks do things with */
         bool steps_in_turn;             /* without threads of their own: by pipeline_turn */
         const char *own_host;           /* the machine this runs on; may be NULL */
+        struct delivery_options delivery; /* how messages leave */
 };
 
 bool pipeline_create(const struct pipeline_options *options, struct pipeline **out_pipeline, struct err *err);
@@ -61,3 +63,6 @@ void pipeline_written(struct pipeline *pipeline);
 bool pipeline_start(struct pipeline *pipeline, struct err *err);
 void pipeline_turn(struct pipeline *pipeline);  /* effects that have no thread, on the caller's; never within a decision */
 void pipeline_stop(struct pipeline *pipeline);  /* no effect thread runs afterwards */
+
+/* By name, for the threads that do effects; copied. Any thread. */
+bool pipeline_set_secrets(struct pipeline *pipeline, const json_t *secrets, struct err *err);

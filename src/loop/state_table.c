@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "engage/engage.h"
+#include "engage/notify.h"
 #include "observe/alert_budget_table.h"
 #include "observe/forecast_table.h"
 #include "observe/rule_table.h"
@@ -34,6 +35,7 @@ static const char *const migrations[] = {
         alert_budget_schema,
         act_schema,
         rule_tick_schema,
+        notify_schema,
         NULL,
 };
 
