@@ -322,6 +322,27 @@ json_t *decision_rows_read(struct database *reader, uint64_t incident, size_t li
         return rows(&query, decision_json, err);
 }
 
+json_t *decision_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, reader, "SELECT id, incident, time_ns, is_sent, team, reason FROM notify_decision WHERE incident ="
+                                         " (SELECT id FROM engage_incident WHERE number = ?1) ORDER BY id DESC LIMIT ?2", err))
+                return NULL;
+        query_bind_i64(&query, 1, number);
+        query_bind_i64(&query, 2, (int64_t)limit);
+        return rows(&query, decision_json, err);
+}
+
+json_t *outbox_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, reader, "SELECT " COLUMNS " FROM notify_outbox WHERE number = ?1 ORDER BY id DESC LIMIT ?2", err))
+                return NULL;
+        query_bind_i64(&query, 1, number);
+        query_bind_i64(&query, 2, (int64_t)limit);
+        return rows(&query, outbox_json, err);
+}
+
 json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err *err)
 {
         scoped(query_done) struct query query = {0};

@@ -85,4 +85,7 @@ bool memory_read(struct database *state, const char *name, struct buf *out, stru
 /* For readers; arrays, NULL and err on failure. */
 json_t *outbox_rows_read(struct database *reader, uint64_t incident, uint64_t before_id, size_t limit, struct err *err); /* incident 0: all */
 json_t *decision_rows_read(struct database *reader, uint64_t incident, size_t limit, struct err *err);
+/* By the number that people know; an empty array when there is none. */
+json_t *decision_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err);
+json_t *outbox_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err);
 json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err *err);

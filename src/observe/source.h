@@ -27,5 +27,6 @@ enum source_format {
         SOURCE_SCRAPE = 8,
         SOURCE_HOST = 9,
         SOURCE_RULES = 12,
+        SOURCE_ALERTMANAGER = 13,
         SOURCE_CHECK = 15,
 };

@@ -9,7 +9,8 @@
  *      at T  send log HOST SERVICE TEXT             one syslog message
  *      at T  send metric SERIES V1 V2 ... [every D]  Prometheus text, one value each D (10s when not said)
  *      at T  send alert LABELS [resolved]             another tool's alert, labels as alertname=DiskFull,host=web1; fires until told
- *      at T  order VERB JSON                         a command, as a person gives it
+ *      at T  use FILE                                puts a content file in force, beside nothing else
+ *      at T  order VERB JSON                         a command, as a person gives it; $silence is the last id told, +1h a time in ns
  *      at T  acknowledge | resolve | close | reopen N as WHO ...  the same, about incident N
  *      at T  runbook FILE                            puts a content file in force, with nothing beside it
  *      at T  approve | reject RUNBOOK as WHO [WHY]   what is proposed of it
@@ -23,8 +24,11 @@
  *      by T  expect incident N STATE [alerts N] [cause NAME] [owner NAME] [severity NAME] [title TEXT]
  *      by T  expect no incident N                    there is none of that number
  *      by T  expect refused                          the last send or order was refused
+ *      by T  expect pages N [team X] [to R]          so many pages left, as the world saw them; also after a crash
+ *      by T  expect messages N OCCASION [team X] [to R]   fired, resolved, escalated ...; repeats count apart, as `repeat`
+ *      by T  expect no page because TEXT             some not-sending has a stored reason with this text
  *      at T  restart | crash                         in order; or as when the power fails
- *      at T  break disk full | disk readonly | sync SITE ...  and  heal
+ *      at T  break disk full | disk readonly | sync SITE ... | receivers (they take messages, and no answer comes)  and  heal
  *      at T  clock -1h                               the wall clock is set back (or forward)
  */
 #include "act/act_table.h"
@@ -36,6 +40,7 @@
 #include "base/scope.h"
 #include "base/yaml.h"
 #include "engage/incident_table.h"
+#include "engage/outbox_table.h"
 #include "loop/command.h"
 #include "loop/loop.h"
 #include "model/batch.h"
@@ -71,6 +76,14 @@ struct line {
         bool is_done;
 };
 
+/* A message as the world outside got it: it remembers through every crash of ours. */
+struct seen {
+        uint64_t id;
+        char team[64], receiver[64], to[64], occasion[32];
+        bool is_page, is_repeat, is_answered;
+};
+#define SEEN_MAX 4096
+
 struct story {
         const char *path;
         struct arena arena;
@@ -85,6 +98,10 @@ struct story {
         uint64_t done;                  /* programs run by steps */
         int64_t answer;                 /* what the next ends with; -1: nobody answers */
         bool was_refused;
+        bool was_refused, is_deaf;
+        struct seen seen[SEEN_MAX];
+        size_t seen_count;
+        char last_id[64];
         struct err err; /* of the last refusal */
 };
 
@@ -192,12 +209,46 @@ static bool launch(void *context, const struct launch *wanted, struct arena *are
                 return fail(err, ERR_CANCELLED, "scenario", "nobody answers");
         *out_result = (struct launch_result){.status = (int)story->answer, .output = STR("as the story says")};
         return true;
+static void hear(void *context, const struct outgoing *outgoing)
+{
+        struct story *story = context;
+        struct str team = json_str(outgoing->message, "team"), occasion = json_str(outgoing->message, "occasion");
+        for (size_t i = 0; i < story->seen_count; i++)
+                if (story->seen[i].id == outgoing->id && !outgoing->is_repeat)
+                        stop(story, NULL, "a message left twice and is not marked as a repeat");
+        if (story->seen_count == SEEN_MAX)
+                stop(story, NULL, "too many messages");
+        struct seen *seen = &story->seen[story->seen_count++];
+        *seen = (struct seen){.id = outgoing->id, .is_page = json_flag(outgoing->message, "is_page", false), .is_repeat = outgoing->is_repeat};
+        snprintf(seen->team, sizeof seen->team, "%.*s", STR_ARGS(team));
+        snprintf(seen->receiver, sizeof seen->receiver, "%.*s", STR_ARGS(outgoing->receiver));
+        snprintf(seen->to, sizeof seen->to, "%.*s", STR_ARGS(outgoing->to));
+        snprintf(seen->occasion, sizeof seen->occasion, "%.*s", STR_ARGS(occasion));
+        size_t at;
+        if (str_find(json_str(outgoing->message, "title"), STR("<*>"), &at))
+                stop(story, NULL, "a title for people has a template's blank in it");
+}
+
+/* The receivers say that they took what they got, unless they are broken. */
+static void answer(struct story *story)
+{
+        for (size_t i = 0; i < story->seen_count && !story->is_deaf; i++) {
+                char id[24];
+                json_t *result = NULL;
+                if (story->seen[i].is_answered)
+                        continue;
+                snprintf(id, sizeof id, "%" PRIu64, story->seen[i].id);
+                story->seen[i].is_answered = loop_command(story->loop, "notification_result", json_pack("{s:s, s:s}", "id", id, "outcome", "sent"), "evenkeel",
+                                                          &result, &story->err);
+                json_decref(result);
+        }
 }
 
 static void open_loop(struct story *story)
 {
         struct loop_options options = {.directory = FOLDER, .disk = story->disk, .vfs = "scenario", .clock = &story->clock,
                                        .workers = story->workers, .hands = {.launch = launch, .context = story}, .steps_in_turn = true};
+                                       .workers = story->workers, .delivery = {.fake = hear, .fake_context = story}};
         if (!loop_open(&options, &story->loop, &story->err))
                 stop(story, NULL, story->err.message);
 }
@@ -273,15 +324,52 @@ static void do_send_metric(struct story *story, const struct line *line)
         offer(story, SOURCE_SCRAPE, "scrape", arena_printf(&story->arena, "%.*s\n", STR_ARGS(line->rest)));
 }
 
+static void do_use(struct story *story, const struct line *line)
+{
+        char path[256];
+        scoped(buf_done) struct buf text = {0};
+        snprintf(path, sizeof path, "%.*s", STR_ARGS(line->rest));
+        FILE *file = fopen(path, "r");
+        if (!file)
+                stop(story, line, "the file cannot be opened");
+        char bytes[4096];
+        for (size_t count; (count = fread(bytes, 1, sizeof bytes, file)) > 0;)
+                buf_append(&text, bytes, count);
+        fclose(file);
+        json_t *tree = yaml_parse(buf_str(&text), path, &story->err), *result = NULL;
+        if (!tree || !loop_command(story->loop, "configure", json_pack("{s:{s:[{s:s, s:o}]}}", "content", "files", "name", path, "tree", tree), "scenario", &result,
+                                   &story->err))
+                stop(story, line, story->err.message);
+        json_decref(result);
+}
+
+/* "$silence" is the id that was told last; a text "+1h" is that time from now, in nanoseconds. */
+static void fill_in(struct story *story, const struct line *line, json_t *arguments)
+{
+        const char *key;
+        json_t *value;
+        json_object_foreach (arguments, key, value) {
+                struct str text = {json_string_value(value), json_string_length(value)};
+                if (str_is(text, "$silence"))
+                        json_object_set_new(arguments, key, json_string(story->last_id));
+                else if (text.length && text.bytes[0] == '+')
+                        json_object_set_new(arguments, key, json_integer(clock_now_ns(&story->clock) + duration(story, line, str_slice(text, 1, text.length))));
+        }
+}
+
 static void do_order(struct story *story, const struct line *line)
 {
         struct str rest = line->rest, verb = word(&rest);
         json_t *arguments = json_parse(rest.length ? rest : STR("{}"), &story->err), *result = NULL;
+        if (arguments)
+                fill_in(story, line, arguments);
         if (!arguments)
                 stop(story, line, story->err.message);
         char name[64];
         snprintf(name, sizeof name, "%.*s", STR_ARGS(verb));
         story->was_refused = !loop_command(story->loop, name, arguments, "scenario", &result, &story->err);
+        if (json_str(result, "id").length)
+                snprintf(story->last_id, sizeof story->last_id, "%.*s", STR_ARGS(json_str(result, "id")));
         json_decref(result);
 }
 
@@ -379,13 +467,16 @@ static void do_break(struct story *story, const struct line *line)
                 disk_set_bytes_max(story->disk, 1);
         else if (str_is(what, "disk") && str_is(rest, "readonly"))
                 disk_set_read_only(story->disk, true);
+        else if (str_is(what, "receivers"))
+                story->is_deaf = true;
         else
-                stop(story, line, "break disk full, or break disk readonly");
+                stop(story, line, "break disk full, disk readonly, or receivers");
 }
 
 static void do_heal(struct story *story, const struct line *line)
 {
         (void)line;
+        story->is_deaf = false;
         disk_set_bytes_max(story->disk, 0);
         disk_set_read_only(story->disk, false);
 }
@@ -611,6 +702,50 @@ static bool expect_no_incident(struct story *story, const struct line *line, str
         return !incident;
 }
 
+/* N [team X] [to R]: of those with this occasion (empty: pages). Repeats count as "repeat" alone. */
+static bool expect_messages(struct story *story, const struct line *line, struct str rest, bool are_pages)
+{
+        uint64_t wanted, found = 0;
+        struct str team = {0}, to = {0}, occasion = {0};
+        if (!str_to_u64(word(&rest), &wanted))
+                stop(story, line, "expect pages N, or expect messages N OCCASION");
+        if (!are_pages)
+                occasion = word(&rest);
+        while (rest.length) {
+                struct str key = word(&rest), value = word(&rest);
+                if (str_is(key, "team"))
+                        team = value;
+                else if (str_is(key, "to"))
+                        to = value;
+                else
+                        stop(story, line, "after the number: team X, to R");
+        }
+        for (size_t i = 0; i < story->seen_count; i++) {
+                const struct seen *seen = &story->seen[i];
+                bool fits = str_is(occasion, "repeat") ? seen->is_repeat : !seen->is_repeat && (are_pages ? seen->is_page : str_is(occasion, seen->occasion));
+                fits = fits && (!team.length || str_is(team, seen->team)) && (!to.length || str_is(to, seen->receiver) || str_is(to, seen->to));
+                found += fits;
+        }
+        return found == wanted;
+}
+
+static bool expect_reason(struct story *story, struct str wanted)
+{
+        struct database *reader;
+        bool is_there = false;
+        if (!loop_open_state(story->loop, &reader, &story->err))
+                return false;
+        for (uint32_t number = 1; number < 100 && !is_there; number++) {
+                scoped_ptr(json_decref) json_t *reasons = decision_rows_of_number(reader, number, 100, &story->err);
+                size_t i, at;
+                json_t *row;
+                json_array_foreach (reasons, i, row)
+                        is_there |= !json_flag(row, "is_sent", true) && str_find(json_str(row, "reason"), wanted, &at);
+        }
+        database_close(reader);
+        return is_there;
+}
+
 static bool holds(struct story *story, const struct line *line)
 {
         struct str rest = line->rest, what = word(&rest);
@@ -620,6 +755,8 @@ static bool holds(struct story *story, const struct line *line)
                 return expect_run(story, line, rest);
         if (str_is(what, "done"))
                 return expect_done(story, line, rest);
+        if (str_is(what, "no") && str_starts_with(rest, STR("page because ")))
+                return expect_reason(story, str_slice(rest, strlen("page because "), rest.length));
         if (str_is(what, "no"))
                 return expect_no_incident(story, line, rest);
         if (str_is(what, "logs"))
@@ -630,11 +767,13 @@ static bool holds(struct story *story, const struct line *line)
                 return expect_source(story, line, rest);
         if (str_is(what, "entity"))
                 return expect_entity(story, line, rest);
+        if (str_is(what, "pages") || str_is(what, "messages"))
+                return expect_messages(story, line, rest, str_is(what, "pages"));
         if (str_is(what, "refused"))
                 return story->was_refused;
         if (str_is(what, "accepted"))
                 return !story->was_refused;
-        stop(story, line, "expect logs, query, source, entity, incident, no incident, refused or accepted");
+        stop(story, line, "expect logs, query, source, entity, incident, no incident, pages, messages, no page because, refused or accepted");
 }
 
 /* --- telling ------------------------------------------------------------------------------------------------------------ */
@@ -647,7 +786,7 @@ static const struct {
         {"crash", do_crash}, {"break", do_break},             {"heal", do_heal},   {"clock", do_clock},
         {"answer", do_answer}, {"approve", do_decide}, {"reject", do_decide}, {"runbook", do_runbook},
         {"acknowledge", do_incident}, {"assign", do_incident}, {"close", do_incident}, {"comment", do_incident}, {"fix", do_incident},
-        {"merge", do_incident}, {"noise", do_incident}, {"reopen", do_incident}, {"resolve", do_incident},
+        {"merge", do_incident}, {"noise", do_incident}, {"reopen", do_incident}, {"resolve", do_incident}, {"use", do_use},
 };
 
 static void run_act(struct story *story, struct line *line)
@@ -689,6 +828,7 @@ static void run_story(struct story *story)
                                 check(story, line, time_ns);
                 }
                 loop_turn(story->loop);
+                answer(story);
                 clock_advance(&story->clock, TURN_NS);
         }
 }
