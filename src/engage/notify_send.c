@@ -196,6 +196,8 @@ bool notify_post(struct notify *notify, struct outbox_row row, const json_t *mes
                 return fail_memory(err, "engage", text.length);
         row.id = notify_id(notify);
         row.state = OUTBOX_PENDING;
+        row.is_repeat = !notify->is_started; /* decided again after a crash: it may have left before */
+        notify->counts.repeats += row.is_repeat;
         row.message = buf_str(&text);
         return notify_keep_row(notify, &row, true, err);
 }
