@@ -19,7 +19,7 @@
 /* What concerns one team of an incident, this time. */
 struct share {
         struct str team;
-        const struct route *route;
+        const struct routing *route;
         enum page_when page;
         enum alert_severity severity;
         bool *is_told_of;               /* for each alert of the incident */
@@ -113,7 +113,7 @@ static bool is_muted(const struct look *look, const struct incident_alert *alert
         return true;
 }
 
-static struct share *share_of(struct look *look, const struct route *route, struct str team, struct err *err)
+static struct share *share_of(struct look *look, const struct routing *route, struct str team, struct err *err)
 {
         for (size_t i = 0; i < look->share_count; i++)
                 if (str_equal(look->shares[i].team, team))
@@ -130,7 +130,7 @@ static struct share *share_of(struct look *look, const struct route *route, stru
         return share;
 }
 
-static bool add_to_share(struct look *look, const struct route *route, struct str team, const struct incident_alert *alert, const char *muted, struct err *err)
+static bool add_to_share(struct look *look, const struct routing *route, struct str team, const struct incident_alert *alert, const char *muted, struct err *err)
 {
         struct share *share = share_of(look, route, team, err);
         size_t at = (size_t)(alert - look->view->alerts.items);
@@ -153,10 +153,10 @@ static bool add_to_share(struct look *look, const struct route *route, struct st
 }
 
 /* The route that a team was given an incident by hand with: the first that names the team. */
-static const struct route *route_to(const struct route *route, struct str team)
+static const struct routing *route_to(const struct routing *route, struct str team)
 {
         each (below, &route->routes) {
-                const struct route *found = route_to(below, team);
+                const struct routing *found = route_to(below, team);
                 if (found)
                         return found;
         }
@@ -166,14 +166,14 @@ static const struct route *route_to(const struct route *route, struct str team)
 static bool share_alert(struct look *look, const struct incident_alert *alert, struct err *err)
 {
         const struct policy *policy = look->notify->policy;
-        const struct route *routes[ROUTED_MAX];
+        const struct routing *routes[ROUTED_MAX];
         char muted[REASON_BYTES] = "";
         if (alert->is_firing)
                 is_muted(look, alert, muted);
         if (look->is_canary)
                 return add_to_share(look, &policy->root, policy->canary_team, alert, muted, err);
         if (look->view->team.length) {
-                const struct route *route = route_to(&policy->root, look->view->team);
+                const struct routing *route = route_to(&policy->root, look->view->team);
                 return add_to_share(look, route ? route : &policy->root, look->view->team, alert, muted, err);
         }
         size_t count = policy_route(policy, &alert->labels, routes);

@@ -54,7 +54,7 @@ static bool add_receivers(struct notify *notify, struct recipients *into, const 
         return true;
 }
 
-bool notify_recipients(struct notify *notify, const struct route *route, struct str name, bool is_page, int64_t time_ns, struct recipients *into, struct err *err)
+bool notify_recipients(struct notify *notify, const struct routing *route, struct str name, bool is_page, int64_t time_ns, struct recipients *into, struct err *err)
 {
         const struct team *team = policy_team(notify->policy, name);
         if (route->receivers.count)

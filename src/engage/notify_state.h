@@ -115,7 +115,7 @@ struct occasion {
 };
 /* Who is told first, or at that level: adds to `into`, which has room for RECIPIENTS_MAX. */
 struct recipients { struct recipient items[RECIPIENTS_MAX]; size_t count; };
-bool notify_recipients(struct notify *notify, const struct route *route, struct str team, bool is_page, int64_t time_ns, struct recipients *into, struct err *err);
+bool notify_recipients(struct notify *notify, const struct routing *route, struct str team, bool is_page, int64_t time_ns, struct recipients *into, struct err *err);
 bool notify_level(struct notify *notify, const struct level *level, struct str team, int64_t time_ns, struct recipients *into, struct err *err);
 bool notify_send(struct notify *notify, const struct incident_view *view, struct str team, const struct occasion *occasion,
                  const struct recipients *to, const struct told *told, const bool *is_told_of, int64_t time_ns, struct err *err);

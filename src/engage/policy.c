@@ -190,14 +190,14 @@ static bool read_page(const json_t *item, enum page_when *out_page, struct err *
 }
 
 /* matchers_add leaves regexes that matchers_done must free: they stay in the tree from the first one on. */
-static bool read_route(const json_t *item, const struct route *above, struct policy *policy, struct route *into, int depth, struct err *err)
+static bool read_route(const json_t *item, const struct routing *above, struct policy *policy, struct routing *into, int depth, struct err *err)
 {
         static const char *const keys[] = {"match", "team", "receivers", "escalation", "page", "group_wait", "group_interval", "repeat_interval",
                                            "continue", "routes", NULL};
         struct arena *arena = &policy->arena;
         size_t at;
         const json_t *part;
-        *into = (struct route){.team = above->team, .escalation = above->escalation, .receivers = above->receivers, .page = above->page,
+        *into = (struct routing){.team = above->team, .escalation = above->escalation, .receivers = above->receivers, .page = above->page,
                                .group_wait_ns = above->group_wait_ns, .group_interval_ns = above->group_interval_ns,
                                .repeat_interval_ns = above->repeat_interval_ns, .goes_on = json_flag(item, "continue", false)};
         if (depth > ROUTES_DEEP_MAX)
@@ -213,7 +213,7 @@ static bool read_route(const json_t *item, const struct route *above, struct pol
         if (into->group_interval_ns < NS_PER_S || into->repeat_interval_ns < 60 * NS_PER_S)
                 return fail(err, ERR_INVALID, "engage", "group_interval is at least 1s and repeat_interval at least 1m");
         json_array_foreach (json_object_get(item, "routes"), at, part) {
-                struct route *below = arena_push(arena, &into->routes);
+                struct routing *below = arena_push(arena, &into->routes);
                 if (!below)
                         return fail_memory(err, "engage", sizeof *below);
                 if (!read_route(part, into, policy, below, depth + 1, err))
@@ -225,7 +225,7 @@ static bool read_route(const json_t *item, const struct route *above, struct pol
 static bool read_top_route(void *context, const char *file, const json_t *item, struct err *err)
 {
         struct policy *policy = context;
-        struct route *route = arena_push(&policy->arena, &policy->root.routes);
+        struct routing *route = arena_push(&policy->arena, &policy->root.routes);
         (void)file;
         if (!route)
                 return fail_memory(err, "engage", sizeof *route);
@@ -294,7 +294,7 @@ static bool check_tell(const struct policy *policy, const struct escalation *esc
                     STR_ARGS(escalation->name), STR_ARGS(str_slice(target, 0, 80)));
 }
 
-static bool check_route(const struct policy *policy, const struct route *route, struct err *err)
+static bool check_route(const struct policy *policy, const struct routing *route, struct err *err)
 {
         if (route->team.length && !policy_team(policy, route->team))
                 return missing(err, "a route to", route->team, "team", route->team);
@@ -351,7 +351,7 @@ static bool check_names(const struct policy *policy, struct err *err)
 
 /* --- life ------------------------------------------------------------------------------------------------------------- */
 
-static void route_done(struct route *route)
+static void route_done(struct routing *route)
 {
         matchers_done(&route->matchers);
         each (below, &route->routes)
@@ -385,7 +385,7 @@ bool policy_create(const json_t *content, struct policy **out_policy, struct err
         if (!policy)
                 return fail_memory(err, "engage", sizeof *policy);
         arena_init(&policy->arena, 0);
-        policy->root = (struct route){.page = PAGE_CRITICAL, .group_wait_ns = GROUP_WAIT_NS, .group_interval_ns = GROUP_INTERVAL_NS,
+        policy->root = (struct routing){.page = PAGE_CRITICAL, .group_wait_ns = GROUP_WAIT_NS, .group_interval_ns = GROUP_INTERVAL_NS,
                                       .repeat_interval_ns = REPEAT_INTERVAL_NS};
         bool good = true;
         for (size_t i = 0; good && i < countof(keys); i++)
@@ -402,7 +402,7 @@ bool policy_create(const json_t *content, struct policy **out_policy, struct err
 
 /* --- routing ---------------------------------------------------------------------------------------------------------- */
 
-static void walk(const struct route *route, const struct labels *labels, const struct route **routes, size_t *count)
+static void walk(const struct routing *route, const struct labels *labels, const struct routing **routes, size_t *count)
 {
         size_t before = *count;
         each (below, &route->routes) {
@@ -416,7 +416,7 @@ static void walk(const struct route *route, const struct labels *labels, const s
                 routes[(*count)++] = route;
 }
 
-size_t policy_route(const struct policy *policy, const struct labels *labels, const struct route *out_routes[static ROUTED_MAX])
+size_t policy_route(const struct policy *policy, const struct labels *labels, const struct routing *out_routes[static ROUTED_MAX])
 {
         size_t count = 0;
         walk(&policy->root, labels, out_routes, &count);

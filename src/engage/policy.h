@@ -44,14 +44,14 @@ struct escalation {
         struct { struct level *items; size_t count, capacity; } levels;
 };
 
-struct route {
+struct routing {
         struct str team, escalation;    /* with what the one above says */
         struct setting_list receivers;  /* empty: the team's */
         enum page_when page;
         int64_t group_wait_ns, group_interval_ns, repeat_interval_ns;
         struct matchers matchers;
         bool goes_on;
-        struct { struct route *items; size_t count, capacity; } routes;
+        struct { struct routing *items; size_t count, capacity; } routes;
 };
 
 struct inhibition {
@@ -74,7 +74,7 @@ struct policy {
         struct { struct escalation *items; size_t count, capacity; } escalations;
         struct { struct inhibition *items; size_t count, capacity; } inhibitions;
         struct { struct planned *items; size_t count, capacity; } planned;
-        struct route root;              /* the declared ones are below it */
+        struct routing root;              /* the declared ones are below it */
         int64_t canary_every_ns;        /* of the team that asks for one; 0: none */
         struct str canary_team;
 };
@@ -90,7 +90,7 @@ bool policy_create(const json_t *content, struct policy **out_policy, struct err
 void policy_destroy(struct policy *policy);
 
 /* The routes that an alert takes, in order; at least one (the root). Gives how many. */
-size_t policy_route(const struct policy *policy, const struct labels *labels, const struct route *out_routes[static ROUTED_MAX]);
+size_t policy_route(const struct policy *policy, const struct labels *labels, const struct routing *out_routes[static ROUTED_MAX]);
 const struct receiver *policy_receiver(const struct policy *policy, struct str name);   /* NULL: none; as below */
 const struct person *policy_person(const struct policy *policy, struct str name);
 const struct team *policy_team(const struct policy *policy, struct str name);

@@ -44,7 +44,7 @@ static void the_deepest_route_that_fits_is_taken_and_has_what_those_above_say(vo
                                      "  - match: [ 'service=~\"web|api\"' ]\n    team: web\n    group_wait: 30s\n    routes:\n"
                                      "      - { match: [ severity=info ], page: never }\n      - { match: [ part=db ], team: db, continue: true }\n"
                                      "      - { match: [ part=db, urgent=yes ], page: always }\n");
-        const struct route *routes[ROUTED_MAX];
+        const struct routing *routes[ROUTED_MAX];
         struct label info[] = {{STR("service"), STR("web")}, {STR("severity"), STR("info")}};
         struct label both[] = {{STR("part"), STR("db")}, {STR("service"), STR("api")}, {STR("urgent"), STR("yes")}};
         struct label other[] = {{STR("service"), STR("mail")}};

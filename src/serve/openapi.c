@@ -76,6 +76,22 @@ static const struct schema {
          OBJECT("\"text\":" TEXT ",\"owner\":" TEXT ",\"team\":" TEXT ",\"severity\":" TEXT ",\"into\":" COUNT ",\"entity\":" TEXT
                 ",\"kind\":{\"enum\":[\"false\",\"true\",\"planned\"]},\"alerts\":{\"type\":\"array\",\"items\":" TEXT "}")},
         {"IncidentDone", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"incident\":" COUNT)},
+        {"AlertmanagerList", "application/json", "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"},
+        {"AlertmanagerObject", "application/json", "{\"type\":\"object\"}"},
+        {"IncidentNotifications", "application/json",
+         OBJECT("\"notifications\":{\"type\":\"array\",\"items\":" OBJECT("\"id\":" TEXT ",\"incident\":" COUNT ",\"state\":" TEXT ",\"is_page\":{\"type\":\"boolean\"}"
+                ",\"is_repeat\":{\"type\":\"boolean\"},\"attempts\":" COUNT ",\"created_ns\":" NS ",\"done_ns\":" NS ",\"team\":" TEXT ",\"receiver\":" TEXT
+                ",\"to\":" TEXT ",\"person\":" TEXT ",\"occasion\":" TEXT ",\"error\":" TEXT ",\"message\":{\"type\":\"object\"}")
+                "},\"decisions\":{\"type\":\"array\",\"items\":" OBJECT("\"time_ns\":" NS ",\"is_sent\":{\"type\":\"boolean\"},\"team\":" TEXT ",\"reason\":" TEXT) "}")},
+        {"NewMaintenance", "application/json", OBJECT("\"matchers\":{\"type\":\"array\",\"items\":" TEXT "},\"ends_ns\":" COUNT ",\"starts_ns\":" COUNT ",\"comment\":" TEXT)},
+        {"DoneWithId", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"id\":" TEXT)},
+        {"NotificationTest", "application/json", OBJECT("\"receiver\":" TEXT ",\"to\":" TEXT)},
+        {"OnCall", "application/json",
+         OBJECT("\"schedules\":{\"type\":\"array\",\"items\":" OBJECT("\"name\":" TEXT ",\"now\":" TEXT ",\"next\":" TEXT ",\"next_ns\":" NS ",\"gaps\":{\"type\":\"array\"}")
+                "},\"overrides\":{\"type\":\"array\"}")},
+        {"OnCallOverride", "application/json", OBJECT("\"person\":" TEXT ",\"from_ns\":" COUNT ",\"to_ns\":" COUNT)},
+        {"LabelsToRoute", "application/json", OBJECT("\"labels\":" TEXTS)},
+        {"Routes", "application/json", OBJECT("\"routes\":{\"type\":\"array\"}")},
         {"Users", "application/json",
          LIST("users", OBJECT("\"name\":" TEXT ",\"role\":" ROLE ",\"disabled\":{\"type\":\"boolean\"},"
                               "\"must_change_password\":{\"type\":\"boolean\"},\"created_ns\":" NS ",\"changed_ns\":" NS

@@ -1,0 +1,204 @@
+/*
+ * api_notify.c - who is on call, what was told of an incident and why not, where labels would lead, and what people order about it.
+ *
+ * Reads come from the state database and the configuration in force; changes are commands in the asker's name.
+ */
+#include "base/json.h"
+#include "base/scope.h"
+#include "engage/outbox_table.h"
+#include "engage/policy.h"
+#include "loop/state_table.h"
+#include "serve/server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define AHEAD_NS (14 * 86400 * NS_PER_S)
+
+SCOPED_PTR(policy_destroy, struct policy)
+
+static bool answer(struct request *request, json_t *body, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *kept = body;
+        return kept ? request_answer_json(request, 200, kept, err) : fail_memory(err, "serve", 256);
+}
+
+static json_t *text_json(struct str text)
+{
+        return json_stringn(text.bytes ? text.bytes : "", text.length);
+}
+
+static json_t *ns_json(int64_t time_ns)
+{
+        char text[24];
+        snprintf(text, sizeof text, "%" PRId64, time_ns);
+        return json_string(text);
+}
+
+static bool read_policy(struct request *request, struct policy **out_policy, json_t **out_overrides, struct err *err)
+{
+        struct server *server = server_of(request);
+        scoped_ptr(json_decref) json_t *content = NULL;
+        {
+                with_lock(&server->reader_lock);
+                if (!state_read_content(server->reader, &content, err))
+                        return false;
+                if (out_overrides && !(*out_overrides = override_rows_read(server->reader, clock_now_ns(server->context.clock), err)))
+                        return false;
+        }
+        if (!content && !(content = json_pack("{s:[]}", "files")))
+                return fail_memory(err, "serve", 64);
+        return policy_create(content, out_policy, err);
+}
+
+/* --- on call ---------------------------------------------------------------------------------------------------------- */
+
+static bool overrides_of(const json_t *rows, struct arena *arena, struct rota_overrides *out, struct err *err)
+{
+        size_t at;
+        const json_t *row;
+        struct rota_override *items = arena_array(arena, json_array_size(rows) + 1, sizeof *items);
+        if (!items)
+                return fail_memory(err, "serve", 256);
+        json_array_foreach (rows, at, row) {
+                items[at] = (struct rota_override){.schedule = json_str(row, "schedule"), .person = json_str(row, "person")};
+                str_to_i64(json_str(row, "from_ns"), &items[at].from_ns);
+                str_to_i64(json_str(row, "to_ns"), &items[at].to_ns);
+        }
+        *out = (struct rota_overrides){items, json_array_size(rows)};
+        return true;
+}
+
+static json_t *gaps_of(const struct rota *rota, const struct rota_overrides *made, int64_t now_ns)
+{
+        int64_t from_ns = now_ns, to_ns;
+        json_t *gaps = json_array();
+        while (json_array_size(gaps) < 20 && rota_gap(rota, made, from_ns, now_ns + AHEAD_NS, &from_ns, &to_ns)) {
+                json_array_append_new(gaps, json_pack("{s:o, s:o}", "from_ns", ns_json(from_ns), "to_ns", ns_json(to_ns)));
+                from_ns = to_ns;
+        }
+        return gaps;
+}
+
+static json_t *schedule_json(const struct rota *rota, const struct rota_overrides *made, int64_t now_ns)
+{
+        int64_t next_ns = 0;
+        bool changes = rota_next(rota, made, now_ns, now_ns + AHEAD_NS, &next_ns);
+        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text_json(rota->name), "now", text_json(rota_at(rota, made, now_ns)), "next",
+                         changes ? text_json(rota_at(rota, made, next_ns)) : json_null(), "next_ns", changes ? ns_json(next_ns) : json_null(), "gaps",
+                         gaps_of(rota, made, now_ns));
+}
+
+bool on_call_show(struct request *request, struct err *err)
+{
+        scoped_ptr(policy_destroy) struct policy *policy = NULL;
+        scoped_ptr(json_decref) json_t *rows = NULL, *schedules = json_array();
+        struct rota_overrides made;
+        int64_t now_ns = clock_now_ns(server_of(request)->context.clock);
+        if (!read_policy(request, &policy, &rows, err) || !overrides_of(rows, &request->arena, &made, err))
+                return false;
+        each (rota, &policy->rotas)
+                json_array_append_new(schedules, schedule_json(rota, &made, now_ns));
+        return answer(request, json_pack("{s:O, s:O}", "schedules", schedules, "overrides", rows), err);
+}
+
+/* --- orders ----------------------------------------------------------------------------------------------------------- */
+
+static bool order(struct request *request, const char *verb, json_t *arguments, struct err *err)
+{
+        struct server *server = server_of(request);
+        scoped_ptr(json_decref) json_t *result = NULL;
+        if (!arguments)
+                return fail_memory(err, "serve", 256);
+        if (!server->context.command(server->context.loop, verb, arguments, asker_of(request)->name, &result, err))
+                return false;
+        json_t *done = json_is_object(result) ? json_deep_copy(result) : json_object();
+        json_object_set_new(done, "status", json_string("success"));
+        return answer(request, done, err);
+}
+
+bool on_call_order(struct request *request, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *body = NULL;
+        if (!request_json(request, &body, err))
+                return false;
+        json_object_set_new(body, "schedule", text_json(request->captured[0]));
+        return order(request, "on_call_override", json_incref(body), err);
+}
+
+bool maintenance_begin(struct request *request, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *body = NULL;
+        return request_json(request, &body, err) && order(request, "maintenance_start", json_incref(body), err);
+}
+
+bool notification_test(struct request *request, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *body = NULL;
+        return request_json(request, &body, err) && order(request, "test_notification", json_incref(body), err);
+}
+
+/* --- notifications and routes ----------------------------------------------------------------------------------------- */
+
+bool notifications_list(struct request *request, struct err *err)
+{
+        struct server *server = server_of(request);
+        with_lock(&server->reader_lock);
+        json_t *rows = outbox_rows_read(server->reader, 0, 0, 200, err), *object = rows ? json_pack("{s:o}", "notifications", rows) : NULL;
+        return rows && answer(request, object, err);
+}
+
+bool incidents_notifications(struct request *request, struct err *err)
+{
+        struct server *server = server_of(request);
+        uint64_t number;
+        if (!str_to_u64(request->captured[0], &number) || number > UINT32_MAX)
+                return fail(err, ERR_INVALID, "serve", "\"%.*s\" is no number of an incident", STR_ARGS(str_slice(request->captured[0], 0, 40)));
+        with_lock(&server->reader_lock);
+        scoped_ptr(json_decref) json_t *rows = outbox_rows_of_number(server->reader, (uint32_t)number, 500, err);
+        scoped_ptr(json_decref) json_t *decisions = rows ? decision_rows_of_number(server->reader, (uint32_t)number, 500, err) : NULL;
+        return decisions && answer(request, json_pack("{s:O, s:O}", "notifications", rows, "decisions", decisions), err);
+}
+
+static json_t *names_json(const struct setting_list *names)
+{
+        json_t *list = json_array();
+        each (name, names)
+                json_array_append_new(list, text_json(*name));
+        return list;
+}
+
+static json_t *route_json(const struct policy *policy, const struct routing *route)
+{
+        static const char *const pages[] = {"critical", "critical", "always", "never"};
+        const struct team *team = policy_team(policy, route->team);
+        return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "team", text_json(route->team), "page", pages[route->page], "receivers",
+                         names_json(route->receivers.count || !team ? &route->receivers : &team->receivers), "on_call", text_json(team ? team->schedule : STR("")),
+                         "escalation", text_json(route->escalation.length ? route->escalation : team ? team->escalation : STR("")), "group_wait_ns",
+                         ns_json(route->group_wait_ns), "group_interval_ns", ns_json(route->group_interval_ns), "repeat_interval_ns",
+                         ns_json(route->repeat_interval_ns));
+}
+
+bool routes_try(struct request *request, struct err *err)
+{
+        scoped_ptr(policy_destroy) struct policy *policy = NULL;
+        scoped_ptr(json_decref) json_t *body = NULL, *list = json_array();
+        const struct routing *taken[ROUTED_MAX];
+        const char *name;
+        json_t *value;
+        struct labels labels = {0};
+        if (!request_json(request, &body, err) || !read_policy(request, &policy, NULL, err))
+                return false;
+        json_object_foreach (json_object_get(body, "labels"), name, value) {
+                struct label *label = arena_push(&request->arena, &labels);
+                if (!label)
+                        return fail_memory(err, "serve", sizeof *label);
+                *label = (struct label){str_of(name), {json_string_value(value), json_string_length(value)}};
+        }
+        if (!labels_canonical(&labels, err))
+                return false;
+        size_t count = policy_route(policy, &labels, taken);
+        for (size_t i = 0; i < count; i++)
+                json_array_append_new(list, route_json(policy, taken[i]));
+        return answer(request, json_pack("{s:O}", "routes", list), err);
+}
