@@ -97,7 +97,6 @@ struct story {
         uint64_t seed, sent;
         uint64_t done;                  /* programs run by steps */
         int64_t answer;                 /* what the next ends with; -1: nobody answers */
-        bool was_refused;
         bool was_refused, is_deaf;
         struct seen seen[SEEN_MAX];
         size_t seen_count;
@@ -209,6 +208,8 @@ static bool launch(void *context, const struct launch *wanted, struct arena *are
                 return fail(err, ERR_CANCELLED, "scenario", "nobody answers");
         *out_result = (struct launch_result){.status = (int)story->answer, .output = STR("as the story says")};
         return true;
+}
+
 static void hear(void *context, const struct outgoing *outgoing)
 {
         struct story *story = context;
@@ -247,8 +248,8 @@ static void answer(struct story *story)
 static void open_loop(struct story *story)
 {
         struct loop_options options = {.directory = FOLDER, .disk = story->disk, .vfs = "scenario", .clock = &story->clock,
-                                       .workers = story->workers, .hands = {.launch = launch, .context = story}, .steps_in_turn = true};
-                                       .workers = story->workers, .delivery = {.fake = hear, .fake_context = story}};
+                                       .workers = story->workers, .hands = {.launch = launch, .context = story}, .steps_in_turn = true,
+                                       .delivery = {.fake = hear, .fake_context = story}};
         if (!loop_open(&options, &story->loop, &story->err))
                 stop(story, NULL, story->err.message);
 }
