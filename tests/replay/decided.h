@@ -15,7 +15,7 @@
 
 /* What is left out: tables whose name begins so (two beginnings), and columns of this name. NULL: none. */
 struct decided_mask {
-        const char *tables[2], *column;
+        const char *tables[4], *column; /* tables: beginnings of names */
 };
 
 bool decided_read(const char *path, const char *vfs, struct decided_mask mask, struct buf *out, struct err *err);

@@ -488,5 +488,5 @@ int main(int argc, char **argv)
         }
         bool good = compare_workers(seed, steps);
         good = compare_replayed(seed, steps, is_shown) && good;
-        return compare_killed(seed, steps, kills, is_strict ? (struct decided_mask){0} : (struct decided_mask){{"engage_", "act_"}, "seen_ns"}) && good ? 0 : 1;
+        return compare_killed(seed, steps, kills, is_strict ? (struct decided_mask){0} : (struct decided_mask){{"engage_", "act_", "notify_"}, "seen_ns"}) && good ? 0 : 1;
 }
