@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "observe/check_batch.h"
 #include "observe/checks.h"
+#include "observe/file_watch.h"
 #include "observe/intake.h"
 #include "observe/self_watch.h"
 #include "reach/http_client.h"
@@ -21,6 +22,7 @@
 #define THREADS 8
 #define SELF_EVERY_NS (15 * NS_PER_S)
 #define LOOK_AGAIN_MS 1000
+#define FILES_EVERY_NS NS_PER_S
 #define FIRST_WITHIN_NS (5 * NS_PER_S) /* after a start or a new configuration, nobody waits an interval for the first results */
 
 struct prober { /* a check and what it came to */
@@ -42,7 +44,7 @@ struct check_source {
         bool stopping;
         struct thread threads[THREADS_MAX];
         int thread_count;
-        struct thread self_thread;
+        struct thread self_thread, file_thread;
 };
 
 static int64_t now_ns(void)
@@ -278,6 +280,33 @@ static void run_self(void *context)
         self_watch_destroy(watch);
 }
 
+static bool is_stopping(struct check_source *source)
+{
+        with_lock(&source->lock);
+        return source->stopping;
+}
+
+static void run_files(void *context)
+{
+        struct check_source *source = context;
+        struct file_watch *watch = NULL;
+        struct err err;
+        if (!file_watch_create(source->options.intake, &watch, &err)) {
+                log_err(LOG_LEVEL_ERROR, &err);
+                return;
+        }
+        for (int64_t due_ns = 0; !is_stopping(source); file_watch_wait(watch, LOOK_AGAIN_MS)) {
+                struct check_plan *plan = now_ns() >= due_ns ? checks_plan(source->options.checks) : NULL;
+                if (!plan)
+                        continue;
+                if (!file_watch_look(watch, plan, &err) && !is_stopping(source))
+                        log_err(LOG_LEVEL_WARNING, &err);
+                check_plan_unref(plan);
+                due_ns = now_ns() + FILES_EVERY_NS;
+        }
+        file_watch_destroy(watch);
+}
+
 /* --- life --------------------------------------------------------------------------------------------------------------------- */
 
 bool check_source_start(const struct check_source_options *options, struct check_source **out_source, struct err *err)
@@ -290,7 +319,8 @@ bool check_source_start(const struct check_source_options *options, struct check
         lock_init(&source->lock, LOCK_SOURCE);
         signal_init(&source->changed);
         int wanted = options->threads ? min_of(options->threads, THREADS_MAX) : THREADS;
-        bool good = thread_start(&source->self_thread, "self", run_self, source, err);
+        bool good = thread_start(&source->self_thread, "self", run_self, source, err) &&
+                    thread_start(&source->file_thread, "watch", run_files, source, err);
         for (; good && source->thread_count < wanted; source->thread_count += good)
                 good = thread_start(&source->threads[source->thread_count], "check", run, source, err);
         if (!good) {
@@ -313,6 +343,7 @@ void check_source_stop(struct check_source *source)
         for (int i = 0; i < source->thread_count; i++)
                 thread_join(&source->threads[i]);
         thread_join(&source->self_thread);
+        thread_join(&source->file_thread);
         for (size_t i = 0; i < source->count; i++)
                 prober_free(source->probers[i]);
         free(source->probers);

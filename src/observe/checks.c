@@ -132,6 +132,20 @@ static bool visit(void *context, const char *file, const json_t *item, struct er
         return read_check(check, &plan->arena, err) || err_within(err, "check %.*s", STR_ARGS(name));
 }
 
+static bool visit_file(void *context, const char *file, const json_t *item, struct err *err)
+{
+        struct check_plan *plan = context;
+        struct str path = json_str(item, "file");
+        (void)file;
+        if (!json_object_get(item, "file"))
+                return true; /* another thing to watch */
+        if (!path.length || path.bytes[0] != '/')
+                return fail(err, ERR_INVALID, "watch", "a file to watch needs its whole path, or a pattern of it");
+        struct watch_file *watched = arena_push(&plan->arena, &plan->files);
+        return (watched && text_copy(path, &plan->arena, &watched->path) && text_copy(json_str(item, "service"), &plan->arena, &watched->service)) ||
+               fail_memory(err, "watch", path.length);
+}
+
 static bool plan_parse(const json_t *content, struct check_plan **out_plan, struct err *err)
 {
         scoped_ptr(check_plan_unref) struct check_plan *plan = calloc(1, sizeof *plan);
@@ -140,7 +154,7 @@ static bool plan_parse(const json_t *content, struct check_plan **out_plan, stru
         plan->users = 1;
         arena_init(&plan->arena, (size_t)256 << 20);
         plan->items = json_array();
-        if (!plan->items || !content_visit(content, "checks", visit, plan, err))
+        if (!plan->items || !content_visit(content, "checks", visit, plan, err) || !content_visit(content, "watch", visit_file, plan, err))
                 return plan->items ? false : fail_memory(err, "check", sizeof *plan);
         *out_plan = give(plan);
         return true;

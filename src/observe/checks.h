@@ -15,10 +15,15 @@
 
 struct checks;
 
+struct watch_file { /* files whose changes are told: file_watch.h */
+        struct str path, service;       /* path is a pattern, as in glob */
+};
+
 struct check_plan {
         struct arena arena;
         json_t *items;                  /* a copy of its own: the settings of all checks */
         struct { struct check *items; size_t count, capacity; } checks;
+        struct { struct watch_file *items; size_t count, capacity; } files;
         _Atomic int users;
         uint64_t number;                /* another one is another configuration */
 };

@@ -28,5 +28,6 @@ enum source_format {
         SOURCE_HOST = 9,
         SOURCE_RULES = 12,
         SOURCE_ALERTMANAGER = 13,
+        SOURCE_CHANGES = 14,
         SOURCE_CHECK = 15,
 };
