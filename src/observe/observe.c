@@ -13,7 +13,6 @@
 #include "observe/checks.h"
 #include "observe/forecasts.h"
 #include "observe/intake.h"
-#include "observe/limit_forecast.h"
 #include "observe/log_templates.h"
 #include "observe/metric_detector.h"
 #include "observe/resources.h"
@@ -31,7 +30,6 @@ struct observe {
         struct forecasts *forecasts;
         struct alert_budget *alert_budget;
         struct log_templates *log_templates;
-        struct limit_forecasts *limit_forecasts;
         struct metric_detectors *metric_detectors;
         struct intake *intake;          /* NULL: recovering */
         struct noticed partitions[PARTITIONS];
@@ -48,16 +46,6 @@ static bool restore_log_templates(struct observe *observe, struct str bytes, str
         return log_templates_restore(observe->log_templates, bytes, err);
 }
 
-static bool save_limit_forecasts(struct observe *observe, struct buf *out, struct err *err)
-{
-        return limit_forecasts_save(observe->limit_forecasts, out, err);
-}
-
-static bool restore_limit_forecasts(struct observe *observe, struct str bytes, struct err *err)
-{
-        return limit_forecasts_restore(observe->limit_forecasts, bytes, err);
-}
-
 static bool save_metric_detectors(struct observe *observe, struct buf *out, struct err *err)
 {
         return metric_detectors_save(observe->metric_detectors, out, err);
@@ -70,7 +58,6 @@ static bool restore_metric_detectors(struct observe *observe, struct str bytes, 
 
 const struct fold_part fold_parts[] = {
         {"log_templates", save_log_templates, restore_log_templates},
-        {"limit_forecasts", save_limit_forecasts, restore_limit_forecasts},
         {"metric_detectors", save_metric_detectors, restore_metric_detectors},
         {0},
 };
@@ -112,8 +99,7 @@ bool observe_create(const struct observe_options *options, struct observe **out_
                 noticed_init(&observe->partitions[p]);
         if (!rules_create(options->series, &observe->rules, err) || !checks_create(&observe->checks, err) ||
             !forecasts_create(options->series, &observe->forecasts, err) || !alert_budget_create(&observe->alert_budget, err) || !resources_create(&observe->resources, err) ||
-            !log_templates_create(&observe->log_templates, err) || !metric_detectors_create(0, &observe->metric_detectors, err) ||
-            !limit_forecasts_create(&observe->limit_forecasts, err)) {
+            !log_templates_create(&observe->log_templates, err) || !metric_detectors_create(0, &observe->metric_detectors, err)) {
                 observe_destroy(observe);
                 return false;
         }
@@ -133,7 +119,6 @@ void observe_destroy(struct observe *observe)
         alert_budget_destroy(observe->alert_budget);
         log_templates_destroy(observe->log_templates);
         metric_detectors_destroy(observe->metric_detectors);
-        limit_forecasts_destroy(observe->limit_forecasts);
         noticed_done(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_done(&observe->partitions[p]);
@@ -167,8 +152,7 @@ bool observe_fold(struct observe *observe, const struct fold *fold, struct err *
 {
         return resources_fold(observe->resources, fold, &observe->partitions[fold->partition], err) &&
                log_templates_fold(observe->log_templates, fold, &observe->partitions[fold->partition], err) &&
-               metric_detectors_fold(observe->metric_detectors, fold, &observe->partitions[fold->partition], err) &&
-               limit_forecasts_fold(observe->limit_forecasts, fold, &observe->partitions[fold->partition], err);
+               metric_detectors_fold(observe->metric_detectors, fold, &observe->partitions[fold->partition], err);
 }
 
 struct log_templates *observe_log_templates(struct observe *observe)

@@ -198,7 +198,7 @@ def mount(*words):
 
 def check_disk(program):
     folder = tempfile.mkdtemp(prefix="evenkeel-disk-")
-    done = mount("-t", "tmpfs", "-o", "size=220m", "tmpfs", folder) if os.geteuid() == 0 else None
+    done = mount("-t", "tmpfs", "-o", "size=320m", "tmpfs", folder) if os.geteuid() == 0 else None
     if not done or done.returncode != 0:
         os.rmdir(folder)
         skip("a small filesystem cannot be mounted here" + (": " + done.stdout.strip() if done else ", only root may"))
