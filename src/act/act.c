@@ -32,8 +32,9 @@ bool act_create(const struct act_options *options, struct act **out_act, struct 
         act->settings = json_object();
         act->posterior = posterior_create(0, err);
         if (!act->settings || !act->posterior || !runner_create(&options->hands, &options->sink, &act->runner, err)) {
+                bool is_told = act->settings != NULL; /* by those who failed after it */
                 act_destroy(act);
-                return act->settings ? false : fail_memory(err, "act", sizeof *act);
+                return is_told ? false : fail_memory(err, "act", sizeof *act);
         }
         *out_act = act;
         return true;
