@@ -8,7 +8,7 @@ import { trafficSend } from './traffic.mjs';
 
 const [program, shots] = process.argv.slice(2);
 const password = 'a harbour with four boats';
-const pages = ['overview', 'metrics', 'logs', 'sources', 'sources/host', 'settings'];
+const pages = ['overview', 'metrics', 'logs', 'templates', 'sources', 'sources/host', 'settings'];
 const routes = 'sum by (route) (rate(http_server_requests_total[2m]))';
 let browser;
 try {
@@ -118,6 +118,29 @@ await step('telemetry that is sent shows on the sources page, and each source ha
     await page.getByText('240').first().waitFor();
     await page.keyboard.press('u');
     await page.getByRole('heading', { level: 1, name: 'Sources' }).waitFor();
+});
+
+await step('what a program says is listed by sentence, with its values, and leads to its lines, by keyboard alone', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('p');
+    await page.getByRole('heading', { level: 1, name: 'Templates' }).waitFor();
+    await page.getByRole('link', { name: /order .* placed/ }).waitFor();
+    assert.equal(await page.getByText('<*>').count(), 0, 'no star stands for a value');
+    await page.keyboard.press('/');
+    await page.keyboard.type('payment provider');
+    await page.keyboard.press('Enter'); // to the first row
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: /^payment provider answered after …/ }).waitFor();
+    await page.getByRole('region', { name: 'Facts' }).getByText('checkout').waitFor();
+    await page.getByRole('region', { name: 'Values' }).getByText('1. duration').waitFor();
+    await page.getByRole('feed').getByText(/payment provider answered after \d s, limit is 2 s/).first().waitFor();
+    await shoot('template');
+    await page.keyboard.press('l');
+    await page.getByText(/lines, newest first/).waitFor();
+    const lines = await page.locator('article').allTextContents();
+    assert.ok(lines.length > 3 && lines.every((line) => line.includes('payment provider answered')), 'only its lines');
+    await page.getByRole('button', { name: 'Show all lines' }).click();
+    await page.locator('article', { hasText: 'GET /api/cart' }).first().waitFor();
 });
 
 await step('a metric query draws a chart and says its values', async () => {

@@ -62,6 +62,36 @@ export interface LogHistogram {
     step_ns: string | number;
     buckets: { time_ns: string; counts: Record<string, number> }[];
 }
+export type TemplateOrder = 'count' | 'new' | 'rate' | 'recent';
+export interface Template {
+    id: string;
+    service: string;
+    sentence: string;
+    count: number;
+    per_minute: number;
+    first_seen_ns: string;
+    last_seen_ns: string;
+    levels: Record<string, number>;
+}
+export interface TemplateVariable {
+    type: string;
+    unit: string;
+    seen: number;
+    least?: number; // of numbers
+    most?: number;
+    p50?: number;
+    p90?: number;
+    p99?: number;
+    values?: { value: string; count: number }[]; // of others
+}
+export interface TemplateList {
+    templates: Template[];
+    matched: number;
+    programs: number;
+    all: number;
+    forgotten: number;
+}
+export type TemplateDetail = Template & { variables: TemplateVariable[]; examples: LogRow[] };
 export interface Series {
     metric: Record<string, string>;
     values?: [number, string][];
@@ -158,12 +188,16 @@ export const api = {
     sources: (signal?: AbortSignal) => get<{ sources: Source[] }>('/api/v1/sources', signal),
     status: (signal?: AbortSignal) => get<Status>('/api/v1/status', signal),
 
-    logs: (p: { query: string; start: string; end: string; limit: number; direction?: string }, signal?: AbortSignal) =>
+    logs: (p: { query: string; start: string; end: string; limit: number; direction?: string; template?: string }, signal?: AbortSignal) =>
         get<LogPage>(`/api/v1/logs?${query(p)}`, signal),
-    histogram: (p: { query: string; start: string; end: string; buckets: number }, signal?: AbortSignal) =>
+    histogram: (p: { query: string; start: string; end: string; buckets: number; template?: string }, signal?: AbortSignal) =>
         get<LogHistogram>(`/api/v1/logs/histogram?${query(p)}`, signal),
     context: (id: string, before: number, after: number) =>
         get<LogPage>(`/api/v1/logs/context?${query({ id, before, after })}`),
+
+    templates: (p: { sort: TemplateOrder; service?: string; limit: number }, signal?: AbortSignal) =>
+        get<TemplateList>(`/api/v1/templates?${query(p)}`, signal),
+    template: (id: string, signal?: AbortSignal) => get<TemplateDetail>(`/api/v1/templates/${encodeURIComponent(id)}`, signal),
 
     instant: (expression: string, timeS: number, signal?: AbortSignal) =>
         get<QueryAnswer>(`/api/v1/query?${query({ query: expression, time: timeS })}`, signal),

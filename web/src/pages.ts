@@ -8,6 +8,8 @@ import Overview from './pages/Overview.svelte';
 import Settings from './pages/Settings.svelte';
 import SourcePage from './pages/SourcePage.svelte';
 import Sources from './pages/Sources.svelte';
+import TemplatePage from './pages/TemplatePage.svelte';
+import Templates from './pages/Templates.svelte';
 import type { IconName } from './parts/Icon.svelte';
 import { needsCare } from './sources';
 
@@ -27,6 +29,7 @@ export const pages: Page[] = [
     { page: 'overview', title: 'Overview', icon: 'overview', key: 'o', group: '', bar: true, component: Overview },
     { page: 'metrics', title: 'Metrics', icon: 'metrics', key: 'm', group: 'Explore', bar: true, component: Metrics },
     { page: 'logs', title: 'Logs', icon: 'logs', key: 'l', group: 'Explore', bar: true, component: Logs },
+    { page: 'templates', title: 'Templates', icon: 'templates', key: 'p', group: 'Explore', component: Templates, detail: TemplatePage },
     { page: 'sources', title: 'Sources', icon: 'sources', key: 's', group: 'Explore', bar: true, component: Sources, detail: SourcePage, count: troubledSources },
     { page: 'settings', title: 'Settings', icon: 'settings', key: 't', group: 'System', component: Settings },
 ];
