@@ -132,7 +132,7 @@ await step('what a program says is listed by sentence, with its values, and lead
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: /^payment provider answered after …/ }).waitFor();
     await page.getByRole('region', { name: 'Facts' }).getByText('checkout').waitFor();
-    await page.getByRole('region', { name: 'Values' }).getByText('1. duration').waitFor();
+    await page.getByRole('region', { name: 'Values' }).getByText('1. number').waitFor();
     await page.getByRole('feed').getByText(/payment provider answered after \d s, limit is 2 s/).first().waitFor();
     await shoot('template');
     await page.keyboard.press('l');
