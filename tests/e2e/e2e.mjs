@@ -253,9 +253,12 @@ await step('log lines are found by words and followed live', async () => {
     await ask('{service="pager"}');
     await page.getByRole('button', { name: /live|tail|follow/i }).first().click();
     await page.getByText('Following: lines appear').waitFor();
-    await wait(700); // until the stream is open on the server's side
-    await syslogSend(daemon.syslogPort, [{ app: 'pager', text: 'a line that came while we looked' }]);
-    await page.getByText('a line that came while we looked').first().waitFor();
+    const came = page.getByText('a line that came while we looked').first();
+    for (let tries = 0; tries < 20 && !(await came.isVisible()); tries++) { // the stream opens on the server's side in its own time
+        await syslogSend(daemon.syslogPort, [{ app: 'pager', text: 'a line that came while we looked' }]);
+        await wait(1000);
+    }
+    await came.waitFor();
 });
 
 await step('a log line opens, filters, and shows what stood around it', async () => {
