@@ -205,22 +205,6 @@ static void bind_filter(struct query *query, const struct alert_filter *filter)
         query_bind_i64(query, 7, (int64_t)filter->incident);
 }
 
-/* The rows of a query as an array; NULL and err on failure. */
-static json_t *rows(struct query *query, json_t *(*row)(struct query *query), struct err *err)
-{
-        json_t *list = json_array();
-        while (list && query_step(query, err))
-                if (json_array_append_new(list, row(query)) != 0) {
-                        json_decref(list);
-                        fail_memory(err, "engage", 256);
-                        return NULL;
-                }
-        if (list && query_good(query))
-                return list;
-        json_decref(list);
-        return NULL;
-}
-
 json_t *alert_rows_read(struct database *reader, const struct alert_filter *filter, struct err *err)
 {
         scoped(query_done) struct query query = {0};
@@ -229,7 +213,7 @@ json_t *alert_rows_read(struct database *reader, const struct alert_filter *filt
                                          " ORDER BY id DESC LIMIT ?4", err))
                 return NULL;
         bind_filter(&query, filter);
-        return rows(&query, alert_json, err);
+        return query_rows(&query, alert_json, err);
 }
 
 json_t *alert_row_read(struct database *reader, uint64_t id, struct err *err)
@@ -262,5 +246,5 @@ json_t *change_rows_read(struct database *reader, const struct alert_filter *fil
                                          " ORDER BY id DESC LIMIT ?4", err))
                 return NULL;
         bind_filter(&query, filter);
-        return rows(&query, change_json, err);
+        return query_rows(&query, change_json, err);
 }

@@ -357,21 +357,6 @@ static json_t *incident_json(struct query *query)
                          "causes", parsed_or_null(query_str(query, 20)));
 }
 
-static json_t *rows(struct query *query, json_t *(*row)(struct query *query), struct err *err)
-{
-        json_t *list = json_array();
-        while (list && query_step(query, err))
-                if (json_array_append_new(list, row(query)) != 0) {
-                        json_decref(list);
-                        fail_memory(err, "engage", 256);
-                        return NULL;
-                }
-        if (list && query_good(query))
-                return list;
-        json_decref(list);
-        return NULL;
-}
-
 json_t *incident_rows_read(struct database *reader, const struct incident_filter *filter, struct err *err)
 {
         scoped(query_done) struct query query = {0};
@@ -387,7 +372,7 @@ json_t *incident_rows_read(struct database *reader, const struct incident_filter
         query_bind_i64(&query, 6, filter->since_ns);
         query_bind_i64(&query, 7, filter->until_ns ? filter->until_ns : INT64_MAX);
         query_bind_i64(&query, 8, (int64_t)filter->limit);
-        return rows(&query, incident_json, err);
+        return query_rows(&query, incident_json, err);
 }
 
 static json_t *timeline_json(struct query *query)
@@ -415,7 +400,7 @@ static json_t *rows_about(struct database *reader, const char *sql, uint64_t one
                 return NULL;
         query_bind_i64(&query, 1, (int64_t)one);
         query_bind_i64(&query, 2, two);
-        return rows(&query, row, err);
+        return query_rows(&query, row, err);
 }
 
 static json_t *alerts_of(struct database *reader, uint64_t incident, struct err *err)

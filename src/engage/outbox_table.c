@@ -286,21 +286,6 @@ static json_t *override_json(struct query *query)
                          text_json(query_str(query, 5)));
 }
 
-static json_t *rows(struct query *query, json_t *(*row)(struct query *query), struct err *err)
-{
-        json_t *list = json_array();
-        while (list && query_step(query, err))
-                if (json_array_append_new(list, row(query)) != 0) {
-                        json_decref(list);
-                        fail_memory(err, "engage", 256);
-                        return NULL;
-                }
-        if (list && query_good(query))
-                return list;
-        json_decref(list);
-        return NULL;
-}
-
 json_t *outbox_rows_read(struct database *reader, uint64_t incident, uint64_t before_id, size_t limit, struct err *err)
 {
         scoped(query_done) struct query query = {0};
@@ -309,7 +294,7 @@ json_t *outbox_rows_read(struct database *reader, uint64_t incident, uint64_t be
         query_bind_i64(&query, 1, (int64_t)incident);
         query_bind_i64(&query, 2, before_id ? (int64_t)before_id : INT64_MAX);
         query_bind_i64(&query, 3, (int64_t)limit);
-        return rows(&query, outbox_json, err);
+        return query_rows(&query, outbox_json, err);
 }
 
 json_t *decision_rows_read(struct database *reader, uint64_t incident, size_t limit, struct err *err)
@@ -319,7 +304,7 @@ json_t *decision_rows_read(struct database *reader, uint64_t incident, size_t li
                 return NULL;
         query_bind_i64(&query, 1, (int64_t)incident);
         query_bind_i64(&query, 2, (int64_t)limit);
-        return rows(&query, decision_json, err);
+        return query_rows(&query, decision_json, err);
 }
 
 json_t *decision_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err)
@@ -330,7 +315,7 @@ json_t *decision_rows_of_number(struct database *reader, uint32_t number, size_t
                 return NULL;
         query_bind_i64(&query, 1, number);
         query_bind_i64(&query, 2, (int64_t)limit);
-        return rows(&query, decision_json, err);
+        return query_rows(&query, decision_json, err);
 }
 
 json_t *outbox_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err)
@@ -340,7 +325,7 @@ json_t *outbox_rows_of_number(struct database *reader, uint32_t number, size_t l
                 return NULL;
         query_bind_i64(&query, 1, number);
         query_bind_i64(&query, 2, (int64_t)limit);
-        return rows(&query, outbox_json, err);
+        return query_rows(&query, outbox_json, err);
 }
 
 json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err *err)
@@ -349,5 +334,5 @@ json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err
         if (!query_begin(&query, reader, OVERRIDES, err))
                 return NULL;
         query_bind_i64(&query, 1, since_ns);
-        return rows(&query, override_json, err);
+        return query_rows(&query, override_json, err);
 }

@@ -400,6 +400,20 @@ void query_done(struct query *query)
         query->statement = NULL;
 }
 
+json_t *query_rows(struct query *query, json_t *(*row)(struct query *query), struct err *err)
+{
+        json_t *list = json_array();
+        bool has_memory = list != NULL;
+        while (has_memory && query_step(query, err))
+                has_memory = json_array_append_new(list, row(query)) == 0;
+        if (has_memory && query_good(query))
+                return list;
+        json_decref(list);
+        if (!has_memory)
+                fail_memory(err, "database", sizeof list);
+        return NULL;
+}
+
 bool query_run(struct database *database, const char *sql, void (*bind)(struct query *query, const void *context),
                const void *context, struct err *err)
 {

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -62,6 +63,8 @@ struct str query_str(struct query *query, int column);          /* TEXT or BLOB;
 bool query_is_null(struct query *query, int column);
 void query_done(struct query *query);
 
+/* All rows from here on, each as row makes it (NULL: no memory), as an array that is the caller's; NULL and err on failure. */
+json_t *query_rows(struct query *query, json_t *(*row)(struct query *query), struct err *err);
 /* One statement without rows: begins, lets bind(query, context) bind (may be NULL), steps, ends. */
 bool query_run(struct database *database, const char *sql, void (*bind)(struct query *query, const void *context),
                const void *context, struct err *err);
