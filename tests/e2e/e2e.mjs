@@ -412,6 +412,7 @@ await step('from sign-in to a found line by keyboard alone', async () => {
     await page.keyboard.type('{service="sshd"} |= "oracle"');
     await page.keyboard.press('Enter');
     await page.locator('article', { hasText: 'user oracle' }).first().waitFor();
+    await page.locator('article', { hasNotText: 'oracle' }).first().waitFor({ state: 'detached' }); // the answer to this query, not the lines before it
     await page.keyboard.press('Escape'); // leaves the query
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
