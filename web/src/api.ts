@@ -164,12 +164,14 @@ let signedOut: (() => void) | null = null;
 /** Called when a session has ended on the server's side. */
 export const onSignedOut = (then: () => void) => (signedOut = then);
 
-const query = (parameters: Record<string, string | number | undefined>) => {
+/** Parameters as the address has them; those without a value are left out. */
+export const query = (parameters: Record<string, string | number | undefined>) => {
     const search = new URLSearchParams();
     for (const [name, value] of Object.entries(parameters)) if (value !== undefined) search.append(name, String(value));
     return search.toString();
 };
-const get = <T>(path: string, signal?: AbortSignal) => call<T>('GET', path, undefined, signal);
+export const get = <T>(path: string, signal?: AbortSignal) => call<T>('GET', path, undefined, signal);
+export const post = <T = unknown>(path: string, body: unknown = {}) => call<T>('POST', path, body);
 const data = async <T>(answer: Promise<{ data: T }>) => (await answer).data;
 
 async function session(answer: Promise<Session>): Promise<Session> {

@@ -113,3 +113,7 @@ export function setSingleKeys(on: boolean): void {
 setInterval(() => (here.nowMs = Date.now()), 1000);
 
 export const mayWrite = () => here.session?.user.role === 'admin';
+export const mayOperate = () => mayWrite() || here.session?.user.role === 'operator'; // acknowledge, silence, approve ...
+
+/** Changes every so many seconds: for answers of stages that decide by themselves and that no command tells of. */
+export const everySeconds = (seconds: number) => Math.floor(here.nowMs / (seconds * 1e3));
