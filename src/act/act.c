@@ -140,6 +140,49 @@ bool run_say(struct act *act, const struct run *run, const char *by, struct str 
         return !world->note || world->note(world->context, run->incident, time_ns, "run", by, buf_str(&whole), err);
 }
 
+bool run_send(struct act *act, const struct run *run, const char *occasion, struct str text, int64_t time_ns, size_t *out_recipients, struct err *err)
+{
+        const struct act_world *world = &act->options.world;
+        size_t recipients = 0;
+        scoped(buf_done) struct buf whole = {0};
+        buf_printf(&whole, "run %" PRIu32 ", %.*s: %.*s", run->number, STR_ARGS(run_fact(run, "sentence")), STR_ARGS(text));
+        if (!buf_byte(&whole, 0))
+                return fail_memory(err, "act", text.length);
+        if (world->say && !world->say(world->context, run->incident, occasion, whole.bytes, act->sequence, time_ns, &recipients, err))
+                return false;
+        if (out_recipients)
+                *out_recipients = recipients;
+        return true;
+}
+
+/* What nobody who was told of the incident may miss: it did not end well. */
+static bool send_end(struct act *act, const struct run *run, struct str text, int64_t time_ns, struct err *err)
+{
+        bool is_bad = run->state == RUN_FAILED || run->state == RUN_HARMFUL || run->state == RUN_INTERRUPTED;
+        scoped(buf_done) struct buf whole = {0};
+        if (!is_bad)
+                return true;
+        if (!buf_printf(&whole, "%s: %.*s", run_state_name(run->state), STR_ARGS(text)))
+                return fail_memory(err, "act", text.length);
+        return run_send(act, run, "run", buf_str(&whole), time_ns, NULL, err);
+}
+
+/* People are asked once their team knows of the incident: before, or while it is silenced, there is nobody to ask. Asked once. */
+static bool ask(struct act *act, struct run *run, int64_t time_ns, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        size_t recipients;
+        if (run->state != RUN_PROPOSED || !json_flag(run->story, "asks", false))
+                return true;
+        buf_printf(&text, "it waits for approval; `evenkeel runs show %" PRIu32 "` says what would run, `evenkeel runs approve %" PRIu32 " --why ...` lets it", run->number,
+                   run->number);
+        if (text.failed)
+                return fail_memory(err, "act", 256);
+        if (!run_send(act, run, "approval", buf_str(&text), time_ns, &recipients, err))
+                return false;
+        return !recipients || (run_tell(run, "asks", json_false(), err) && run_tell(run, "asked_ns", json_integer(time_ns), err));
+}
+
 bool run_move(struct act *act, struct run *run, enum run_state state, const char *by, struct str text, int64_t time_ns, struct err *err)
 {
         json_t *step = json_pack("{s:s, s:s, s:o, s:I}", "state", run_state_name(state), "by", by, "text", run_text(text), "time_ns", (json_int_t)time_ns);
@@ -154,7 +197,7 @@ bool run_move(struct act *act, struct run *run, enum run_state state, const char
                 run->decided_ns = time_ns;
         if (!run_is_live(run))
                 run->ended_ns = time_ns;
-        return run_say(act, run, by, text, time_ns, err);
+        return run_say(act, run, by, text, time_ns, err) && send_end(act, run, text, time_ns, err);
 }
 
 bool run_note_refusal(struct act *act, struct run *run, const char *guard, struct str why, const char *by, int64_t time_ns, struct err *err)
@@ -288,6 +331,17 @@ static bool end_step(struct act *act, struct run *run, bool is_good, const json_
         return is_good ? go_to(act, run, run->step + 1, time_ns, err) : step_failed(act, run, sentence, time_ns, err);
 }
 
+/* The words of a step go into the timeline and to the teams; the step says how many were told. */
+static bool say_step(struct act *act, const struct run *run, struct str *sentence, struct arena *arena, int64_t time_ns, struct err *err)
+{
+        size_t recipients;
+        if (!run_say(act, run, "evenkeel", *sentence, time_ns, err) || !run_send(act, run, "runbook", *sentence, time_ns, &recipients, err))
+                return false;
+        *sentence = recipients ? arena_printf(arena, "told to %zu recipients: %.*s", recipients, STR_ARGS(*sentence)) :
+                                 arena_printf(arena, "put into the timeline; no team has a receiver to tell: %.*s", STR_ARGS(*sentence));
+        return sentence->bytes || fail_memory(err, "act", 256);
+}
+
 static bool look_at_step(struct act *act, struct run *run, int64_t time_ns, struct err *err)
 {
         scoped(arena_done) struct arena arena;
@@ -301,7 +355,7 @@ static bool look_at_step(struct act *act, struct run *run, int64_t time_ns, stru
                 return kind && kind->look ? false : run_fail(act, run, STR("this version does not know one of its steps"), time_ns, err);
         if (answer == STEP_NOT_YET)
                 return true;
-        if (str_is(json_str(plan, "kind"), "notify") && !run_say(act, run, "evenkeel", sentence, time_ns, err))
+        if (answer == STEP_GOOD && kind->is_said && !say_step(act, run, &sentence, &arena, time_ns, err))
                 return false;
         return end_step(act, run, answer == STEP_GOOD, NULL, sentence, time_ns, err);
 }
@@ -423,6 +477,9 @@ bool act_tick(struct act *act, uint64_t sequence, int64_t time_ns, struct err *e
         if (time_ns / NS_PER_S == act->second)
                 return true;
         act->second = time_ns / NS_PER_S;
+        each (run, &act->runs)
+                if (!ask(act, *run, time_ns, err))
+                        return false;
         forget_old(act, time_ns);
         return watch_tick(act, time_ns, err);
 }

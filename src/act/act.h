@@ -32,6 +32,8 @@ struct act_world {
         bool (*note)(void *context, uint64_t incident, int64_t time_ns, const char *kind, const char *by, struct str text, struct err *err);
         bool (*acting)(void *context, uint64_t incident, uint64_t sequence, int64_t time_ns, struct err *err); /* a run began */
         bool (*is_planned)(void *context, const struct incident_view *incident, uint64_t entity, int64_t time_ns); /* maintenance */
+        /* Tells the teams that the incident concerns. occasion: "approval", "run" (to those that know of it), "runbook". *out_recipients 0: nobody was told (yet). */
+        bool (*say)(void *context, uint64_t incident, const char *occasion, const char *because, uint64_t sequence, int64_t time_ns, size_t *out_recipients, struct err *err);
         void *context;
 };
 

@@ -56,6 +56,8 @@ struct run *act_run_of_number(const struct act *act, int64_t number);
 /* The state changes, the incident's timeline hears of it. text: a sentence about why. */
 bool run_move(struct act *act, struct run *run, enum run_state state, const char *by, struct str text, int64_t time_ns, struct err *err);
 bool run_say(struct act *act, const struct run *run, const char *by, struct str text, int64_t time_ns, struct err *err);
+/* A message to the teams; *out_recipients may be NULL. */
+bool run_send(struct act *act, const struct run *run, const char *occasion, struct str text, int64_t time_ns, size_t *out_recipients, struct err *err);
 bool run_fail(struct act *act, struct run *run, struct str text, int64_t time_ns, struct err *err);
 /* The guards allow it or *out_guard (a name) and out_why say why not. */
 bool guards_allow(const struct act *act, const struct run *run, int64_t time_ns, const char **out_guard, struct buf *out_why);

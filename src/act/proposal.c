@@ -253,7 +253,8 @@ static bool settle_proposal(struct act *act, struct run *run, const struct runbo
         run->state = 0;
         json_decref(trust_of(act, runbook, trust_key(run), &autonomy));
         snprintf(text, sizeof text, "%s", autonomy == AUTONOMY_SUGGEST ? "suggested" : autonomy == AUTONOMY_APPROVE ? "it asks for approval" : "it may go ahead by itself");
-        if (!run_move(act, run, RUN_PROPOSED, "evenkeel", str_of(text), time_ns, err))
+        if (!run_move(act, run, RUN_PROPOSED, "evenkeel", str_of(text), time_ns, err) ||
+            (autonomy != AUTONOMY_SUGGEST && !run_tell(run, "asks", json_true(), err)))
                 return false;
         if (autonomy != AUTONOMY_AUTO)
                 return true;

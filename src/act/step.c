@@ -14,15 +14,18 @@
 
 #define OUTSIDE(name) bool step_##name##_run(const struct step_hands *, const json_t *, struct arena *, struct step_outcome *, struct err *);
 #define INSIDE(name) bool step_##name##_look(const struct step_moment *, const json_t *, enum step_answer *, struct str *, struct err *);
+#define SAID INSIDE
 #define S(name, meaning, keys, side) side(name) bool step_##name##_plan(const json_t *, const struct slots *, json_t *, struct err *);
 #include "act/steps.def"
 #undef S
 #undef OUTSIDE
 #undef INSIDE
+#undef SAID
 
 const struct step_kind step_kinds[] = {
 #define OUTSIDE(name) .run = step_##name##_run
 #define INSIDE(name) .look = step_##name##_look
+#define SAID(name) .look = step_##name##_look, .is_said = true
 #define S(name_, meaning_, keys_, side) {.name = #name_, .meaning = meaning_, .keys = keys_, .plan = step_##name_##_plan, side(name_)},
 #include "act/steps.def"
 #undef S

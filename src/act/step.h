@@ -43,6 +43,7 @@ struct step_moment {
 
 struct step_kind {
         const char *name, *meaning;
+        bool is_said;                   /* its sentence is told to the teams when it is good */
         const char *keys;               /* beside the kind's own and those of all steps; with spaces between */
         /* Puts what will be done into `plan` (an object); body is the step's mapping. Refuses what is wrong in it. */
         bool (*plan)(const json_t *body, const struct slots *slots, json_t *plan, struct err *err);

@@ -150,7 +150,7 @@ bool message_subject(const json_t *message, bool is_repeat, struct buf *out)
 {
         static const struct { const char *occasion, *words; } words[] = {
                 {"fired", ""}, {"worse", "worse: "}, {"again", "again: "}, {"update", "update: "}, {"reminder", "still: "}, {"escalated", "not acknowledged: "},
-                {"resolved", "resolved: "}, {"canary", "canary: "}, {"test", "test: "},
+                {"resolved", "resolved: "}, {"canary", "canary: "}, {"test", "test: "}, {"approval", "approve? "}, {"run", "run: "}, {"runbook", "runbook: "},
         };
         struct str occasion = field(message, "occasion");
         buf_text(out, is_repeat ? "[repeat] " : "");

@@ -71,7 +71,7 @@ uint64_t notify_id(struct notify *notify)
         return item_id(notify->sequence, notify->ordinal++);
 }
 
-static void begin(struct notify *notify, uint64_t sequence, int64_t time_ns)
+void notify_begin(struct notify *notify, uint64_t sequence, int64_t time_ns)
 {
         if (sequence != notify->sequence)
                 notify->ordinal = 0;
@@ -208,7 +208,7 @@ bool notify_take(struct notify *notify, uint64_t sequence, int64_t time_ns, stru
 {
         size_t count;
         const struct incident_news *news = engage_news(notify->engage, &count);
-        begin(notify, sequence, time_ns);
+        notify_begin(notify, sequence, time_ns);
         for (size_t i = 0; i < count; i++) {
                 struct pursuit *pursuit;
                 if (!notify_pursue_from(notify, news[i].incident, 0, &pursuit, err))
@@ -235,7 +235,7 @@ static bool load_inhibitors(struct notify *notify, int64_t time_ns, struct err *
 
 bool notify_tick(struct notify *notify, uint64_t sequence, int64_t time_ns, struct err *err)
 {
-        begin(notify, sequence, time_ns);
+        notify_begin(notify, sequence, time_ns);
         delivery_beat(notify->delivery);
         notify_hand_over(notify);
         bool look_at_all = notify->look_at_all || silences_turn(notify->silences, notify->looked_ns, time_ns);
@@ -457,7 +457,7 @@ bool notify_command(struct notify *notify, const char *verb, const json_t *argum
 {
         json_t *unwanted = NULL;
         struct order order = {notify, arguments, by, time_ns, out_result ? out_result : &unwanted};
-        begin(notify, sequence, time_ns);
+        notify_begin(notify, sequence, time_ns);
         for (size_t i = 0; i < countof(verbs); i++)
                 if (strcmp(verbs[i].verb, verb) == 0)
                         return verbs[i].obey(&order, err);

@@ -60,6 +60,14 @@ bool notify_command(struct notify *notify, const char *verb, const json_t *argum
 /* After a command of engage was accepted: "this fixed it" is told the next time. */
 bool notify_heard(struct notify *notify, const char *verb, const json_t *arguments, const char *by, int64_t time_ns, struct err *err);
 
+/* Whether planned work covers what has these labels, and so nothing may touch it by itself. */
+bool notify_is_planned(const struct notify *notify, const struct labels *labels, int64_t time_ns);
+
+/* What is done about an incident, told to the teams that it concerns: occasion "approval" (people are asked), "run" (what became of it), "runbook" (a
+ * runbook's own words). "runbook" always leaves; "run" to teams that were told of the incident; "approval" to those of them that are not muted now. *out_recipients: so many are told. */
+bool notify_say(struct notify *notify, uint64_t incident, const char *occasion, const char *because, uint64_t sequence, int64_t time_ns, size_t *out_recipients,
+                struct err *err);
+
 bool notify_is_dirty(const struct notify *notify);
 bool notify_write(struct notify *notify, struct database *state, struct err *err);
 void notify_written(struct notify *notify);

@@ -90,6 +90,24 @@ static bool is_inhibited(const struct notify *notify, const struct labels *label
         return false;
 }
 
+static const struct planned *planned_for(const struct notify *notify, const struct labels *labels, int64_t time_ns)
+{
+        each (planned, &notify->policy->planned)
+                if (time_ns >= planned->from_ns && time_ns < planned->to_ns && matchers_match(&planned->matchers, labels))
+                        return planned;
+        return NULL;
+}
+
+bool notify_is_planned(const struct notify *notify, const struct labels *labels, int64_t time_ns)
+{
+        struct silence *silence;
+        size_t at = 0;
+        while ((silence = silences_next(notify->silences, &at)))
+                if (silence->is_maintenance && silence->starts_ns <= time_ns && time_ns < silence->ends_ns && matchers_match(&silence->matchers, labels))
+                        return true;
+        return notify->policy && planned_for(notify, labels, time_ns);
+}
+
 /* Why this alert may not be told now, into out; false: it may. */
 static bool is_muted(const struct look *look, const struct incident_alert *alert, char out[static REASON_BYTES])
 {
@@ -103,12 +121,10 @@ static bool is_muted(const struct look *look, const struct incident_alert *alert
         } else if (is_inhibited(notify, &alert->labels)) {
                 snprintf(out, REASON_BYTES, "inhibited: an alert that explains it is firing already");
         } else {
-                each (planned, &notify->policy->planned)
-                        if (look->time_ns >= planned->from_ns && look->time_ns < planned->to_ns && matchers_match(&planned->matchers, &alert->labels)) {
-                                snprintf(out, REASON_BYTES, "planned maintenance %.*s", STR_ARGS(planned->name));
-                                return true;
-                        }
-                return false;
+                const struct planned *planned = planned_for(notify, &alert->labels, look->time_ns);
+                if (planned)
+                        snprintf(out, REASON_BYTES, "planned maintenance %.*s", STR_ARGS(planned->name));
+                return planned;
         }
         return true;
 }
@@ -489,5 +505,59 @@ bool notify_decide(struct notify *notify, struct pursuit *pursuit, int64_t time_
         if (!take_look(&look, err))
                 return err_within(err, "telling of incident #%u", view.number);
         pursuit->due_ns = look.due_ns;
+        return true;
+}
+
+/* --- what is done about it ---------------------------------------------------------------------------------------------- */
+
+/* Whoever was told of the incident; else whom the team's route names now. */
+static bool recipients_of(struct look *look, const struct share *share, const struct told *told, struct recipients *to, struct err *err)
+{
+        if (told && told->is_told)
+                return all_recipients(told, to), true;
+        return notify_recipients(look->notify, share->route, share->team, is_page(look, share), look->time_ns, to, err);
+}
+
+static bool say_to(struct look *look, const struct share *share, const struct occasion *occasion, size_t *out_recipients, struct err *err)
+{
+        const struct told *told = told_of(look->pursuit, share->team);
+        struct recipients to = {0};
+        bool knows = told && told->is_told, can_decide = knows && !told->is_over && share->active;
+        bool is_wanted = strcmp(occasion->name, "approval") == 0 ? can_decide : strcmp(occasion->name, "run") == 0 ? knows : true;
+        if (look->is_canary || !is_wanted)
+                return true;
+        if (!recipients_of(look, share, told, &to, err))
+                return false;
+        if (look->notify->outbox.count + to.count > OUTBOX_MAX) {
+                look->notify->counts.shed++;
+                return notify_explain(look->notify, look->view->id, share->team, false, look->time_ns, "too many messages wait for their receivers already", err);
+        }
+        *out_recipients += to.count;
+        return !to.count || notify_send(look->notify, look->view, share->team, occasion, &to, told, share->is_told_of, look->time_ns, err);
+}
+
+bool notify_say(struct notify *notify, uint64_t incident, const char *occasion, const char *because, uint64_t sequence, int64_t time_ns, size_t *out_recipients,
+                struct err *err)
+{
+        scoped(arena_done) struct arena arena;
+        struct incident_view view;
+        struct err gone = {0};
+        struct look look = {.notify = notify, .view = &view, .arena = &arena, .time_ns = time_ns, .due_ns = INT64_MAX};
+        arena_init(&arena, 0);
+        notify_begin(notify, sequence, time_ns);
+        *out_recipients = 0;
+        if (!notify->policy)
+                return true;
+        if (!engage_view(notify->engage, incident, &arena, &view, &gone))
+                return gone.code == ERR_NOT_FOUND || fail_memory(err, "engage", sizeof view);
+        struct pursuit nobody = {0}, *pursuit = notify_pursuit(notify, incident);
+        look.pursuit = pursuit ? pursuit : &nobody;
+        look.is_canary = is_canary(&view);
+        each (alert, &view.alerts)
+                if (!share_alert(&look, alert, err))
+                        return false;
+        for (size_t i = 0; i < look.share_count; i++)
+                if (!say_to(&look, &look.shares[i], &(struct occasion){occasion, because, false}, out_recipients, err))
+                        return err_within(err, "telling what is done about incident #%u", view.number);
         return true;
 }

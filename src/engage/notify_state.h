@@ -89,6 +89,7 @@ struct notify {
         struct notify_counts counts;
 };
 
+void notify_begin(struct notify *notify, uint64_t sequence, int64_t time_ns); /* ids of this entry; again is no harm */
 uint64_t notify_id(struct notify *notify);
 /* The text, kept for good, once however often it is asked for; bytes NULL: no memory. Bounded by what is configured. */
 struct str notify_keep(struct notify *notify, struct str text);

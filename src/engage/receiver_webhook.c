@@ -81,11 +81,11 @@ static json_t *body_json(const struct receiver_context *context, const struct ou
                 }
         }
         struct str occasion = json_str(message, "occasion");
-        return json_pack("{s:s%, s:s, s:O, s:{s:s}, s:o, s:o, s:s, s:s, s:s, s:I, s:{s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:b, s:s}}", "receiver",
+        return json_pack("{s:s%, s:s, s:O, s:{s:s}, s:o, s:o, s:s, s:s, s:s, s:I, s:{s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:O, s:b, s:s}}", "receiver",
                          outgoing->receiver.bytes, outgoing->receiver.length, "status", str_is(occasion, "resolved") ? "resolved" : "firing", "alerts", alerts,
                          "groupLabels", "incident", number, "commonLabels", labels ? json_incref(labels) : json_object(), "commonAnnotations",
                          annotations ? json_incref(annotations) : json_object(), "externalURL", context->link, "version", "4", "groupKey", group,
-                         "truncatedAlerts", (json_int_t)cut, "evenkeel", "occasion", json_object_get(message, "occasion"), "is_page",
+                         "truncatedAlerts", (json_int_t)cut, "evenkeel", "occasion", json_object_get(message, "occasion"), "because", json_object_get(message, "because"), "is_page",
                          json_object_get(message, "is_page"), "team", json_object_get(message, "team"), "title", json_object_get(message, "title"), "where",
                          json_object_get(message, "where"), "why", json_object_get(message, "why"), "causes", json_object_get(message, "causes"), "helped",
                          json_object_get(message, "helped"), "is_repeat", outgoing->is_repeat, "id", key);

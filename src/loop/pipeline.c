@@ -110,12 +110,38 @@ static bool mark_acting(void *context, uint64_t incident, uint64_t sequence, int
         return good || fault.code != ERR_MEMORY || fail_memory(err, "loop", sizeof view);
 }
 
+/* Planned work on the target itself, or on anything that an alert about it names. */
+static bool is_planned(void *context, const struct incident_view *incident, uint64_t entity, int64_t time_ns)
+{
+        struct pipeline *pipeline = context;
+        each (alert, &incident->alerts) {
+                uint64_t ids[TOPOLOGY_ENTITIES_MAX];
+                size_t found = registry_resolve(pipeline->registry, &alert->labels, ids, countof(ids));
+                for (size_t i = 0; i < found; i++)
+                        if (ids[i] == entity && notify_is_planned(pipeline->notify, &alert->labels, time_ns))
+                                return true;
+        }
+        each (one, &incident->entities) {
+                struct label label = {one->kind, one->name};
+                if (one->id == entity && notify_is_planned(pipeline->notify, &(struct labels){.items = &label, .count = 1}, time_ns))
+                        return true;
+        }
+        return false;
+}
+
+static bool say(void *context, uint64_t incident, const char *occasion, const char *because, uint64_t sequence, int64_t time_ns, size_t *out_recipients, struct err *err)
+{
+        struct pipeline *pipeline = context;
+        return notify_say(pipeline->notify, incident, occasion, because, sequence, time_ns, out_recipients, err);
+}
+
 static bool create_act(struct pipeline *pipeline, const struct pipeline_options *options, struct err *err)
 {
         struct act_options act = {
                 .registry = pipeline->registry, .series = options->series ? &pipeline->series : NULL, .hands = options->hands, .sink = options->sink,
                 .own_host = options->own_host,
-                .world = {.view = view_incident, .by_number = find_incident, .note = note_incident, .acting = mark_acting, .context = pipeline},
+                .world = {.view = view_incident, .by_number = find_incident, .note = note_incident, .acting = mark_acting, .is_planned = is_planned,
+                          .say = say, .context = pipeline},
         };
         if (options->series)
                 pipeline->series = promql_store_source(options->series);
