@@ -506,6 +506,66 @@ static void readers_see_an_incident_with_its_alerts_and_its_story(void **unused)
         assert_int_equal(house.err.code, ERR_NOT_FOUND);
 }
 
+static size_t listed(struct database *state, struct incident_filter filter)
+{
+        struct err err;
+        filter.limit = 10;
+        scoped_ptr(json_decref) json_t *rows = incident_rows_read(state, &filter, &err);
+        assert_non_null(rows);
+        return json_array_size(rows);
+}
+
+static void lists_are_narrowed_by_severity_text_and_whether_somebody_was_told(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        fire(&house, "alertname=DiskFull host=web1 severity=critical");
+        fire(&house, "alertname=SlowDisk host=web1 severity=info");
+        later(&house, 4000);
+        fire(&house, "alertname=PaperOut host=printer9 severity=info");
+        write_down(&house, state);
+        assert_int_equal(listed(state, (struct incident_filter){.severity = ALERT_CRITICAL}), 1);
+        assert_int_equal(listed(state, (struct incident_filter){.severity = ALERT_INFO}), 1);
+        assert_int_equal(listed(state, (struct incident_filter){.severity = ALERT_WARNING}), 0);
+        assert_int_equal(listed(state, (struct incident_filter){.text = STR("PRINTER9")}), 1);
+        assert_int_equal(listed(state, (struct incident_filter){.text = STR("slowdisk")}), 1);
+        assert_int_equal(listed(state, (struct incident_filter){.text = STR("nowhere")}), 0);
+        assert_int_equal(listed(state, (struct incident_filter){.only_told = true}), 2);
+        assert_int_equal(listed(state, (struct incident_filter){.only_held = true}), 0);
+        scoped_ptr(json_decref) json_t *first = incident_row_read(state, 1, &house.err);
+        assert_int_equal(json_i64(first, "alert_count", 0), 2);
+}
+
+static void noise_and_misses_are_counted_by_what_people_said(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        fire(&house, "alertname=DiskFull host=web1");
+        later(&house, 4000);
+        fire(&house, "alertname=PaperOut host=printer9");
+        int64_t since_ns = house.now_ns;
+        assert_true(order(&house, "incident_noise", "{\"incident\":2,\"kind\":\"false\"}"));
+        assert_true(order(&house, "incident_noise", "{\"incident\":2,\"kind\":\"planned\"}"));
+        later(&house, 5);
+        assert_true(order(&house, "incident_open", "{\"title\":\"the shop is slow, says a customer\"}"));
+        write_down(&house, state);
+        scoped_ptr(json_decref) json_t *tally = incident_tally_read(state, 0, &house.err);
+        assert_non_null(tally);
+        assert_int_equal(json_i64(tally, "incidents", 0), 3);
+        const json_t *judged = json_object_get(tally, "judged"), *missed = json_object_get(tally, "missed");
+        assert_int_equal(json_array_size(judged), 1);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(judged, 0), "kind")), "planned");
+        assert_int_equal(json_i64(json_array_get(judged, 0), "incidents", 0), 1);
+        assert_int_equal(json_array_size(missed), 1);
+        assert_int_equal(json_i64(json_array_get(missed, 0), "number", 0), 3);
+        scoped_ptr(json_decref) json_t *later_tally = incident_tally_read(state, since_ns + 1, &house.err);
+        assert_int_equal(json_i64(later_tally, "incidents", -1), 1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -528,6 +588,8 @@ int main(void)
                 cmocka_unit_test(a_person_opens_an_incident),
                 cmocka_unit_test(what_was_written_goes_on_after_a_start),
                 cmocka_unit_test(readers_see_an_incident_with_its_alerts_and_its_story),
+                cmocka_unit_test(lists_are_narrowed_by_severity_text_and_whether_somebody_was_told),
+                cmocka_unit_test(noise_and_misses_are_counted_by_what_people_said),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,10 +14,12 @@ enum { FLAG_HELD = 1, FLAG_STORM = 2, FLAG_NOISE = 4, FLAG_PERSON_SEVERITY = 8 }
 #define MEMBERS_READ_MAX 500
 #define TIMELINE_READ_MAX 1000
 #define SIMILAR_READ_MAX 5
+#define TALLY_READ_MAX "20000" /* incidents; older ones are not counted */
 
 #define COLUMNS                                                                                                        \
         "id, number, state, severity, flags, title, headline, owner, team, signature, signature_text, opened_ns, changed_ns,"\
         " acknowledged_ns, resolved_ns, closed_ns, merged_into, firing, entities, sorts, causes"
+#define COUNTED COLUMNS ", (SELECT count(*) FROM engage_member m WHERE m.incident = engage_incident.id)"
 
 static json_t *str_json(struct str text)
 {
@@ -344,7 +346,7 @@ static json_t *parsed_or_null(struct str text)
 static json_t *incident_json(struct query *query)
 {
         int64_t flags = query_i64(query, 4);
-        return json_pack("{s:o, s:I, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}",
+        return json_pack("{s:o, s:I, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}",
                          "id", id_json((uint64_t)query_i64(query, 0)), "number", (json_int_t)query_i64(query, 1), "state",
                          incident_state_name(query_i64(query, 2)), "severity", alert_severity_name(query_i64(query, 3)),
                          "is_held", (flags & FLAG_HELD) != 0, "is_storm", (flags & FLAG_STORM) != 0, "is_noise", (flags & FLAG_NOISE) != 0,
@@ -354,15 +356,17 @@ static json_t *incident_json(struct query *query)
                          "acknowledged_ns", time_ns_json(query_i64(query, 13)), "resolved_ns", time_ns_json(query_i64(query, 14)),
                          "closed_ns", time_ns_json(query_i64(query, 15)), "merged_into", id_json((uint64_t)query_i64(query, 16)),
                          "firing", (json_int_t)query_i64(query, 17), "entities", parsed_or_null(query_str(query, 18)),
-                         "causes", parsed_or_null(query_str(query, 20)));
+                         "causes", parsed_or_null(query_str(query, 20)), "alert_count", (json_int_t)query_i64(query, 21));
 }
 
 json_t *incident_rows_read(struct database *reader, const struct incident_filter *filter, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, reader, "SELECT " COLUMNS " FROM engage_incident WHERE number < ?1 AND (?2 = 0 OR state < 5) AND (?3 = 0 OR state = ?3)"
+        if (!query_begin(&query, reader, "SELECT " COUNTED " FROM engage_incident WHERE number < ?1 AND (?2 = 0 OR state < 5) AND (?3 = 0 OR state = ?3)"
                                          " AND (?4 = '' OR team = ?4) AND (?5 = '' OR owner = ?5) AND opened_ns >= ?6 AND opened_ns <= ?7"
-                                         " AND (?3 = 6 OR state <> 6) ORDER BY number DESC LIMIT ?8", err))
+                                         " AND (?3 = 6 OR state <> 6) AND (?9 = 0 OR severity = ?9) AND (?10 < 0 OR (flags & 1) = ?10)"
+                                         " AND (?11 = '' OR instr(lower(title), lower(?11)) OR instr(lower(entities), lower(?11))"
+                                         " OR instr(lower(signature_text), lower(?11))) ORDER BY number DESC LIMIT ?8", err))
                 return NULL;
         query_bind_i64(&query, 1, filter->before_number ? filter->before_number : INT64_MAX);
         query_bind_i64(&query, 2, filter->only_alive);
@@ -372,6 +376,9 @@ json_t *incident_rows_read(struct database *reader, const struct incident_filter
         query_bind_i64(&query, 6, filter->since_ns);
         query_bind_i64(&query, 7, filter->until_ns ? filter->until_ns : INT64_MAX);
         query_bind_i64(&query, 8, (int64_t)filter->limit);
+        query_bind_i64(&query, 9, filter->severity);
+        query_bind_i64(&query, 10, filter->only_held ? FLAG_HELD : filter->only_told ? 0 : -1);
+        query_bind_str(&query, 11, filter->text.bytes ? filter->text : STR(""));
         return query_rows(&query, incident_json, err);
 }
 
@@ -443,7 +450,7 @@ static bool set(json_t *object, const char *key, json_t *value)
 json_t *incident_row_read(struct database *reader, uint32_t number, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, reader, "SELECT " COLUMNS " FROM engage_incident WHERE number = ?1", err))
+        if (!query_begin(&query, reader, "SELECT " COUNTED " FROM engage_incident WHERE number = ?1", err))
                 return NULL;
         query_bind_i64(&query, 1, number);
         if (!query_step(&query, err)) {
@@ -460,6 +467,44 @@ json_t *incident_row_read(struct database *reader, uint32_t number, struct err *
                 return incident;
         json_decref(incident);
         return NULL;
+}
+
+/* --- what was too much, and what was missed -------------------------------------------------------------------------------- */
+
+static json_t *judged_json(struct query *query)
+{
+        return json_pack("{s:o, s:I}", "kind", str_json(query_str(query, 0)), "incidents", (json_int_t)query_i64(query, 1));
+}
+
+static json_t *missed_json(struct query *query)
+{
+        return json_pack("{s:I, s:o, s:o}", "number", (json_int_t)query_i64(query, 0), "title", str_json(query_str(query, 1)), "opened_ns",
+                         time_ns_json(query_i64(query, 2)));
+}
+
+#define RECENT "(SELECT id, number, title, state, flags, opened_ns FROM engage_incident ORDER BY number DESC LIMIT " TALLY_READ_MAX ")"
+static const char opened_sql[] = "SELECT count(*) FROM " RECENT " WHERE opened_ns >= ?2 AND state <> 6 AND (flags & ?1) = 0";
+/* The last word about each counts. */
+static const char judged_sql[] = "SELECT kind, count(*) FROM (SELECT (SELECT text FROM engage_timeline t WHERE t.incident = r.id AND t.kind = 'noise'"
+                                 " ORDER BY t.id DESC LIMIT 1) AS kind FROM " RECENT " r WHERE r.opened_ns >= ?2 AND (r.flags & ?1) <> 0)"
+                                 " WHERE kind IS NOT NULL GROUP BY kind";
+static const char missed_sql[] = "SELECT r.number, r.title, r.opened_ns FROM " RECENT " r WHERE r.opened_ns >= ?2 AND (SELECT a.origin FROM engage_member m"
+                                 " JOIN engage_alert a ON a.id = m.alert WHERE m.incident = r.id ORDER BY m.joined_ns, m.alert LIMIT 1) = ?1"
+                                 " ORDER BY r.number DESC LIMIT 50";
+
+json_t *incident_tally_read(struct database *reader, int64_t since_ns, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *opened = rows_about(reader, opened_sql, FLAG_HELD, since_ns, number_json, err);
+        json_t *judged = opened ? rows_about(reader, judged_sql, FLAG_NOISE, since_ns, judged_json, err) : NULL;
+        json_t *missed = judged ? rows_about(reader, missed_sql, FINDING_PERSON, since_ns, missed_json, err) : NULL;
+        if (!missed) {
+                json_decref(judged);
+                return NULL;
+        }
+        json_t *tally = json_pack("{s:O, s:o, s:o}", "incidents", json_array_get(opened, 0), "judged", judged, "missed", missed);
+        if (!tally)
+                fail_memory(err, "engage", 256);
+        return tally;
 }
 
 static json_t *why_json(struct query *query)

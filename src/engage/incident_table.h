@@ -65,14 +65,18 @@ bool ledger_rows_load(struct database *state, size_t newest, bool (*take)(void *
 
 /* For readers; NULL and err on failure. */
 struct incident_filter {
-        bool only_alive;
+        bool only_alive, only_told, only_held; /* told: not held back */
         enum incident_state state;      /* 0: any */
+        enum alert_severity severity;   /* 0: any */
         struct str team, owner;         /* empty: any */
+        struct str text;                /* in title, entities or sorts of alert; empty: any */
         uint32_t before_number;         /* 0: newest first from the newest */
         int64_t since_ns, until_ns;     /* opened; 0: no bound */
         size_t limit;
 };
 json_t *incident_rows_read(struct database *reader, const struct incident_filter *filter, struct err *err);
+/* Of those opened since: how many, how many people judged to be noise of which kind, and which nobody but a person found. */
+json_t *incident_tally_read(struct database *reader, int64_t since_ns, struct err *err);
 /* One: itself with alerts, timeline, similar ones of the past, and the ones merged into it. */
 json_t *incident_row_read(struct database *reader, uint32_t number, struct err *err);
 json_t *why_rows_read(struct database *reader, uint64_t subject, struct err *err);

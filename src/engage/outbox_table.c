@@ -336,3 +336,32 @@ json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err
         query_bind_i64(&query, 1, since_ns);
         return query_rows(&query, override_json, err);
 }
+
+static json_t *team_json(struct query *query)
+{
+        return text_json(query_str(query, 0));
+}
+
+json_t *told_teams_read(struct database *reader, uint64_t incident, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, reader, "SELECT team FROM notify_decision WHERE incident = ?1 AND team <> '' GROUP BY team ORDER BY max(id) DESC LIMIT 8", err))
+                return NULL;
+        query_bind_i64(&query, 1, (int64_t)incident);
+        return query_rows(&query, team_json, err);
+}
+
+json_t *outbox_tally_read(struct database *reader, int64_t since_ns, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, reader, "SELECT count(*), coalesce(sum(is_page), 0) FROM (SELECT is_page, created_ns FROM notify_outbox ORDER BY id DESC"
+                                         " LIMIT 20000) WHERE created_ns >= ?1", err))
+                return NULL;
+        query_bind_i64(&query, 1, since_ns);
+        if (!query_step(&query, err))
+                return NULL;
+        json_t *tally = json_pack("{s:I, s:I}", "all", (json_int_t)query_i64(&query, 0), "pages", (json_int_t)query_i64(&query, 1));
+        if (!tally)
+                fail_memory(err, "engage", 256);
+        return tally;
+}

@@ -89,3 +89,7 @@ json_t *decision_rows_read(struct database *reader, uint64_t incident, size_t li
 json_t *decision_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err);
 json_t *outbox_rows_of_number(struct database *reader, uint32_t number, size_t limit, struct err *err);
 json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err *err);
+/* Names of the teams that were told of an incident, or would have been; the last one first. */
+json_t *told_teams_read(struct database *reader, uint64_t incident, struct err *err);
+/* {all, pages}: messages made since. */
+json_t *outbox_tally_read(struct database *reader, int64_t since_ns, struct err *err);

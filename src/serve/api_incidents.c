@@ -8,6 +8,7 @@
 #include "engage/alert_table.h"
 #include "engage/engage.h"
 #include "engage/incident_table.h"
+#include "engage/outbox_table.h"
 #include "serve/server.h"
 #include "serve/when.h"
 
@@ -70,17 +71,72 @@ static bool read_state(struct request *request, struct incident_filter *filter, 
                     STR_ARGS(str_slice(state, 0, 40)));
 }
 
+static bool read_severity(struct request *request, struct incident_filter *filter, struct err *err)
+{
+        struct str severity = request_field(request, "severity");
+        for (enum alert_severity one = ALERT_INFO; one <= ALERT_CRITICAL; one++)
+                if (str_is(severity, alert_severity_name(one)))
+                        filter->severity = one;
+        return !severity.length || filter->severity ||
+               fail(err, ERR_INVALID, "serve", "\"%.*s\" is no severity; there are info, warning, critical", STR_ARGS(str_slice(severity, 0, 40)));
+}
+
+static bool read_held(struct request *request, struct incident_filter *filter, struct err *err)
+{
+        struct str held = request_field(request, "held");
+        filter->only_held = str_is(held, "only");
+        filter->only_told = str_is(held, "none");
+        return !held.length || str_is(held, "all") || filter->only_held || filter->only_told ||
+               fail(err, ERR_INVALID, "serve", "invalid parameter \"held\": it is all, only (those that were held back) or none");
+}
+
+/* Adds "told", the teams that were told of it, whatever was routed since. The reader is locked. */
+static bool add_teams(struct server *server, json_t *incident, struct err *err)
+{
+        uint64_t id = 0;
+        str_to_u64(json_str(incident, "id"), &id);
+        json_t *teams = told_teams_read(server->reader, id, err);
+        return teams && (json_object_set_new(incident, "told", teams) == 0 || fail_memory(err, "serve", sizeof(void *)));
+}
+
 bool incidents_list(struct request *request, struct err *err)
 {
         struct server *server = server_of(request);
-        struct incident_filter filter = {.team = request_field(request, "team"), .owner = request_field(request, "owner")};
+        struct incident_filter filter = {.team = request_field(request, "team"), .owner = request_field(request, "owner"),
+                                         .text = request_field(request, "text")};
         int64_t before;
-        if (!read_state(request, &filter, err) || !read_limit(request, &filter.limit, err) || !read_time(request, "start", &filter.since_ns, err) ||
+        if (!read_state(request, &filter, err) || !read_severity(request, &filter, err) || !read_held(request, &filter, err) ||
+            !read_limit(request, &filter.limit, err) || !read_time(request, "start", &filter.since_ns, err) ||
             !read_time(request, "end", &filter.until_ns, err) || !request_number(request, "before", 0, 0, UINT32_MAX, &before, err))
                 return false;
         filter.before_number = (uint32_t)before;
         with_lock(&server->reader_lock);
-        return answer_list(request, "incidents", incident_rows_read(server->reader, &filter, err), err);
+        json_t *list = incident_rows_read(server->reader, &filter, err), *incident;
+        size_t at;
+        json_array_foreach (list, at, incident)
+                if (!add_teams(server, incident, err)) {
+                        json_decref(list);
+                        return false;
+                }
+        return answer_list(request, "incidents", list, err);
+}
+
+#define TALLY_HOURS_MAX (24 * 366)
+
+bool incidents_tally(struct request *request, struct err *err)
+{
+        struct server *server = server_of(request);
+        int64_t hours;
+        if (!request_number(request, "hours", 24 * 7, 1, TALLY_HOURS_MAX, &hours, err))
+                return false;
+        int64_t since_ns = clock_now_ns(server->context.clock) - hours * 3600 * NS_PER_S;
+        with_lock(&server->reader_lock);
+        json_t *tally = incident_tally_read(server->reader, since_ns, err), *messages = tally ? outbox_tally_read(server->reader, since_ns, err) : NULL;
+        if (!messages || json_object_set_new(tally, "messages", messages) != 0) {
+                json_decref(tally);
+                return messages ? fail_memory(err, "serve", sizeof(void *)) : false;
+        }
+        return answer(request, tally, err);
 }
 
 bool incidents_show(struct request *request, struct err *err)
@@ -90,7 +146,8 @@ bool incidents_show(struct request *request, struct err *err)
         if (!read_number(request->captured[0], "number of an incident", UINT32_MAX, &number, err))
                 return false;
         with_lock(&server->reader_lock);
-        return answer(request, incident_row_read(server->reader, (uint32_t)number, err), err);
+        scoped_ptr(json_decref) json_t *incident = incident_row_read(server->reader, (uint32_t)number, err);
+        return incident && add_teams(server, incident, err) && answer(request, json_incref(incident), err);
 }
 
 /* Orders, and answers what the command said. Takes arguments. */

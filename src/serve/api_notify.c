@@ -89,17 +89,42 @@ static json_t *schedule_json(const struct rota *rota, const struct rota_override
                          gaps_of(rota, made, now_ns));
 }
 
+static void add_person(json_t *people, struct str name)
+{
+        size_t at;
+        json_t *known;
+        json_array_foreach (people, at, known)
+                if (str_is(name, json_string_value(known)))
+                        return;
+        json_array_append_new(people, text_json(name));
+}
+
+/* A team with everybody who belongs to it: its members, and whoever takes turns in its schedule. */
+static json_t *team_json(const struct policy *policy, const struct team *team)
+{
+        json_t *people = json_array();
+        const struct rota *rota = policy_rota(policy, team->schedule);
+        each (member, &team->members)
+                add_person(people, *member);
+        for (size_t i = 0; rota && i < rota->rotations.count; i++)
+                each (person, &rota->rotations.items[i].people)
+                        add_person(people, *person);
+        return json_pack("{s:o, s:o, s:o}", "name", text_json(team->name), "on_call", text_json(team->schedule), "people", people);
+}
+
 bool on_call_show(struct request *request, struct err *err)
 {
         scoped_ptr(policy_destroy) struct policy *policy = NULL;
-        scoped_ptr(json_decref) json_t *rows = NULL, *schedules = json_array();
+        scoped_ptr(json_decref) json_t *rows = NULL, *schedules = json_array(), *teams = json_array();
         struct rota_overrides made;
         int64_t now_ns = clock_now_ns(server_of(request)->context.clock);
         if (!read_policy(request, &policy, &rows, err) || !overrides_of(rows, &request->arena, &made, err))
                 return false;
         each (rota, &policy->rotas)
                 json_array_append_new(schedules, schedule_json(rota, &made, now_ns));
-        return answer(request, json_pack("{s:O, s:O}", "schedules", schedules, "overrides", rows), err);
+        each (team, &policy->teams)
+                json_array_append_new(teams, team_json(policy, team));
+        return answer(request, json_pack("{s:O, s:O, s:O}", "schedules", schedules, "overrides", rows, "teams", teams), err);
 }
 
 /* --- orders ----------------------------------------------------------------------------------------------------------- */

@@ -24,7 +24,8 @@
 #define INCIDENT_FIELDS                                                                                                \
         "\"id\":" TEXT ",\"number\":" COUNT ",\"state\":" TEXT ",\"severity\":" TEXT ",\"is_held\":{\"type\":\"boolean\"},\"title\":" TEXT \
         ",\"owner\":" TEXT ",\"team\":" TEXT ",\"signature_text\":" TEXT ",\"opened_ns\":" NS ",\"changed_ns\":" NS ",\"acknowledged_ns\":" NS \
-        ",\"resolved_ns\":" NS ",\"closed_ns\":" NS ",\"merged_into\":" TEXT ",\"firing\":" COUNT                         \
+        ",\"resolved_ns\":" NS ",\"closed_ns\":" NS ",\"merged_into\":" TEXT ",\"firing\":" COUNT ",\"alert_count\":" COUNT    \
+        ",\"told\":{\"type\":\"array\",\"items\":" TEXT "}"                                                                 \
         ",\"entities\":{\"type\":\"array\",\"items\":" OBJECT("\"id\":" TEXT ",\"kind\":" TEXT ",\"name\":" TEXT)           \
         "},\"causes\":{\"type\":\"array\",\"items\":" OBJECT("\"entity\":" TEXT ",\"kind\":" TEXT ",\"name\":" TEXT            \
                                                            ",\"score\":{\"type\":\"number\"},\"reason\":" TEXT) "}"
@@ -56,6 +57,10 @@ static const struct schema {
         {"Held", "application/json",
          LIST("held", OBJECT("\"labels\":" TEXTS ",\"id\":" TEXT ",\"time_ns\":" NS ",\"alert\":" TEXT ",\"why\":" TEXT ",\"sentence\":" TEXT ",\"evidence\":" TEXT))},
         {"Incidents", "application/json", LIST("incidents", INCIDENT)},
+        {"IncidentsTally", "application/json",
+         OBJECT("\"incidents\":" COUNT ",\"messages\":" OBJECT("\"all\":" COUNT ",\"pages\":" COUNT) ",\"judged\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"kind\":{\"enum\":[\"false\",\"true\",\"planned\"]},\"incidents\":" COUNT) "},\"missed\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"number\":" COUNT ",\"title\":" TEXT ",\"opened_ns\":" NS) "}")},
         {"Incident", "application/json",
          OBJECT(INCIDENT_FIELDS ",\"alerts\":{\"type\":\"array\",\"items\":" KNOWN_ALERT "},\"timeline\":{\"type\":\"array\",\"items\":"
                 OBJECT("\"id\":" TEXT ",\"alert\":" TEXT ",\"time_ns\":" NS ",\"kind\":" TEXT ",\"by\":" TEXT ",\"text\":" TEXT)
@@ -88,7 +93,8 @@ static const struct schema {
         {"NotificationTest", "application/json", OBJECT("\"receiver\":" TEXT ",\"to\":" TEXT)},
         {"OnCall", "application/json",
          OBJECT("\"schedules\":{\"type\":\"array\",\"items\":" OBJECT("\"name\":" TEXT ",\"now\":" TEXT ",\"next\":" TEXT ",\"next_ns\":" NS ",\"gaps\":{\"type\":\"array\"}")
-                "},\"overrides\":{\"type\":\"array\"}")},
+                "},\"overrides\":{\"type\":\"array\"},\"teams\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"name\":" TEXT ",\"on_call\":" TEXT ",\"people\":{\"type\":\"array\",\"items\":" TEXT "}") "}")},
         {"OnCallOverride", "application/json", OBJECT("\"person\":" TEXT ",\"from_ns\":" COUNT ",\"to_ns\":" COUNT)},
         {"LabelsToRoute", "application/json", OBJECT("\"labels\":" TEXTS)},
         {"Routes", "application/json", OBJECT("\"routes\":{\"type\":\"array\"}")},
