@@ -684,6 +684,11 @@ bool act_start(struct act *act, struct err *err)
         return order_interruptions(act, err) && runner_start(act->runner, err);
 }
 
+bool act_set_secrets(struct act *act, const json_t *secrets, struct err *err)
+{
+        return runner_set_secrets(act->runner, secrets, err);
+}
+
 void act_stop(struct act *act)
 {
         runner_stop(act->runner);

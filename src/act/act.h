@@ -79,6 +79,7 @@ void act_written(struct act *act);
 
 bool act_start(struct act *act, struct err *err);       /* the runner's threads */
 void act_stop(struct act *act);
+bool act_set_secrets(struct act *act, const json_t *secrets, struct err *err); /* for http steps, by name; copied; any thread */
 /* Without threads, for tests and scenarios: does what waits to be done, on the caller's thread, and orders the results. */
 void act_turn(struct act *act);
 

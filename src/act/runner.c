@@ -1,11 +1,13 @@
 /* runner.c - see runner.h. A thread a running step, since a step mostly waits: for a process, for an answer. */
 #include "act/runner.h"
 
+#include "act/run.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/queue.h"
 #include "base/scope.h"
 #include "reach/http_client.h"
+#include "reach/secrets.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 struct runner {
         struct step_hands hands;
         struct command_sink sink;
+        struct secrets secrets;
         struct queue queue;
         struct thread threads[RUNNER_THREADS];
         _Atomic bool stopping;
@@ -35,6 +38,8 @@ bool runner_create(const struct step_hands *hands, const struct command_sink *si
         if (!runner)
                 return fail_memory(err, "runner", sizeof *runner);
         runner->hands = *hands;
+        secrets_init(&runner->secrets);
+        runner->hands.secrets = &runner->secrets;
         runner->sink = *sink;
         queue_init(&runner->queue, ORDERS_MAX);
         *out_runner = runner;
@@ -49,23 +54,18 @@ void runner_destroy(struct runner *runner)
         for (struct step_order *order; (order = queue_pop(&runner->queue, 0));)
                 step_order_destroy(order);
         queue_done(&runner->queue);
+        secrets_done(&runner->secrets);
         free(runner);
 }
 
 /* --- one order ------------------------------------------------------------------------------------------------------------ */
-
-/* A wrong byte in a program's output must not keep its result from being told. */
-static json_t *text_of(struct str text)
-{
-        return json_stringn(text.bytes && str_is_utf8(text) ? text.bytes : "", text.bytes && str_is_utf8(text) ? text.length : 0);
-}
 
 static json_t *result_of(const struct step_order *order, const struct step_outcome *outcome)
 {
         char run[24];
         snprintf(run, sizeof run, "%" PRIu64, order->run);
         return json_pack("{s:s, s:i, s:i, s:b, s:I, s:o, s:o}", "run", run, "step", (int)order->step, "attempt", (int)order->attempt, "good", outcome->is_good, "status",
-                         (json_int_t)outcome->status, "output", text_of(outcome->output), "sentence", text_of(outcome->sentence));
+                         (json_int_t)outcome->status, "output", run_text(outcome->output), "sentence", run_text(outcome->sentence));
 }
 
 /* False: nobody knows what became of it, and so nothing is told. */
@@ -137,6 +137,11 @@ bool runner_start(struct runner *runner, struct err *err)
 bool runner_hand(struct runner *runner, struct step_order *order)
 {
         return queue_try_push(&runner->queue, order, 1);
+}
+
+bool runner_set_secrets(struct runner *runner, const json_t *secrets, struct err *err)
+{
+        return secrets_set(&runner->secrets, secrets, err);
 }
 
 void runner_kill(struct runner *runner)

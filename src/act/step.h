@@ -16,6 +16,7 @@
 struct http_request;
 struct http_response;
 struct promql_source;
+struct secrets;
 
 /* What steps do things with; a test has its own. ERR_CANCELLED from any of them: nobody knows what became of it (the program is stopping). */
 struct step_hands {
@@ -23,6 +24,7 @@ struct step_hands {
         bool (*fetch)(void *context, const struct http_request *request, struct http_response *out_response, struct err *err);
         void (*stop_all)(void *context);        /* what runs is killed */
         void *context;
+        struct secrets *secrets;                /* the runner's; they enter requests and nothing that is kept */
 };
 
 struct step_outcome {

@@ -10,9 +10,9 @@
 #include "base/scope.h"
 #include "base/thread.h"
 #include "reach/http_client.h"
+#include "reach/secrets.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,6 @@
 #define LAST_RETRY_S 600
 #define WAIT_MS 1000
 #define BEAT_EVERY_NS (60 * NS_PER_S)
-#define SECRET_BYTES_MAX (64 << 10)
 
 struct item {
         struct item *next;
@@ -45,7 +44,7 @@ struct delivery {
         struct signal changed;
         struct item *items;             /* oldest first; guarded by lock, as all that follows */
         struct rate *rates;
-        json_t *secrets;
+        struct secrets secrets;
         bool is_stopping;
         struct thread threads[DELIVERY_THREADS], heart;
         _Atomic int64_t beat_ns;
@@ -63,6 +62,7 @@ bool delivery_create(const struct delivery_options *options, const struct comman
         delivery->options = *options;
         delivery->sink = *sink;
         lock_init(&delivery->lock, LOCK_QUEUE);
+        secrets_init(&delivery->secrets);
         signal_init(&delivery->changed);
         delivery->link = strdup(options->link ? options->link : "");
         delivery->heartbeat = strdup(options->heartbeat ? options->heartbeat : "");
@@ -100,7 +100,7 @@ void delivery_destroy(struct delivery *delivery)
                 free(rate->receiver);
                 free(rate);
         }
-        json_decref(delivery->secrets);
+        secrets_done(&delivery->secrets);
         free(delivery->link);
         free(delivery->heartbeat);
         signal_done(&delivery->changed);
@@ -155,13 +155,7 @@ bool delivery_give(struct delivery *delivery, const struct outgoing *outgoing, s
 
 bool delivery_set_secrets(struct delivery *delivery, const json_t *secrets, struct err *err)
 {
-        json_t *copy = secrets ? json_deep_copy(secrets) : json_object();
-        if (!copy)
-                return fail_memory(err, "delivery", 64);
-        with_lock(&delivery->lock);
-        json_decref(delivery->secrets);
-        delivery->secrets = copy;
-        return true;
+        return secrets_set(&delivery->secrets, secrets, err);
 }
 
 void delivery_beat(struct delivery *delivery)
@@ -171,35 +165,10 @@ void delivery_beat(struct delivery *delivery)
 
 /* --- secrets ---------------------------------------------------------------------------------------------------------- */
 
-static bool read_secret_file(const char *path, struct buf *out, struct err *err)
-{
-        char bytes[4096];
-        FILE *file = fopen(path, "rbe");
-        if (!file)
-                return fail(err, ERR_NOT_FOUND, "delivery", "the file of a secret, %s, cannot be read", path);
-        for (size_t count; (count = fread(bytes, 1, sizeof bytes, file)) > 0 && out->length < SECRET_BYTES_MAX;)
-                buf_append(out, bytes, count);
-        fclose(file);
-        sodium_memzero(bytes, sizeof bytes);
-        while (out->length && (out->bytes[out->length - 1] == '\n' || out->bytes[out->length - 1] == '\r'))
-                out->length--;
-        return true;
-}
-
 static bool find_secret(void *context, struct str name, struct buf *out, struct err *err)
 {
         struct delivery *delivery = context;
-        char path[4096] = "";
-        {
-                with_lock(&delivery->lock);
-                const json_t *secret = json_object_getn(delivery->secrets, name.bytes, name.length);
-                if (json_is_string(secret))
-                        return buf_append(out, json_string_value(secret), json_string_length(secret)) || fail_memory(err, "delivery", 64);
-                if (!json_str(secret, "file").bytes)
-                        return fail(err, ERR_NOT_FOUND, "delivery", "there is no secret \"%.*s\"; add it under secrets in evenkeel.yaml", STR_ARGS(str_slice(name, 0, 60)));
-                snprintf(path, sizeof path, "%.*s", STR_ARGS(json_str(secret, "file")));
-        }
-        return read_secret_file(path, out, err);
+        return secrets_find(&delivery->secrets, name, out, err);
 }
 
 /* --- the threads ------------------------------------------------------------------------------------------------------ */

@@ -371,5 +371,5 @@ void pipeline_stop(struct pipeline *pipeline)
 
 bool pipeline_set_secrets(struct pipeline *pipeline, const json_t *secrets, struct err *err)
 {
-        return notify_set_secrets(pipeline->notify, secrets, err);
+        return notify_set_secrets(pipeline->notify, secrets, err) && act_set_secrets(pipeline->act, secrets, err);
 }
