@@ -337,7 +337,7 @@ static bool say_step(struct act *act, const struct run *run, struct str *sentenc
         size_t recipients;
         if (!run_say(act, run, "evenkeel", *sentence, time_ns, err) || !run_send(act, run, "runbook", *sentence, time_ns, &recipients, err))
                 return false;
-        *sentence = recipients ? arena_printf(arena, "told to %zu recipients: %.*s", recipients, STR_ARGS(*sentence)) :
+        *sentence = recipients ? arena_printf(arena, "told to %zu recipient%s: %.*s", recipients, recipients == 1 ? "" : "s", STR_ARGS(*sentence)) :
                                  arena_printf(arena, "put into the timeline; no team has a receiver to tell: %.*s", STR_ARGS(*sentence));
         return sentence->bytes || fail_memory(err, "act", 256);
 }
