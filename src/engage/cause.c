@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define EARLY_NS 60e9           /* how fast an alert loses weight after the first */
+#define HELD_WEIGHT 0.2         /* what was held back may be chance */
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
 #define CHANGE_FACTOR 2.0
 #define CHANGE_NS 900e9
@@ -101,7 +102,7 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
         struct evidence_item *item = clue->entity_count ? evidence_find(evidence, clue->entities[0].id) : NULL;
         if (!item)
                 return;
-        item->surprise += surprise * exp(-fmax(0, (double)after_ns) / EARLY_NS) * (clue->is_call ? CALL_WEIGHT : 1);
+        item->surprise += surprise * exp(-fmax(0, (double)after_ns) / EARLY_NS) * (clue->is_call ? CALL_WEIGHT : 1) * (clue->is_held ? HELD_WEIGHT : 1);
         item->alerts++;
         item->first_ns = min_of(item->first_ns, clue->time_ns);
 }

@@ -47,6 +47,7 @@ struct group {
         int64_t onset_ns, last_ns;
         bool is_firing, is_tentative, is_onset;     /* is_onset: it was found by repeats, beside groups near it */
         bool is_mixed;                  /* alerts of more than one name */
+        bool is_held;                   /* all of them were held back */
         uint64_t parent;                /* tentative: the group that it is merged into, unless confirmed */
         uint32_t repeats;               /* tentative: alerts that its elders had been told */
         double stragglers;              /* decayed count of repeats that turned out to be none */
@@ -231,8 +232,14 @@ bool correlator_remember(struct correlator *correlator, uint64_t same, uint32_t 
 
 struct walking {
         struct correlator *correlator;
-        int64_t time_ns;
+        const struct clue *clue;
 };
+
+/* Detectors find something odd all the time: only what they found just before is the beginning of trouble. */
+static bool may_take(const struct group *group, const struct clue *clue)
+{
+        return !group->is_held || clue->is_held || clue->time_ns - group->onset_ns <= CORRELATE_HELD_NS;
+}
 
 static void meet(struct walking *walking, uint64_t entity, int distance)
 {
@@ -241,7 +248,7 @@ static void meet(struct walking *walking, uint64_t entity, int distance)
         for (uint32_t serial = map_first(&correlator->by_entity, entity, &at); serial != MAP_NONE; serial = map_next(&correlator->by_entity, entity, &at)) {
                 struct group *group = serial_group(correlator, serial);
                 size_t i = 0;
-                if (!group || !is_living(group, walking->time_ns, distance == 0))
+                if (!group || !is_living(group, walking->clue->time_ns, distance == 0) || !may_take(group, walking->clue))
                         continue;
                 while (i < correlator->near_count && correlator->near[i].group != group)
                         i++;
@@ -262,7 +269,7 @@ static bool meet_step(void *context, const struct graph_step *step)
 
 static void find_near(struct correlator *correlator, const struct clue *clue)
 {
-        struct walking walking = {correlator, clue->time_ns};
+        struct walking walking = {correlator, clue};
         struct graph *graph = topology_lend(correlator->topology);
         correlator->near_count = 0;
         for (size_t i = 0; i < clue->entity_count; i++)
@@ -290,7 +297,7 @@ static void find_unplaced(struct correlator *correlator, const struct clue *clue
         topology_give_back(correlator->topology);
         for (size_t i = correlator->count; !is_placed && i-- > 0 && correlator->near_count < CORRELATE_GROUPS_MAX;) {
                 struct group *group = correlator->groups[i];
-                if (group->alerts >= STORM_ALERTS && group->evidence.count >= STORM_ENTITIES && is_living(group, clue->time_ns, false))
+                if (group->alerts >= STORM_ALERTS && group->evidence.count >= STORM_ENTITIES && is_living(group, clue->time_ns, false) && may_take(group, clue))
                         correlator->near[correlator->near_count++] = (struct near_group){group, UNPLACED, 0};
         }
 }
@@ -304,7 +311,7 @@ static void find_alike(struct correlator *correlator, const struct clue *clue)
                 bool is_there = false;
                 for (size_t k = 0; k < correlator->near_count; k++)
                         is_there |= correlator->near[k].group == group;
-                if (!is_there && !group->is_mixed && group->first_name == clue->name && clue->time_ns - group->last_ns <= ALIKE_NS)
+                if (!is_there && !group->is_mixed && group->is_held == clue->is_held && group->first_name == clue->name && clue->time_ns - group->last_ns <= ALIKE_NS)
                         correlator->near[correlator->near_count++] = (struct near_group){group, ALIKE, 0};
         }
 }
@@ -378,7 +385,7 @@ static void find_merges(const struct correlator *correlator, const struct clue *
         for (size_t i = 0; into && !into->is_onset && !best->is_alike && i < correlator->near_count; i++) {
                 const struct near_group *near = &correlator->near[i];
                 int64_t apart_ns = near->group->onset_ns - into->onset_ns;
-                if (near->group != into && near->distance >= 0 && !near->group->is_onset && apart_ns >= -BRIDGE_NS && apart_ns <= BRIDGE_NS &&
+                if (near->group != into && near->group->is_held == into->is_held && near->distance >= 0 && !near->group->is_onset && apart_ns >= -BRIDGE_NS && apart_ns <= BRIDGE_NS &&
                     !was_told(near->group, clue->same) && best->merge_count < countof(best->merges))
                         best->merges[best->merge_count++] = near->group->id;
         }
@@ -513,6 +520,7 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
                 if (!group_create(correlator, id, clue->time_ns, &group, err))
                         return false;
                 group->first_name = clue->name;
+                group->is_held = true;
                 struct group *elder = verdict && verdict->is_onset ? elder_of(correlator, group) : NULL;
                 group->is_tentative = group->is_onset = elder != NULL;
                 group->parent = elder ? elder->id : 0;
@@ -528,6 +536,7 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
         uint64_t change = change_near(correlator, clue);
         group->change = change ? change : group->change;
         group->is_mixed |= group->first_name != clue->name;
+        group->is_held &= clue->is_held;
         group->last_ns = max_of(group->last_ns, clue->time_ns);
         group->last_alert = clue->alert;
         group->alerts++;
@@ -574,6 +583,7 @@ static void absorb(struct correlator *correlator, struct group *from, struct gro
         evidence_merge(&to->evidence, &from->evidence, from->onset_ns - to->onset_ns);
         to->is_mixed |= from->is_mixed || from->first_name != to->first_name;
         to->last_ns = max_of(to->last_ns, from->last_ns);
+        to->is_held &= from->is_held;
         to->is_firing |= from->is_firing;
         to->alerts += from->alerts;
 }

@@ -33,6 +33,7 @@
 #define CORRELATE_WINDOW_NS ((int64_t)1800 * 1000000000)  /* evidence older than that does not count */
 #define CORRELATE_QUIET_NS ((int64_t)90 * 1000000000)     /* a group without firing alerts lives that long after its last one, */
 #define CORRELATE_SPAN_NS ((int64_t)300 * 1000000000)     /* and at least that long after its first */
+#define CORRELATE_HELD_NS ((int64_t)120 * 1000000000)     /* what was held back longer than that before trouble did not begin it */
 #define CORRELATE_ONSET_NS ((int64_t)10 * 1000000000)
 
 /* What correlation sees of an alert. */
@@ -46,6 +47,7 @@ struct clue {
         struct str text;        /* its summary */
         struct topology_entity entities[TOPOLOGY_ENTITIES_MAX]; /* the one in trouble first */
         size_t entity_count;
+        bool is_held;           /* held back: evidence beside others, and nothing to be told of by itself */
         bool is_call;           /* about a call between entities: a symptom, seen where it hurts */
         bool is_change;         /* a change event: evidence, but no trouble by itself */
 };

@@ -121,7 +121,7 @@ bool engage_clue(struct engage *engage, const struct alert *alert, struct arena 
                 return false;
         struct str summary = alert_annotation(alert, STR("summary"));
         *out_clue = (struct clue){.alert = alert->id, .time_ns = alert->changed_ns, .name = hash64(name_of(alert)), .name_text = name_of(alert), .same = alert->fingerprint.low,
-                                  .text = summary.length ? summary : name_of(alert)};
+                                  .is_held = alert->is_held, .text = summary.length ? summary : name_of(alert)};
         out_clue->entity_count = engage->topology.resolve ?
                 engage->topology.resolve(engage->topology.context, &labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX) :
                 topology_of_labels(&labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX);
@@ -140,15 +140,22 @@ static bool headline_of(const struct alert *alert, const struct clue *clue, stru
         return buf_printf(out, "%.*s on %.*s %.*s", STR_ARGS(name), STR_ARGS(clue->entities[0].kind), STR_ARGS(clue->entities[0].name));
 }
 
+/* What keeps an incident going: what was held back is evidence beside an alert that was not, and no trouble by itself. */
+static bool keeps_open(const struct incident *incident, const struct alert *alert)
+{
+        return alert->is_firing && (incident->is_held || !alert->is_held);
+}
+
 static void count_in(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns)
 {
         unsigned news = 0;
-        incident->firing += alert->is_firing;
-        correlator_hold(engage->correlator, incident->id, incident->firing > 0);
         if (incident->is_held && !alert->is_held) {
-                incident->is_held = false;
+                engage_recount(engage, incident);
                 news |= NEWS_SEVERITY;
+        } else {
+                incident->firing += keeps_open(incident, alert);
         }
+        correlator_hold(engage->correlator, incident->id, incident->firing > 0);
         if (!incident->has_person_severity && alert->severity > incident->severity) {
                 incident->severity = alert->severity;
                 news |= NEWS_SEVERITY;
@@ -158,7 +165,7 @@ static void count_in(struct engage *engage, struct incident *incident, const str
 
 bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err)
 {
-        if (!incident->headline) {
+        if (!incident->headline || (incident->is_held && incident->members.count && !alert->is_held)) { /* evidence gives no title to trouble */
                 scoped(buf_done) struct buf headline = {0};
                 if (!headline_of(alert, clue, &headline))
                         return fail_memory(err, "engage", headline.length);
@@ -192,26 +199,30 @@ bool engage_leave(struct engage *engage, struct incident *incident, struct alert
 void engage_recount(struct engage *engage, struct incident *incident)
 {
         enum alert_severity severity = ALERT_INFO;
+        uint32_t held_firing = 0;
         incident->firing = 0;
         incident->is_held = true;
         each (member, &incident->members) {
                 const struct alert *alert = alerts_find(engage->alerts, member->alert);
                 if (!alert || alert->incident != incident->id)
                         continue;
-                incident->firing += alert->is_firing;
+                incident->firing += alert->is_firing && !alert->is_held;
+                held_firing += alert->is_firing && alert->is_held;
                 incident->is_held &= alert->is_held;
                 severity = max_of(severity, (enum alert_severity)alert->severity);
         }
+        incident->firing = incident->is_held ? held_firing : incident->firing;
         if (!incident->has_person_severity && incident->members.count)
                 incident->severity = severity;
 }
 
 /* --- an alert fires ------------------------------------------------------------------------------------------------------------ */
 
-static bool may_reopen(const struct incident *incident, int64_t time_ns)
+/* What is held back re-opens nothing that somebody was told of, and what is told begins with no incident of what was held back. */
+static bool may_reopen(const struct incident *incident, const struct alert *alert, int64_t time_ns)
 {
         return (incident->state == INCIDENT_RESOLVED || incident->state == INCIDENT_CLOSED) && !incident->is_noise &&
-               time_ns - incident->resolved_ns <= INCIDENT_REOPEN_NS;
+               incident->is_held == alert->is_held && time_ns - incident->resolved_ns <= INCIDENT_REOPEN_NS;
 }
 
 static bool reopen(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns, struct err *err)
@@ -231,7 +242,7 @@ static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_
         *out_is_done = false;
         if (incident && incident->state == INCIDENT_MERGED)
                 incident = incidents_find(engage->incidents, incident->merged_into);
-        if (!incident || (incident->state >= INCIDENT_RESOLVED && !may_reopen(incident, time_ns))) {
+        if (!incident || (incident->state >= INCIDENT_RESOLVED && !may_reopen(incident, alert, time_ns))) {
                 alert->incident = 0;
                 return true;
         }
@@ -300,7 +311,7 @@ static struct incident *accepted(struct engage *engage, const struct verdict *ve
         struct incident *incident = verdict->group ? incidents_find(engage->incidents, verdict->group) : NULL;
         if (!incident || incident->state < INCIDENT_RESOLVED)
                 return incident;
-        return may_reopen(incident, time_ns) && incident_has_sort(incident, name_of(alert), kind_of(clue)) ? incident : NULL;
+        return may_reopen(incident, alert, time_ns) && incident_has_sort(incident, name_of(alert), kind_of(clue)) ? incident : NULL;
 }
 
 static bool merge_others(struct engage *engage, struct incident *incident, const struct verdict *verdict, int64_t time_ns, struct err *err)
@@ -369,7 +380,9 @@ static bool ended(struct engage *engage, struct alert *alert, int64_t time_ns, s
         struct incident *incident = alert->incident ? incidents_find(engage->incidents, alert->incident) : NULL;
         if (!incident || !incident_is_alive(incident))
                 return true;
-        incident->firing -= incident->firing > 0;
+        incident->firing -= incident->firing > 0 && (incident->is_held || !alert->is_held);
+        if (!incident->firing)
+                engage_recount(engage, incident); /* an alert may have been held back once, and not any more */
         incident_touch(engage->incidents, incident, NEWS_ALERTS, time_ns);
         if (!engage_tell(engage, incident, alert->id, time_ns, alert->is_expired ? "alert_expired" : "alert_resolved", STR(""), name_of(alert), err))
                 return false;
@@ -395,7 +408,9 @@ static bool take_finding(struct engage *engage, const struct finding *finding, i
                 return true;
         struct incident *incident = incidents_find(engage->incidents, alert->incident);
         if (incident && incident_is_alive(incident)) {
-                incident->firing -= incident->firing > 0;
+                if (alert->is_held) /* it may not have been before: rare enough to count anew */
+                        engage_recount(engage, incident);
+                incident->firing -= incident->firing > 0 && keeps_open(incident, alert);
                 count_in(engage, incident, alert, time_ns);
         }
         return true;

@@ -299,6 +299,55 @@ static void the_stages_after_engage_are_told_once_an_incident(void **unused)
         assert_int_equal(count, 0);
 }
 
+static void hold_back(struct house *house, const char *labels)
+{
+        take(house, (struct finding){.origin = FINDING_ANOMALY, .labels = labels_of(house, labels), .is_firing = true, .is_held = true});
+}
+
+static void what_was_held_back_keeps_no_incident_open_and_brings_none_back(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=Down host=web1");
+        later(&house, 5);
+        hold_back(&house, "alertname=UnusualLevel host=web1 metric=memory");
+        later(&house, 20);
+        resolve(&house, "alertname=Down host=web1");
+        later(&house, 10);
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        hold_back(&house, "alertname=UnusualLevel host=web1 metric=load");
+        later(&house, 10);
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+}
+
+static void trouble_begins_anew_beside_what_was_held_back_long_before(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        hold_back(&house, "alertname=UnusualLevel host=web1 metric=memory");
+        later(&house, 600);
+        hold_back(&house, "alertname=UnusualLevel host=web1 metric=load");
+        fire(&house, "alertname=Down host=web1");
+        assert_true(exists(&house, 2));
+        assert_true(view(&house, 1).is_held);
+        assert_false(view(&house, 2).is_held);
+}
+
+static void what_was_held_back_just_before_is_evidence_and_gives_no_title(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        hold_back(&house, "alertname=UnusualLevel host=web1 metric=memory");
+        later(&house, 30);
+        fire(&house, "alertname=Down host=web1");
+        assert_false(exists(&house, 2));
+        assert_false(view(&house, 1).is_held);
+        assert_non_null(strstr(view(&house, 1).title.bytes, "Down"));
+}
+
 static void a_title_never_shows_a_templates_blank(void **unused)
 {
         (void)unused;
@@ -579,6 +628,9 @@ int main(void)
                 cmocka_unit_test(people_acknowledge_split_and_merge),
                 cmocka_unit_test(what_cannot_be_done_is_refused_and_changes_nothing),
                 cmocka_unit_test(the_stages_after_engage_are_told_once_an_incident),
+                cmocka_unit_test(what_was_held_back_keeps_no_incident_open_and_brings_none_back),
+                cmocka_unit_test(trouble_begins_anew_beside_what_was_held_back_long_before),
+                cmocka_unit_test(what_was_held_back_just_before_is_evidence_and_gives_no_title),
                 cmocka_unit_test(a_title_never_shows_a_templates_blank),
                 cmocka_unit_test(forty_certificates_are_one_incident),
                 cmocka_unit_test(many_alerts_of_one_host_do_not_draw_in_a_stranger),
