@@ -63,6 +63,8 @@ const struct verb verbs[] = {
         {"tokens", "", "", 0, 0, true, "All API tokens.", verb_tokens},
         {"token add", "NAME --scopes ingest,read,write,admin [--days N]", "scopes= days=", 1, 1, true, "Makes an API token and prints its secret, once.", verb_token_add},
         {"token revoke", "ID", "", 1, 1, true, "Revokes an API token for good.", verb_token_revoke},
+        {"audit", "[--by NAME] [--verb VERB] [--before ENTRY] [--limit N]", "by= verb= before= limit=", 0, 0, true, "Who ordered what and what came of it, the newest first.", verb_audit},
+        {"audit verify", "[--head DIGITS]", "head=", 0, 0, true, "Checks the audit log's chain; fails when an entry was changed, or when the log does not go through a head noted before.", verb_audit_verify},
         {"backup", "DIRECTORY", "", 1, 1, true, "Copies the data, online, into a new directory of the daemon's machine.", verb_backup},
         {"restore", "BACKUP [--verify] [--to FOLDER]", "verify to=", 1, 1, false, "Proves a backup, and restores it into a new data folder.", verb_restore},
         {"detect", "FILE.csv [--train TRAIN.csv]", "train=", 1, 1, false, "Finds what is unusual in the samples of a file: one series (timestamp,value) or several columns.", verb_detect},

@@ -222,16 +222,18 @@ static struct audit_row row_of(struct query *query)
                                   query_str(query, 4), query_str(query, 5)};
 }
 
-bool state_visit_audit(struct database *state, uint64_t before, size_t limit,
+bool state_visit_audit(struct database *state, const struct audit_filter *filter,
                        bool (*visit)(void *context, const struct audit_row *row, struct err *err), void *context,
                        struct err *err)
 {
         scoped(query_done) struct query query = {0};
         if (!query_begin(&query, state, "SELECT sequence, time_ns, by, verb, arguments, outcome FROM audit"
-                                        " WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2", err))
+                                        " WHERE sequence < ?1 AND (?3 = '' OR by = ?3) AND (?4 = '' OR verb = ?4) ORDER BY sequence DESC LIMIT ?2", err))
                 return false;
-        query_bind_i64(&query, 1, before ? (int64_t)before : INT64_MAX);
-        query_bind_i64(&query, 2, (int64_t)limit);
+        query_bind_i64(&query, 1, filter->before ? (int64_t)filter->before : INT64_MAX);
+        query_bind_i64(&query, 2, (int64_t)filter->limit);
+        query_bind_str(&query, 3, filter->by.bytes ? filter->by : STR(""));
+        query_bind_str(&query, 4, filter->verb.bytes ? filter->verb : STR(""));
         while (query_step(&query, err)) {
                 struct audit_row row = row_of(&query);
                 if (!visit(context, &row, err))
@@ -240,22 +242,43 @@ bool state_visit_audit(struct database *state, uint64_t before, size_t limit,
         return query_good(&query);
 }
 
-bool state_verify_audit(struct database *state, uint64_t *out_rows, struct err *err)
+bool state_check_audit(struct database *state, struct str noted, struct audit_check *out_check, struct err *err)
 {
         unsigned char before[CHAIN_BYTES] = {0}, now[CHAIN_BYTES];
         scoped(query_done) struct query query = {0};
+        struct audit_check check = {.is_whole = true};
+        _Static_assert(AUDIT_HEAD_BYTES == 2 * CHAIN_BYTES + 1, "the head is the chain in hexadecimal");
         if (!query_begin(&query, state, "SELECT sequence, time_ns, by, verb, arguments, outcome, chain FROM audit ORDER BY sequence", err))
                 return false;
-        uint64_t rows = 0;
-        for (; query_step(&query, err); rows++) {
+        sodium_bin2hex(check.head, sizeof check.head, before, CHAIN_BYTES);
+        while (check.is_whole && query_step(&query, err)) {
                 struct audit_row row = row_of(&query);
-                chain(before, &row, now);
                 struct str stored = query_str(&query, 6);
-                if (stored.length != CHAIN_BYTES || memcmp(stored.bytes, now, CHAIN_BYTES) != 0)
-                        return fail(err, ERR_CORRUPT, "state", "the audit log was changed at entry %llu or right before it; compare with a backup",
-                                    (unsigned long long)row.sequence);
+                chain(before, &row, now);
+                check.is_whole = stored.length == CHAIN_BYTES && memcmp(stored.bytes, now, CHAIN_BYTES) == 0;
+                if (!check.is_whole) {
+                        check.broken = row.sequence;
+                        break;
+                }
+                check.rows++;
                 memcpy(before, now, CHAIN_BYTES);
+                sodium_bin2hex(check.head, sizeof check.head, now, CHAIN_BYTES);
+                check.has_noted |= str_is(noted, check.head);
         }
-        *out_rows = rows;
-        return query_good(&query);
+        if (!query_good(&query))
+                return false;
+        *out_check = check;
+        return true;
+}
+
+bool state_verify_audit(struct database *state, uint64_t *out_rows, struct err *err)
+{
+        struct audit_check check;
+        if (!state_check_audit(state, STR(""), &check, err))
+                return false;
+        if (!check.is_whole)
+                return fail(err, ERR_CORRUPT, "state", "the audit log was changed at entry %llu or right before it; compare with a backup",
+                            (unsigned long long)check.broken);
+        *out_rows = check.rows;
+        return true;
 }

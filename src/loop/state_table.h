@@ -41,9 +41,24 @@ struct audit_row {
 };
 
 bool state_append_audit(struct database *state, const struct audit_row *row, struct err *err);
-/* Newest first, at most limit, with sequences below `before` (0: all). */
-bool state_visit_audit(struct database *state, uint64_t before, size_t limit,
+/* Newest first. */
+struct audit_filter {
+        uint64_t before;                /* sequences below; 0: all */
+        struct str by, verb;            /* empty: any */
+        size_t limit;
+};
+bool state_visit_audit(struct database *state, const struct audit_filter *filter,
                        bool (*visit)(void *context, const struct audit_row *row, struct err *err), void *context,
                        struct err *err);
-/* Recomputes the chain; ERR_CORRUPT names the first row that does not fit. */
+
+/* What the chain says. Its last value stands for the whole log: whoever noted it elsewhere sees later whether the log still
+ * goes through it, so that an end cut off, or a log written anew, is found too. */
+#define AUDIT_HEAD_BYTES 65
+struct audit_check {
+        bool is_whole, has_noted;       /* has_noted: the log goes through the noted head */
+        uint64_t rows, broken;          /* rows that fit, before the first that does not; that one's sequence, 0: none */
+        char head[AUDIT_HEAD_BYTES];    /* after the last row that fits, in hexadecimal */
+};
+bool state_check_audit(struct database *state, struct str noted, struct audit_check *out_check, struct err *err);
+/* The same; ERR_CORRUPT names the first row that does not fit. */
 bool state_verify_audit(struct database *state, uint64_t *out_rows, struct err *err);

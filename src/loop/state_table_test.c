@@ -139,8 +139,10 @@ static void the_audit_log_is_read_backwards_in_pages(void **unused)
         struct seen seen = {0};
         for (uint64_t i = 1; i <= 5; i++)
                 append(i * 2, "ann", "done");
-        assert_true(state_visit_audit(state, 0, 2, note, &seen, &err));
-        assert_true(state_visit_audit(state, 8, 10, note, &seen, &err));
+        assert_true(state_visit_audit(state, &(struct audit_filter){.limit = 2}, note, &seen, &err));
+        assert_true(state_visit_audit(state, &(struct audit_filter){.before = 8, .limit = 10, .by = STR("ann"), .verb = STR("verb")}, note, &seen, &err));
+        assert_true(state_visit_audit(state, &(struct audit_filter){.limit = 10, .by = STR("bob")}, note, &seen, &err));
+        assert_true(state_visit_audit(state, &(struct audit_filter){.limit = 10, .verb = STR("other")}, note, &seen, &err));
         static const uint64_t wanted[] = {10, 8, 6, 4, 2};
         assert_int_equal(seen.count, 5);
         assert_memory_equal(seen.sequences, wanted, sizeof wanted);
@@ -172,6 +174,38 @@ static void a_row_changed_removed_or_put_in_between_is_found(void **unused)
         assert_true(state_verify_audit(state, &rows, &err));
 }
 
+static void the_check_names_the_first_row_that_was_changed(void **unused)
+{
+        (void)unused;
+        struct err err = {0};
+        struct audit_check check;
+        for (uint64_t i = 1; i <= 5; i++)
+                append(i * 3, "ann", "done");
+        assert_true(database_execute(state, "UPDATE audit SET arguments = '{\"role\":\"admin\"}' WHERE sequence = 9", &err));
+        assert_true(state_check_audit(state, STR(""), &check, &err));
+        assert_false(check.is_whole);
+        assert_int_equal(check.broken, 9);
+        assert_int_equal(check.rows, 2);
+}
+
+static void an_end_that_was_cut_off_is_found_by_the_head_noted_before(void **unused)
+{
+        (void)unused;
+        struct err err = {0};
+        struct audit_check before, after;
+        for (uint64_t i = 1; i <= 3; i++)
+                append(i, "ann", "done");
+        assert_true(state_check_audit(state, STR(""), &before, &err));
+        assert_true(before.is_whole && !before.has_noted);
+        append(4, "ann", "done");
+        assert_true(state_check_audit(state, str_of(before.head), &after, &err));
+        assert_true(after.is_whole && after.has_noted);
+        assert_string_not_equal(after.head, before.head);
+        assert_true(database_execute(state, "DELETE FROM audit WHERE sequence > 2", &err));
+        assert_true(state_check_audit(state, str_of(before.head), &after, &err));
+        assert_true(after.is_whole && !after.has_noted);
+}
+
 static void no_entry_is_audited_twice(void **unused)
 {
         (void)unused;
@@ -192,6 +226,8 @@ int main(void)
                 story(a_fold_is_bytes_by_name),
                 story(the_audit_log_is_read_backwards_in_pages),
                 story(a_row_changed_removed_or_put_in_between_is_found),
+                story(the_check_names_the_first_row_that_was_changed),
+                story(an_end_that_was_cut_off_is_found_by_the_head_noted_before),
                 story(no_entry_is_audited_twice),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

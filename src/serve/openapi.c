@@ -73,6 +73,10 @@ static const struct schema {
         {"Changes", "application/json",
          LIST("changes", OBJECT("\"id\":" TEXT ",\"time_ns\":" NS ",\"kind\":" TEXT ",\"title\":" TEXT ",\"by\":" TEXT ",\"reference\":" TEXT
                                 ",\"url\":" TEXT ",\"labels\":" TEXTS))},
+        {"Audit", "application/json",
+         LIST("entries", OBJECT("\"sequence\":" TEXT ",\"time_ns\":" NS ",\"by\":" TEXT ",\"verb\":" TEXT ",\"arguments\":{\"type\":\"object\"},\"outcome\":" TEXT))},
+        {"AuditCheck", "application/json",
+         OBJECT("\"is_whole\":{\"type\":\"boolean\"},\"entries\":" COUNT ",\"head\":" TEXT ",\"says\":" TEXT ",\"broken\":{\"type\":[\"string\",\"null\"]}")},
         {"Ledger", "application/json",
          LIST("entries", OBJECT("\"id\":" TEXT ",\"time_ns\":" NS ",\"model\":" TEXT ",\"by\":" TEXT ",\"what\":" TEXT ",\"reverted_ns\":" NS
                                 ",\"reverted_by\":" TEXT))},

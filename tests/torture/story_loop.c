@@ -327,7 +327,7 @@ static void expect_recovered(void)
         struct log_select_stats stats;
         insist((rows = 0, logs_select(loop_logs(loop), &select, count_row, &rows, &stats, &err)));
         insist(loop_open_state(loop, &reader, &err));
-        insist(state_verify_audit(reader, &audit_rows, &err) && state_visit_audit(reader, 0, 100, check_outcome, NULL, &err));
+        insist(state_verify_audit(reader, &audit_rows, &err) && state_visit_audit(reader, &(struct audit_filter){.limit = 100}, check_outcome, NULL, &err));
         database_close(reader);
         if (rows != lines_sent || audit_rows != users_made)
                 broken("%zu lines and %llu commands of %zu and %zu acknowledged", rows, (unsigned long long)audit_rows, lines_sent, users_made);

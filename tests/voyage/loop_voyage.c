@@ -586,7 +586,7 @@ static bool check_audit(struct voyage *voyage, struct database *reader)
         auditing.is_there = calloc(voyage->orders.count + 1, 1);
         uint64_t rows = 0, done = 0, users = 0, tokens = 0;
         struct err err = {0};
-        bool good = (state_verify_audit(reader, &rows, &err) && state_visit_audit(reader, 0, 1000000, see_audit, &auditing, &err)) ||
+        bool good = (state_verify_audit(reader, &rows, &err) && state_visit_audit(reader, &(struct audit_filter){.limit = 1000000}, see_audit, &auditing, &err)) ||
                     violate(voyage, "the audit log: %s", err.message);
         for (size_t i = 0; good && i < voyage->orders.count; i++) {
                 done += auditing.is_done[i];
