@@ -14,5 +14,5 @@ export default defineConfig({
         chunkSizeWarningLimit: 400,
         reportCompressedSize: false,
     },
-    server: { proxy: { '/api': process.env.EVENKEEL ?? 'http://127.0.0.1:8080' } },
+    server: { proxy: { '/api': { target: process.env.EVENKEEL ?? 'http://127.0.0.1:8080', changeOrigin: false } } }, // the daemon refuses writes from another origin than its host
 });

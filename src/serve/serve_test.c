@@ -8,10 +8,12 @@
 #include "base/thread.h"
 #include "loop/command.h"
 #include "loop/loop.h"
+#include "loop/state_table.h"
 #include "observe/observe.h"
 #include "serve/openapi.h"
 #include "serve/route.h"
 #include "serve/status.h"
+#include "store/database.h"
 #include "wire/redact.h"
 
 #include <curl/curl.h>
@@ -23,6 +25,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 #undef fail
+
+SCOPED_PTR(database_close, struct database)
 
 static char directory[SCRATCH_BYTES], state_path[96], first_password[PASSWORD_ONCE_BYTES];
 static struct loop *loop;
@@ -242,6 +246,47 @@ static void a_table_of_entities_goes_out_and_comes_in_again(void **unused)
         assert_int_equal(json_i64(again, "same", -1), 1);
         assert_int_equal(status_of("POST", "/api/v1/entities.csv?kind=host", "name,wrong\na,b\n", local_token()), 400);
         assert_int_equal(status_of("GET", "/api/v1/entities.csv?kind=plane", NULL, local_token()), 404);
+}
+
+/* As somebody with the file in hand would. */
+static void tamper(const char *sql)
+{
+        struct err err;
+        scoped_ptr(database_close) struct database *state = NULL;
+        assert_true(state_open(state_path, NULL, &state, &err));
+        assert_true(database_execute(state, sql, &err));
+}
+
+static void the_audit_log_is_listed_without_secrets_and_a_changed_entry_is_named(void **unused)
+{
+        (void)unused;
+        assert_int_equal(status_of("POST", "/api/v1/users", "{\"name\":\"audrey\",\"role\":\"viewer\",\"password\":\"eleven small boats\"}", local_token()), 200);
+        scoped_ptr(json_decref) json_t *list = ask_json("GET", "/api/v1/audit?verb=user_create", NULL);
+        const json_t *newest = json_array_get(json_object_get(list, "entries"), 0), *arguments = json_object_get(newest, "arguments");
+        assert_true(str_is(json_str(arguments, "name"), "audrey"));
+        assert_true(str_is(json_str(arguments, "password_hash"), "(not shown)"));
+        assert_true(str_is(json_str(newest, "by"), "cli") && str_is(json_str(newest, "outcome"), "done"));
+
+        scoped_ptr(json_decref) json_t *whole = ask_json("GET", "/api/v1/audit/verify", NULL);
+        assert_true(json_is_true(json_object_get(whole, "is_whole")));
+        char path[160], sql[160];
+        struct str sequence = json_str(newest, "sequence"), head = json_str(whole, "head");
+        snprintf(path, sizeof path, "/api/v1/audit/verify?head=%.*s", STR_ARGS(head));
+        scoped_ptr(json_decref) json_t *noted = ask_json("GET", path, NULL);
+        assert_true(json_is_true(json_object_get(noted, "is_whole")));
+        scoped_ptr(json_decref) json_t *foreign = ask_json("GET", "/api/v1/audit/verify?head=0000000000000000000000000000000000000000000000000000000000000000", NULL);
+        assert_false(json_is_true(json_object_get(foreign, "is_whole")));
+        assert_int_equal(status_of("GET", "/api/v1/audit/verify?head=abc", NULL, local_token()), 400);
+
+        snprintf(sql, sizeof sql, "UPDATE audit SET by = 'mallory' WHERE sequence = %.*s", STR_ARGS(sequence));
+        tamper(sql);
+        scoped_ptr(json_decref) json_t *changed = ask_json("GET", "/api/v1/audit/verify", NULL);
+        assert_false(json_is_true(json_object_get(changed, "is_whole")));
+        assert_true(str_equal(json_str(changed, "broken"), sequence));
+        snprintf(sql, sizeof sql, "UPDATE audit SET by = 'cli' WHERE sequence = %.*s", STR_ARGS(sequence));
+        tamper(sql);
+        scoped_ptr(json_decref) json_t *mended = ask_json("GET", "/api/v1/audit/verify", NULL);
+        assert_true(json_is_true(json_object_get(mended, "is_whole")));
 }
 
 static void a_stranger_gets_nothing_and_a_health_check_gets_an_answer(void **unused)
@@ -745,6 +790,7 @@ int main(void)
                 cmocka_unit_test(every_route_is_described_with_schemas_that_exist),
                 cmocka_unit_test(what_is_registered_is_listed_shown_changed_and_walked),
                 cmocka_unit_test(a_table_of_entities_goes_out_and_comes_in_again),
+                cmocka_unit_test(the_audit_log_is_listed_without_secrets_and_a_changed_entry_is_named),
                 cmocka_unit_test(metrics_and_status_tell_the_same_counters),
                 cmocka_unit_test(the_console_is_served_with_a_policy_and_found_unchanged),
                 cmocka_unit_test(beyond_loopback_needs_a_certificate),

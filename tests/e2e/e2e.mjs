@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { browserOpen, desktop, phone } from './browser.mjs';
 import { daemonStart, syslogSend } from './daemon.mjs';
+import { operationPages, operationSteps } from './operations.mjs';
 import { trafficSend } from './traffic.mjs';
 
 const [program, shots] = process.argv.slice(2);
 const password = 'a harbour with four boats';
-const pages = ['overview', 'metrics', 'logs', 'templates', 'sources', 'sources/host', 'settings'];
+const pages = ['overview', 'metrics', 'logs', 'templates', 'sources', 'sources/host', ...operationPages, 'settings'];
 const routes = 'sum by (route) (rate(http_server_requests_total[2m]))';
 let browser;
 try {
@@ -344,6 +345,8 @@ await step('who only looks is offered nothing else', async () => {
     }
     await hers.close();
 }, [['status of 401', '/api/v1/session']]);
+
+await operationSteps({ step, browser, page, daemon, at, shoot, password, listen });
 
 await step('every page has named controls and fits desktop and phone, light and dark', async () => {
     for (const scheme of ['light', 'dark'])

@@ -2,6 +2,7 @@
 // add its component and a row (docs/developers/add-a-page.md).
 import type { Component } from 'svelte';
 import { here } from './here.svelte';
+import Audit from './pages/Audit.svelte';
 import Logs from './pages/Logs.svelte';
 import Metrics from './pages/Metrics.svelte';
 import Overview from './pages/Overview.svelte';
@@ -31,6 +32,7 @@ export const pages: Page[] = [
     { page: 'logs', title: 'Logs', icon: 'logs', key: 'l', group: 'Explore', bar: true, component: Logs },
     { page: 'templates', title: 'Templates', icon: 'templates', key: 'p', group: 'Explore', component: Templates, detail: TemplatePage },
     { page: 'sources', title: 'Sources', icon: 'sources', key: 's', group: 'Explore', bar: true, component: Sources, detail: SourcePage, count: troubledSources },
+    { page: 'audit', title: 'Audit log', icon: 'audit', key: 'u', group: 'System', component: Audit },
     { page: 'settings', title: 'Settings', icon: 'settings', key: 't', group: 'System', component: Settings },
 ];
 
