@@ -90,11 +90,22 @@ class Estate:
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
     def postgres(self, name):
-        return os.path.join(self.peers, "postgresql-15/usr/lib/postgresql/15/bin", name)
+        return self.path("postgresql/usr/lib/postgresql/15/bin", name)
+
+    def copy_postgres(self):
+        """To where nobody may read it, with the libraries it needs: the clone may lie in root's home."""
+        shutil.copytree(os.path.join(self.peers, "postgresql-15"), self.path("postgresql"), symlinks=True)
+        os.makedirs(self.path("libraries"))
+        for line in run("ldd", self.postgres("postgres"), self.postgres("initdb"), env=self.environment).splitlines():
+            library = line.partition("=>")[2].split(" (")[0].strip()
+            if library.startswith(self.peers):
+                shutil.copy(library, self.path("libraries"))
+        self.environment["LD_LIBRARY_PATH"] = self.path("libraries") + ":" + self.environment["LD_LIBRARY_PATH"]
 
     def make_database(self):
         home = self.path("database")
         os.makedirs(home)
+        self.copy_postgres()
         if self.is_root:
             shutil.chown(home, "nobody")
         run(self.postgres("initdb"), "-D", home, "-U", "keeper", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", env=self.environment, cwd="/",

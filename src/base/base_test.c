@@ -122,6 +122,18 @@ static void times_are_written_as_people_and_programs_read_them(void **state)
         assert_int_equal(clock_days_of_date(2000, 2, 29), 11016);
 }
 
+static void a_clock_that_is_set_back_has_still_passed(void **state)
+{
+        (void)state;
+        struct clock clock;
+        clock_init_virtual(&clock, 5000);
+        clock_advance(&clock, 1000);
+        clock_advance(&clock, -4000);
+        clock_advance(&clock, 10);
+        assert_int_equal(clock_now_ns(&clock), 2010);
+        assert_int_equal(clock_monotonic_ns(&clock), 6010);
+}
+
 static void yaml_becomes_a_tree_and_aliases_are_refused(void **state)
 {
         (void)state;
@@ -176,6 +188,7 @@ int main(void)
                 cmocka_unit_test(a_map_finds_what_was_put_and_forgets_what_was_removed),
                 cmocka_unit_test(a_full_queue_refuses_and_a_closed_one_gives_what_is_left),
                 cmocka_unit_test(times_are_written_as_people_and_programs_read_them),
+                cmocka_unit_test(a_clock_that_is_set_back_has_still_passed),
                 cmocka_unit_test(yaml_becomes_a_tree_and_aliases_are_refused),
                 cmocka_unit_test(a_regex_is_anchored_or_not_and_never_hangs),
                 cmocka_unit_test(any_bytes_become_a_json_string),

@@ -8,13 +8,15 @@ struct clock clock_real;
 
 void clock_init_virtual(struct clock *clock, int64_t start_ns)
 {
-        clock->set_ns = start_ns;
+        clock->set_ns = clock->passed_ns = start_ns;
         clock->is_virtual = true;
 }
 
 void clock_advance(struct clock *clock, int64_t by_ns)
 {
         atomic_fetch_add(&clock->set_ns, by_ns);
+        if (by_ns > 0)
+                atomic_fetch_add(&clock->passed_ns, by_ns);
 }
 
 static int64_t read_clock(clockid_t which)
@@ -31,7 +33,7 @@ int64_t clock_now_ns(const struct clock *clock)
 
 int64_t clock_monotonic_ns(const struct clock *clock)
 {
-        return clock->is_virtual ? atomic_load(&clock->set_ns) : read_clock(CLOCK_MONOTONIC);
+        return clock->is_virtual ? atomic_load(&clock->passed_ns) : read_clock(CLOCK_MONOTONIC);
 }
 
 int64_t clock_days_of_date(int64_t year, unsigned month, unsigned day)

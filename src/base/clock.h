@@ -15,7 +15,8 @@
 #define NS_PER_S ((int64_t)1000000000)
 
 struct clock {
-        _Atomic int64_t set_ns; /* virtual time; used when is_virtual */
+        _Atomic int64_t set_ns;    /* virtual time; used when is_virtual */
+        _Atomic int64_t passed_ns; /* the same without the times that it was set back */
         bool is_virtual;
 };
 
@@ -24,7 +25,7 @@ void clock_init_virtual(struct clock *clock, int64_t start_ns);
 void clock_advance(struct clock *clock, int64_t by_ns); /* virtual clocks only; by_ns may be negative: a clock set back */
 
 int64_t clock_now_ns(const struct clock *clock);       /* wall time; may jump */
-int64_t clock_monotonic_ns(const struct clock *clock); /* never goes back; of a virtual clock, the same as its wall time */
+int64_t clock_monotonic_ns(const struct clock *clock); /* never goes back, though the wall time is set back */
 
 /* "2026-01-31T23:59:59.123456789Z", at most digits (0 to 9) after the point. Needs 31 bytes; gives the length. */
 #define CLOCK_RFC3339_BYTES 32

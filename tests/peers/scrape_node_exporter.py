@@ -2,8 +2,8 @@
 """scrape_node_exporter - scrapes the real node_exporter, compares the host source's names with its, and takes it away; and
 scrapes OpenMetrics from Prometheus' own client library for Python.
 
-usage: scrape_node_exporter.py PROGRAM [PEERS]    PEERS: where scripts/peers.sh has unpacked prometheus-node-exporter
-                                                  and python3-prometheus-client
+usage: scrape_node_exporter.py PROGRAM [PEERS]    PEERS: where scripts/peers.sh has unpacked prometheus-node-exporter,
+                                                  python3-prometheus-client and what that imports
 """
 import json
 import os
@@ -63,11 +63,12 @@ def check_open_metrics(daemon, said):
 
 def main():
     program, peers = arguments()
-    fetch(peers, "prometheus-node-exporter", "python3-prometheus-client")
+    modules = ("python3-prometheus-client", "python3-decorator")
+    fetch(peers, "prometheus-node-exporter", *modules)
     port, library_port = free_port(), free_port()
     said = tempfile.mktemp(prefix="evenkeel-library-")
-    library = subprocess.Popen([sys.executable, "-c", LIBRARY, str(library_port)], stdout=open(said, "w"), stderr=subprocess.DEVNULL,
-                               env={**os.environ, "PYTHONPATH": peers + "/python3-prometheus-client/usr/lib/python3/dist-packages"})
+    library = subprocess.Popen([sys.executable, "-c", LIBRARY, str(library_port)], stdout=open(said, "w"),
+                               env={**os.environ, "PYTHONPATH": ":".join(f"{peers}/{name}/usr/lib/python3/dist-packages" for name in modules)})
     exporter = subprocess.Popen([os.path.join(peers, "prometheus-node-exporter/usr/bin/prometheus-node-exporter"),
                                  f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory(prefix="evenkeel-sd-") as folder:
