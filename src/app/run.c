@@ -298,6 +298,8 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
                 .checkpoint_bytes = config_count(config, "checkpoint.bytes"),
                 .retention_days = (int64_t)config_count(config, "retention.days"),
                 .retention_bytes = config_count(config, "retention.bytes"),
+                .keep_ns = config_duration_ns(config, "journal.keep"),
+                .keep_bytes = config_count(config, "journal.keep_bytes"),
                 .skip_damage = daemon->options.skip_damage,
                 .hands = step_hands_real(daemon->launcher),
                 .own_host = daemon->host,

@@ -15,6 +15,7 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHED };
 const struct verb verbs[] = {
         {"run", "[--data FOLDER] [--config FILE] [--http ADDRESS:PORT]", "", 0, 0, false, "Runs the daemon.", NULL},
         {"listen", "SOURCE ADDRESS:PORT", "", 0, 0, false, "Opens a source beyond this machine, with TLS, and prints what senders must set.", NULL},
+        {"replay", "--config FILE [--data FOLDER] [--since 24h] [--until TIME] [--json]", "", 0, 0, false, "Tells what is kept of the past again with another configuration: which pages would have been sent, missed or moved.", NULL},
         {"status", "", "", 0, 0, true, "What the daemon holds and how it fares.", verb_status},
         {"sources", "", "", 0, 0, true, "Where telemetry comes from: state, rates, losses.", verb_sources},
         {"logs", "[QUERY] [--since 1h] [--limit N] [--follow] [--context ID] [--template ID]", "since= until= limit= follow context= id template=", 0, 8, true, "Log records that match, oldest first.", verb_logs},

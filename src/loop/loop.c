@@ -18,7 +18,9 @@
 #include "base/thread.h"
 #include "loop/aging.h"
 #include "loop/command.h"
+#include "loop/kept.h"
 #include "loop/pipeline.h"
+#include "loop/rehearse.h"
 #include "loop/state_table.h"
 #include "loop/verbs.h"
 #include "model/batch.h"
@@ -47,6 +49,7 @@
 #define SERIES_MAX ((size_t)2 << 20)
 #define CHECKPOINT_NS (3600 * NS_PER_S)
 #define CHECKPOINT_BYTES ((uint64_t)1 << 30)
+#define KEEP_BYTES ((uint64_t)1 << 30)
 #define CHECKPOINT_RETRY_NS (10 * NS_PER_S)
 #define RETENTION_EVERY_NS (3600 * NS_PER_S)
 #define RETENTION_DAYS 30
@@ -107,6 +110,7 @@ struct loop {
         struct aging aging;
         int64_t first_day_kept; /* by age */
         uint64_t journal_bytes_at_checkpoint;
+        int64_t origin_ns;      /* journal time of the first entry ever, when this loop saw it; 0: it did not */
         int64_t unstored_told_ns;
         uint64_t entry_left; /* a committed entry whose effect could not be stored: the next start does it; 0: none */
 };
@@ -324,6 +328,26 @@ static bool restore_folds(struct loop *loop, struct err *err)
         return true;
 }
 
+/* With keep_ns a part of it stays for replay, with states to begin at. */
+static bool trim_journal(struct loop *loop, struct err *err)
+{
+        uint64_t below = loop->sequence_applied + 1;
+        struct journal_stats stats;
+        journal_read_stats(loop->journal, &stats);
+        struct kept_now now = {.directory = loop->directory, .state = loop->state, .sequence = loop->sequence_applied, .time_ns = loop->time_ns,
+                               .first_sequence = stats.first_sequence, .journal_bytes = stats.bytes_on_disk, .origin_ns = loop->origin_ns,
+                               .keep_ns = loop->options.keep_ns, .keep_bytes = loop->options.keep_bytes};
+        struct err fault = {0};
+        int64_t from_ns = 0;
+        if (loop->options.keep_ns && !kept_choose(loop->options.disk, &now, &below, &from_ns, &fault)) {
+                err_within(&fault, "nothing is kept for replay");
+                log_err(LOG_LEVEL_WARNING, &fault);
+        }
+        with_lock(&loop->lock);
+        loop->stats.replay_from_ns = from_ns;
+        return journal_trim(loop->journal, below, err);
+}
+
 /* What was noticed since the last tick is decided on now: the journal's entries that would tell it again go away. */
 static bool write_checkpoint(struct loop *loop, struct err *err)
 {
@@ -346,7 +370,7 @@ static bool write_checkpoint(struct loop *loop, struct err *err)
         if (!commit_decisions(loop, loop->sequence_applied, err) || !database_checkpoint(loop->state, err))
                 return false;
         archive_checkpointed(loop->archive);
-        return loop->options.keep_journal || journal_trim(loop->journal, loop->sequence_applied + 1, err);
+        return loop->options.keep_journal || trim_journal(loop, err);
 }
 
 static bool checkpoint(struct loop *loop, struct err *err)
@@ -419,6 +443,8 @@ static void hold_received(struct loop *loop, struct batch *batch, int64_t time_n
 
 static void note_applied(struct loop *loop, uint64_t sequence, int64_t time_ns)
 {
+        if (!loop->origin_ns)
+                loop->origin_ns = sequence == 1 ? time_ns : -1;
         loop->sequence_applied = sequence;
         pass_time(loop, time_ns);
         with_lock(&loop->lock);
@@ -644,12 +670,53 @@ static bool replay_batch(struct loop *loop, const struct entry *entry, struct er
         return (finish_batch(loop, &arrival) && !ingest_gave_up(loop->ingest)) || fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be stored", entry->sequence);
 }
 
+/* In the world's place: what left has arrived. */
+static bool hear_results(struct loop *loop, const struct entry *entry, struct err *err)
+{
+        struct rehearsal *rehearsal = loop->options.rehearsal;
+        for (size_t i = 0; rehearsal && i < rehearsal->sent_count; i++) {
+                char id[24];
+                json_t *unwanted = NULL;
+                snprintf(id, sizeof id, "%" PRIu64, rehearsal->sent[i]);
+                scoped_ptr(json_decref) json_t *arguments = json_pack("{s:s, s:s, s:i}", "id", id, "outcome", "sent", "attempts", 1);
+                bool good = arguments && pipeline_command(loop->deciding, "notification_result", arguments, "replay", entry->sequence, entry->time_ns, &unwanted, err);
+                json_decref(unwanted);
+                if (!good)
+                        return arguments ? false : fail_memory(err, "replay", sizeof id);
+        }
+        if (rehearsal)
+                rehearsal->sent_count = 0;
+        return true;
+}
+
 static bool replay_command(struct loop *loop, const struct entry *entry, struct err *err)
 {
         struct decision decision = {0};
-        bool applied = apply_command(loop, entry->sequence, entry->time_ns, entry->payload, &decision, err);
+        scoped(buf_done) struct buf told = {0};
+        struct str payload = entry->payload;
+        bool is_left_out = false;
+        if (loop->options.rehearsal && !rehearsal_command(loop->options.rehearsal, loop->state, payload, &told, &is_left_out, err))
+                return false;
+        if (is_left_out)
+                return true;
+        if (loop->options.rehearsal)
+                payload = buf_str(&told);
+        bool applied = apply_command(loop, entry->sequence, entry->time_ns, payload, &decision, err);
         json_decref(decision.result);
         return applied;
+}
+
+static bool is_past_end(struct loop *loop, const struct entry *entry)
+{
+        struct rehearsal *rehearsal = loop->options.rehearsal;
+        if (!rehearsal || (rehearsal->until_ns && entry->time_ns > rehearsal->until_ns))
+                return rehearsal;
+        if (!rehearsal->entries++)
+                rehearsal->first_ns = entry->time_ns;
+        rehearsal->last_ns = entry->time_ns;
+        if (rehearsal->look && rehearsal->entries % 4096 == 0)
+                rehearsal->look(rehearsal->context, entry->sequence, entry->time_ns);
+        return false;
 }
 
 /* Folding stages see every entry again; what is decided already, up to the watermark, is not decided twice. */
@@ -657,6 +724,10 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
 {
         struct recovery *recovery = context;
         struct loop *loop = recovery->loop;
+        if (is_past_end(loop, entry))
+                return true;
+        if (!loop->origin_ns)
+                loop->origin_ns = entry->sequence == 1 ? entry->time_ns : -1;
         recovery->entries++;
         loop->sequence_applied = entry->sequence;
         pass_time(loop, entry->time_ns);
@@ -665,8 +736,8 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         if (entry->sequence <= recovery->watermark)
                 return pipeline_forget(loop->deciding, err);
         if (entry->kind == ENTRY_COMMAND)
-                return replay_command(loop, entry, err);
-        return entry->kind != ENTRY_TICK || decide_tick(loop, entry->sequence, entry->time_ns) ||
+                return replay_command(loop, entry, err) && hear_results(loop, entry, err);
+        return entry->kind != ENTRY_TICK || (decide_tick(loop, entry->sequence, entry->time_ns) && hear_results(loop, entry, err)) ||
                fail(err, ERR_CANCELLED, "loop", "entry %" PRIu64 " cannot be decided on", entry->sequence);
 }
 
@@ -709,7 +780,8 @@ static bool recover(struct loop *loop, struct err *err)
         aging_restore(&loop->aging, json_object_get(saved, "clock_jumps"), checkpoint_time_ns);
         if (checkpoint_time_ns)
                 pass_time(loop, checkpoint_time_ns);
-        if ((saved && !intake_restore(loop->intake, saved, err)) || !restore_folds(loop, err) || !pipeline_load(loop->deciding, loop->state, decided_ns, err) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
+        if ((saved && !intake_restore(loop->intake, saved, err)) || !restore_folds(loop, err) || !pipeline_load(loop->deciding, loop->state, decided_ns, err) ||
+            (loop->options.rehearsal && !pipeline_start(loop->deciding, err)) || !archive_drop_after(loop->archive, checkpoint_sequence, err) ||
             !journal_replay(loop->journal, checkpoint_sequence + 1, replay_entry, &recovery, err))
                 return err_within(err, "recovering from the checkpoint at entry %" PRIu64, checkpoint_sequence);
         loop->stats.sequence_applied = loop->sequence_applied;
@@ -747,6 +819,7 @@ static void set_defaults(struct loop_options *options)
         options->series_max = options->series_max ? options->series_max : SERIES_MAX;
         options->checkpoint_ns = options->checkpoint_ns ? options->checkpoint_ns : CHECKPOINT_NS;
         options->checkpoint_bytes = options->checkpoint_bytes ? options->checkpoint_bytes : CHECKPOINT_BYTES;
+        options->keep_bytes = options->keep_bytes ? options->keep_bytes : KEEP_BYTES;
         options->retention_days = options->retention_days ? options->retention_days : RETENTION_DAYS;
 }
 
@@ -795,7 +868,7 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
         observe_connect(loop->observe, loop->intake);
         loop->content_in_force = json_deep_copy(pipeline_content(loop->deciding));
         loop->checkpoint_due_ns = max_of(loop->time_ns, clock_now_ns(loop->options.clock)) + loop->options.checkpoint_ns;
-        if (options->delivery.fake && !pipeline_start(loop->deciding, err)) {
+        if (options->delivery.fake && !options->rehearsal && !pipeline_start(loop->deciding, err)) {
                 loop_close(loop);
                 return false;
         }

@@ -34,6 +34,7 @@ struct registry;
 struct observe;
 struct database;
 struct redactor;
+struct rehearsal;
 
 struct loop_options {
         const char *directory;          /* made when missing, mode 0700 */
@@ -50,6 +51,9 @@ struct loop_options {
         uint64_t retention_bytes;       /* of telemetry on disk; 0: no bound */
         size_t segment_bytes;           /* of the journal; 0: 64 MiB */
         bool keep_journal;              /* a checkpoint trims nothing; the journal alone tells everything again */
+        int64_t keep_ns;                /* a checkpoint keeps so much of the journal for replay (loop/replay.h); 0: nothing */
+        uint64_t keep_bytes;            /* at most, with the states beside it; 0: 1 GiB */
+        struct rehearsal *rehearsal;    /* NULL: this is no replay */
         bool skip_damage;               /* go on past damaged journal entries: the operator's word for it */
         struct step_hands hands;        /* what steps of runbooks do things with; empty: nothing can be done */
         bool steps_in_turn;             /* by loop_turn, without threads; for tests */
@@ -70,6 +74,7 @@ struct loop_stats {
         int64_t retention_days;         /* as configured */
         uint64_t retention_bytes;       /* as configured; 0: no bound */
         uint64_t days_removed;
+        int64_t replay_from_ns;         /* what replay can begin at, as of the last checkpoint; 0: only what came since it */
 };
 
 bool loop_open(const struct loop_options *options, struct loop **out_loop, struct err *err);

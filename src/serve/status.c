@@ -172,6 +172,7 @@ static void read_counters(struct server *server, struct counters *out)
         C("register", "ambiguous", "evenkeel_register_ambiguous_total", "counter", "Resources that could be one of several entities.", c->registry.ambiguous) \
         C("loop", "sequence_applied", "evenkeel_loop_sequence_applied", "gauge", "Newest entry whose effects are in the store.", c->loop.sequence_applied) \
         C("loop", "sequence_checkpoint", "evenkeel_loop_sequence_checkpoint", "gauge", "Entry of the last checkpoint.", c->loop.sequence_checkpoint) \
+        C("loop", "replay_from_ns", "evenkeel_loop_replay_from_nanoseconds", "gauge", "Where a replay can begin; 0: nothing is kept yet.", c->loop.replay_from_ns) \
         C("loop", "checkpoints", "evenkeel_loop_checkpoints_total", "counter", "Checkpoints written.", c->loop.checkpoints) \
         C("loop", "checkpoint_failures", "evenkeel_loop_checkpoint_failures_total", "counter", "Checkpoints that failed.", c->loop.checkpoint_failures) \
         C("loop", "checkpoint_s_last", "evenkeel_loop_checkpoint_seconds", "gauge", "The last checkpoint.", (double)c->loop.checkpoint_ns_last / 1e9) \
