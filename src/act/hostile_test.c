@@ -104,7 +104,7 @@ static int set_up(void **state)
         snprintf(path, sizeof path, "%s/state.db", room->directory);
         snprintf(room->script, sizeof room->script, "%s/does", room->directory);
         snprintf(room->allow, sizeof room->allow, "%s/allow", room->directory);
-        snprintf(text, sizeof text, "#!/bin/sh\nfor word in \"$@\"; do printf '<%%s>' \"$word\"; done\n");
+        snprintf(text, sizeof text, "#!/bin/sh\necho $# >>'%s/seen'\nfor word in \"$@\"; do printf '<%%s>' \"$word\"; done\n", room->directory);
         write_file(room->script, text, 0755);
         snprintf(text, sizeof text, "%s ...\n", room->script); /* as open as a list can be: the wall that is tested here is act's */
         write_file(room->allow, text, 0644);
@@ -232,6 +232,21 @@ static bool look_at_run(void *context, const struct run_row *row, struct err *er
         return step_rows_visit(looking->state, row->id, look_at_step, &looking->good, err);
 }
 
+/* The script's own account of how often it ran, each time with how many words. */
+static size_t count_seen(const struct room *room)
+{
+        char path[SCRATCH_BYTES + 16];
+        int words;
+        size_t count = 0;
+        snprintf(path, sizeof path, "%s/seen", room->directory);
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        for (; fscanf(file, "%d", &words) == 1; count++)
+                assert_int_equal(words, 2);
+        fclose(file);
+        return count;
+}
+
 static void ten_thousand_hostile_texts_run_not_one_word_that_no_runbook_lists(void **state)
 {
         struct room *room = *state;
@@ -253,6 +268,11 @@ static void ten_thousand_hostile_texts_run_not_one_word_that_no_runbook_lists(vo
                 fail_msg("%s", err.message);
         assert_true(looking.good >= wanted);            /* the good ones ran, so the wall is no closed door */
         assert_int_equal(looking.good, room->launches); /* and each thing that ran was looked at */
+        assert_int_equal(count_seen(room), room->launches);
+        struct act_counts counts;
+        act_count(room->act, &counts);
+        assert_true(registry_count(room->registry, STR("service")) > 40); /* hostile names did come into the register, */
+        assert_true(counts.unfit > 300);                /* were the targets of proposals, and were found not to fit */
 }
 
 int main(void)
