@@ -30,9 +30,11 @@ bool act_create(const struct act_options *options, struct act **out_act, struct 
                 return fail_memory(err, "act", sizeof *act);
         act->options = *options;
         act->settings = json_object();
+        act->healed = json_object();
+        act->cells = json_object();
         act->posterior = posterior_create(0, err);
-        if (!act->settings || !act->posterior || !runner_create(&options->hands, &options->sink, &act->runner, err)) {
-                bool is_told = act->settings != NULL; /* by those who failed after it */
+        if (!act->settings || !act->healed || !act->cells || !act->posterior || !runner_create(&options->hands, &options->sink, &act->runner, err)) {
+                bool is_told = act->settings && act->healed && act->cells; /* by those who failed after it */
                 act_destroy(act);
                 return is_told ? false : fail_memory(err, "act", sizeof *act);
         }
@@ -64,6 +66,8 @@ void act_destroy(struct act *act)
         runbooks_destroy(act->runbooks);
         posterior_destroy(act->posterior);
         json_decref(act->settings);
+        json_decref(act->healed);
+        json_decref(act->cells);
         json_decref(act->stopped);
         free(act);
 }
@@ -448,6 +452,17 @@ bool act_take(struct act *act, const struct incident_news *news, size_t count, u
         return true;
 }
 
+bool act_heard(struct act *act, const char *verb, const json_t *arguments, struct err *err)
+{
+        const struct act_world *world = &act->options.world;
+        int64_t number = json_i64(arguments, "incident", 0);
+        bool is_hand = strcmp(verb, "incident_fix") == 0 || strcmp(verb, "incident_action") == 0;
+        if (!is_hand || !world->by_number || number <= 0 || number > UINT32_MAX)
+                return true;
+        uint64_t incident = world->by_number(world->context, (uint32_t)number);
+        return !incident || watch_by_hand(act, incident, err);
+}
+
 /* Ended runs that no guard counts any more leave memory; their rows stay. */
 static void forget_old(struct act *act, int64_t time_ns)
 {
@@ -526,8 +541,7 @@ static json_t *runbook_part(const struct act *act)
         scoped_ptr(json_decref) json_t *list = json_array();
         for (size_t i = 0; act->runbooks && i < act->runbooks->list.count; i++) {
                 const struct runbook *runbook = &act->runbooks->list.items[i];
-                enum autonomy autonomy;
-                json_t *trust = trust_of(act, runbook, (struct posterior_key){hash64(runbook->name), 0, trust_class(runbook->parameters.items[runbook->target].kind)}, &autonomy);
+                json_t *trust = trust_whole(act, runbook);
                 json_t *one = json_pack("{s:s%, s:s%, s:O, s:o}", "name", runbook->name.bytes, runbook->name.length, "file", runbook->file.bytes ? runbook->file.bytes : "",
                                         runbook->file.length, "declared", runbook->tree, "trust", trust);
                 if (!one || json_array_append_new(list, one) != 0)
@@ -539,7 +553,8 @@ static json_t *runbook_part(const struct act *act)
 static bool write_beliefs(struct act *act, struct database *state, struct err *err)
 {
         scoped(buf_done) struct buf bytes = {0};
-        return posterior_snapshot(act->posterior, &bytes, err) && act_part_write(state, "posterior", buf_str(&bytes), err);
+        return posterior_snapshot(act->posterior, &bytes, err) && act_part_write(state, "posterior", buf_str(&bytes), err) &&
+               write_part(state, "beliefs", json_pack("{s:O, s:O}", "healed", act->healed, "cells", act->cells), err);
 }
 
 static bool write_watches(struct act *act, struct database *state, struct err *err)
@@ -628,6 +643,19 @@ static bool load_watch(void *context, const struct watch_row *row, struct err *e
         return true;
 }
 
+static bool load_memory(struct act *act, struct database *state, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        bool found;
+        if (!act_part_read(state, "beliefs", &text, &found, err))
+                return false;
+        if (!found)
+                return true;
+        scoped_ptr(json_decref) json_t *part = json_parse(buf_str(&text), err);
+        return part && (json_object_update(act->healed, json_object_get(part, "healed")) == 0 || !json_object_get(part, "healed")) &&
+               (json_object_update(act->cells, json_object_get(part, "cells")) == 0 || !json_object_get(part, "cells"));
+}
+
 static bool load_state(struct act *act, struct database *state, struct err *err)
 {
         scoped(buf_done) struct buf text = {0}, bytes = {0};
@@ -643,6 +671,8 @@ static bool load_state(struct act *act, struct database *state, struct err *err)
                 const json_t *stopped = json_object_get(part, "stopped");
                 act->stopped = json_is_object(stopped) ? json_incref((json_t *)stopped) : NULL;
         }
+        if (!load_memory(act, state, err))
+                return false;
         if (!has_beliefs)
                 return true;
         struct posterior *posterior = posterior_restore(buf_str(&bytes), 0, err);

@@ -73,6 +73,9 @@ bool act_tick(struct act *act, uint64_t sequence, int64_t time_ns, struct err *e
 bool act_handles(const char *verb);
 bool act_command(struct act *act, const char *verb, const json_t *arguments, const char *by, uint64_t sequence, int64_t time_ns, json_t **out_result, struct err *err);
 
+/* After a command about an incident was accepted: what people did or say they did is not taken for a fault that went by itself. */
+bool act_heard(struct act *act, const char *verb, const json_t *arguments, struct err *err);
+
 bool act_is_dirty(const struct act *act);
 bool act_write(struct act *act, struct database *state, struct err *err);
 void act_written(struct act *act);

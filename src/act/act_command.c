@@ -158,8 +158,8 @@ static bool order_result(struct act *act, const struct order *order, struct err 
 
 static bool order_judge(struct act *act, const struct order *order, struct err *err)
 {
-        static const struct { const char *name; enum run_state state; enum posterior_outcome outcome; } outcomes[] = {
-                {"succeeded", RUN_SUCCEEDED, POSTERIOR_VERIFIED}, {"failed", RUN_FAILED, POSTERIOR_FAILED}, {"harmful", RUN_HARMFUL, POSTERIOR_HARMFUL}};
+        static const struct { const char *name; enum run_state state; } outcomes[] = {
+                {"succeeded", RUN_SUCCEEDED}, {"failed", RUN_FAILED}, {"harmful", RUN_HARMFUL}};
         struct run *run;
         struct str wanted = json_str(order->arguments, "outcome");
         size_t i = 0;
@@ -171,9 +171,7 @@ static bool order_judge(struct act *act, const struct order *order, struct err *
                 return fail(err, ERR_INVALID, "act", "outcome must be succeeded, failed or harmful");
         if (run->state < RUN_SUCCEEDED || run->state > RUN_STOPPED || !run->started_ns)
                 return fail(err, ERR_CONFLICT, "act", "run %" PRIu32 " is %s; only what ran can be judged", run->number, run_state_name(run->state));
-        for (size_t j = 0; j < countof(outcomes); j++)
-                if (run->state == outcomes[j].state)
-                        posterior_take_back(act->posterior, trust_key(run), outcomes[j].outcome);
+        trust_take_back(act, run);
         return trust_record(act, run, outcomes[i].state, err) && run_move(act, run, outcomes[i].state, order->by, why_of(order), order->time_ns, err) && answer_run(order, run);
 }
 

@@ -11,6 +11,8 @@
 #define ACT_REMEMBERED_NS ((int64_t)24 * 3600 * 1000000000) /* ended runs that the guards still count */
 #define ACT_HEAL_NS ((int64_t)600 * 1000000000)         /* a fault that is gone by then, without a run, healed by itself */
 #define ACT_WATCHES_MAX 10000
+#define ACT_HEALED_MAX 1000     /* the oldest are no longer taken back */
+#define ACT_CELLS_MAX 200       /* of one runbook, told apart for people; all count */
 
 /* An incident without a run so far: does it heal by itself? */
 struct watch {
@@ -35,6 +37,8 @@ struct act {
         struct { struct step_note *items; size_t count, capacity; } notes;
         struct { struct step_order **items; size_t count, capacity; } orders;   /* to be done once they are committed */
         json_t *settings;               /* autonomy by runbook: {level, by, why, time_ns} */
+        json_t *healed;                 /* incidents that counted as gone by themselves, by id: {signature, target_class}; somebody may yet say otherwise */
+        json_t *cells;                  /* what is known is about: "signature|kind of target" by runbook */
         json_t *stopped;                /* {by, why, time_ns}; NULL: automation may run */
         uint32_t numbers;               /* of runs given so far */
         uint64_t sequence;
@@ -79,6 +83,7 @@ bool verify_look(struct act *act, struct run *run, int64_t time_ns, struct err *
 bool remember_before(struct act *act, struct run *run, struct err *err);
 bool watch_open(struct act *act, const struct incident_view *incident, int64_t time_ns, struct err *err);
 bool watch_close(struct act *act, uint64_t incident, bool healed, bool counts, struct err *err);
+bool watch_by_hand(struct act *act, uint64_t incident, struct err *err); /* somebody did something about it */
 bool watch_tick(struct act *act, int64_t time_ns, struct err *err);
 
 /* trust.c */
@@ -86,4 +91,7 @@ struct posterior_key trust_key(const struct run *run);
 uint64_t trust_class(struct str kind);
 /* What autonomy holds for it now, with its reasons and numbers as JSON (the caller's). NULL: no memory. */
 json_t *trust_of(const struct act *act, const struct runbook *runbook, struct posterior_key key, enum autonomy *out_autonomy);
-bool trust_record(struct act *act, const struct run *run, enum run_state outcome, struct err *err);
+/* All that is known of a runbook: its totals, and the same for each signature and kind of target. The caller's; NULL: no memory. */
+json_t *trust_whole(const struct act *act, const struct runbook *runbook);
+void trust_take_back(struct act *act, struct run *run); /* what was counted of it */
+bool trust_record(struct act *act, struct run *run, enum run_state outcome, struct err *err);

@@ -417,6 +417,197 @@ static void autonomy_is_earned_by_verified_success_alone(void **state)
         assert_true(json_flag(last, "is_auto", false));
 }
 
+static const json_t *belief_of(const json_t *run)
+{
+        return json_object_get(json_object_get(run, "facts"), "belief");
+}
+
+/* The numberth incident opens; its run, as proposed. The caller's. */
+static json_t *next_incident(struct room *room, int number)
+{
+        room->time_ns += 3600 * NS_PER_S;
+        room->incident.id = 100 + (uint64_t)number;
+        room->incident.opened_ns = room->time_ns;
+        room->incident.state = INCIDENT_OPEN;
+        fire(room, 0, "WebDown", true);
+        fire(room, 1, "DatabaseDown", false);
+        news(room, NEWS_OPENED);
+        return run_of(room, number);
+}
+
+static void let_it_help(struct room *room)
+{
+        pass(room, 5);
+        fire(room, 0, "WebDown", false);
+        pass(room, 12);
+}
+
+static void nobody_gave_it_more_it_is_suggested(void **state)
+{
+        struct room *room = *state;
+        scoped_ptr(json_decref) json_t *run = next_incident(room, 1);
+        assert_true(str_is(json_str(belief_of(run), "autonomy"), "suggest"));
+        assert_null(json_object_get(json_object_get(run, "story"), "asks"));
+        pass(room, 30);
+        assert_string_equal(room->launched, "");
+}
+
+static void allowed_to_ask_it_asks_and_runs_nothing(void **state)
+{
+        struct room *room = *state;
+        must(room, "runbook_autonomy", json_pack("{s:s, s:s}", "runbook", "restart-web", "level", "approve"));
+        scoped_ptr(json_decref) json_t *run = next_incident(room, 1);
+        assert_true(str_is(json_str(belief_of(run), "autonomy"), "approve"));
+        assert_true(json_flag(json_object_get(run, "story"), "asks", false));
+        pass(room, 30);
+        assert_string_equal(room->launched, "");
+}
+
+static void allowed_to_go_ahead_it_asks_until_it_has_earned_it(void **state)
+{
+        struct room *room = *state;
+        must(room, "runbook_autonomy", json_pack("{s:s, s:s}", "runbook", "restart-web", "level", "auto"));
+        scoped_ptr(json_decref) json_t *run = next_incident(room, 1);
+        assert_true(str_is(json_str(belief_of(run), "autonomy"), "approve"));
+        assert_true(str_is(json_str(belief_of(run), "allowed"), "auto"));
+        assert_false(json_flag(run, "is_auto", false));
+}
+
+static const char standard_change[] =
+        "runbooks:\n"
+        "  - name: restart-web\n"
+        "    sentence: Restart ${service} on ${host}\n"
+        "    standard_change: true\n"
+        "    applies_to: {alerts: [WebDown], kinds: [service]}\n"
+        "    target: service\n"
+        "    parameters: {service: {type: entity, kind: service}, host: {type: entity, kind: host}}\n"
+        "    guards: {blast_radius: {share: 1, within: 1h}}\n"
+        "    steps: [{exec: [/usr/bin/ctl, '${service}.service']}]\n"
+        "    verify: {after: 2s, within: 60s, stays: 5s}\n";
+
+static void a_standard_change_goes_ahead_until_it_does_harm_and_again_after_ten_successes(void **state)
+{
+        struct room *room = *state;
+        configure(room, standard_change);
+        scoped_ptr(json_decref) json_t *first = next_incident(room, 1);
+        assert_true(json_flag(first, "is_auto", false));
+        pass(room, 5);
+        fire(room, 1, "DatabaseDown", true);
+        pass(room, 12);
+        assert_state(room, 1, "harmful");
+        for (int i = 2; i <= 11; i++) {
+                scoped_ptr(json_decref) json_t *run = next_incident(room, i);
+                assert_false(json_flag(run, "is_auto", false));
+                assert_true(str_is(json_str(belief_of(run), "autonomy"), "suggest"));
+                assert_int_equal(json_i64(belief_of(run), "until_trusted", 0), 12 - i);
+                approve(room, i);
+                let_it_help(room);
+                assert_state(room, i, "succeeded");
+        }
+        scoped_ptr(json_decref) json_t *last = next_incident(room, 12);
+        assert_true(json_flag(last, "is_auto", false));
+}
+
+static void what_an_administrator_takes_back_is_no_standard_change(void **state)
+{
+        struct room *room = *state;
+        configure(room, standard_change);
+        must(room, "runbook_autonomy", json_pack("{s:s, s:s}", "runbook", "restart-web", "level", "suggest"));
+        scoped_ptr(json_decref) json_t *run = next_incident(room, 1);
+        assert_false(json_flag(run, "is_auto", false));
+        assert_true(str_is(json_str(belief_of(run), "autonomy"), "suggest"));
+}
+
+static json_t *trust_of_runbook(struct room *room)
+{
+        scoped(buf_done) struct buf text = {0};
+        struct err err = {0};
+        bool found;
+        assert_true(act_part_read(room->state, "runbooks", &text, &found, &err) && found);
+        scoped_ptr(json_decref) json_t *list = json_parse(buf_str(&text), &err);
+        return json_incref(json_object_get(json_array_get(list, 0), "trust"));
+}
+
+static void a_run_counts_once_whoever_judges_it_how_often_and_after_a_restart(void **state)
+{
+        struct room *room = *state;
+        json_decref(next_incident(room, 1));
+        approve(room, 1);
+        let_it_help(room);
+        assert_state(room, 1, "succeeded");
+        restart(room);
+        pass(room, 5);
+        static const char *const judged[] = {"failed", "harmful", "failed", "succeeded", "succeeded"};
+        for (size_t i = 0; i < countof(judged); i++) {
+                must(room, "run_judge", json_pack("{s:i, s:s}", "run", 1, "outcome", judged[i]));
+                restart(room);
+                scoped_ptr(json_decref) json_t *trust = trust_of_runbook(room);
+                assert_int_equal(json_i64(trust, "verified", 9) + json_i64(trust, "failed", 9) + json_i64(trust, "harmful", 9), 1);
+        }
+        scoped_ptr(json_decref) json_t *trust = trust_of_runbook(room);
+        assert_int_equal(json_i64(trust, "verified", 0), 1);
+        const json_t *known = json_array_get(json_object_get(trust, "known"), 0);
+        assert_true(str_is(json_str(known, "signature"), "WebDown on service") && str_is(json_str(known, "target_kind"), "service"));
+        assert_int_equal(json_i64(known, "verified", 0), 1);
+        assert_int_equal(json_i64(json_object_get(trust, "wants"), "verified", 0), 5);
+}
+
+/* A run that shows no outcome is not counted; judging it must take nothing from others. */
+static void what_was_not_counted_is_not_taken_back(void **state)
+{
+        struct room *room = *state;
+        json_decref(next_incident(room, 1));
+        approve(room, 1);
+        pass(room, 70);
+        assert_state(room, 1, "failed");
+        json_decref(next_incident(room, 2));
+        approve(room, 2);
+        pass(room, 1);
+        must(room, "run_stop", json_pack("{s:i}", "run", 2));
+        must(room, "run_judge", json_pack("{s:i, s:s}", "run", 2, "outcome", "succeeded"));
+        scoped_ptr(json_decref) json_t *trust = trust_of_runbook(room);
+        assert_int_equal(json_i64(trust, "verified", 9), 1);
+        assert_int_equal(json_i64(trust, "failed", 9), 1);
+}
+
+static double heals(struct room *room, int number)
+{
+        scoped_ptr(json_decref) json_t *run = next_incident(room, number);
+        return json_number_value(json_object_get(belief_of(run), "heals_by_itself"));
+}
+
+static void hear(struct room *room, const char *verb)
+{
+        struct err err = {0};
+        scoped_ptr(json_decref) json_t *arguments = json_pack("{s:i, s:s}", "incident", 1, "text", "systemctl restart nginx");
+        if (!act_heard(room->act, verb, arguments, &err))
+                fail_msg("%s", err.message);
+        write_all(room);
+}
+
+static void resolve(struct room *room)
+{
+        fire(room, 0, "WebDown", false);
+        room->incident.state = INCIDENT_RESOLVED;
+        news(room, NEWS_RESOLVED);
+}
+
+static void what_people_did_is_no_healing_whether_they_say_so_before_or_after(void **state)
+{
+        struct room *room = *state;
+        double nothing = heals(room, 1);
+        hear(room, "incident_action");  /* while it is open */
+        resolve(room);
+        assert_true(heals(room, 2) == nothing);
+        resolve(room);
+        restart(room);
+        hear(room, "incident_fix");     /* when it is over, and the program was started anew */
+        assert_true(heals(room, 3) == nothing);
+        resolve(room);
+        hear(room, "incident_comment"); /* words are no deed */
+        assert_true(heals(room, 4) > nothing);
+}
+
 static void refused_by(struct room *room, int64_t number, const char *guard)
 {
         struct err err = {0};
@@ -558,7 +749,15 @@ int main(void)
                 STORY(verification_goes_on_after_a_restart),
                 STORY(a_fault_that_stays_fails_the_run),
                 STORY(something_new_that_fires_makes_it_harmful_and_takes_autonomy_away),
+                STORY(nobody_gave_it_more_it_is_suggested),
+                STORY(allowed_to_ask_it_asks_and_runs_nothing),
+                STORY(allowed_to_go_ahead_it_asks_until_it_has_earned_it),
                 STORY(autonomy_is_earned_by_verified_success_alone),
+                STORY(a_standard_change_goes_ahead_until_it_does_harm_and_again_after_ten_successes),
+                STORY(what_an_administrator_takes_back_is_no_standard_change),
+                STORY(a_run_counts_once_whoever_judges_it_how_often_and_after_a_restart),
+                STORY(what_was_not_counted_is_not_taken_back),
+                STORY(what_people_did_is_no_healing_whether_they_say_so_before_or_after),
                 STORY(stopping_all_automation_kills_what_runs_and_keeps_the_rest_from_starting),
                 STORY(guards_refuse_and_keep_their_reason),
                 STORY(what_is_not_in_the_register_is_no_argument),

@@ -171,15 +171,45 @@ bool watch_open(struct act *act, const struct incident_view *incident, int64_t t
         return true;
 }
 
+/* jansson keeps the order of keys, so the first is the oldest. */
+static bool remember_healed(struct act *act, const struct watch *watch, struct err *err)
+{
+        char id[24], signature[24], target_class[24];
+        snprintf(id, sizeof id, "%" PRIu64, watch->incident);
+        snprintf(signature, sizeof signature, "%" PRIu64, watch->signature);
+        snprintf(target_class, sizeof target_class, "%" PRIu64, watch->target_class);
+        if (json_object_size(act->healed) >= ACT_HEALED_MAX)
+                json_object_del(act->healed, json_object_iter_key(json_object_iter(act->healed)));
+        return json_object_set_new(act->healed, id, json_pack("{s:s, s:s}", "signature", signature, "target_class", target_class)) == 0 ||
+               fail_memory(err, "act", sizeof *watch);
+}
+
 bool watch_close(struct act *act, uint64_t incident, bool healed, bool counts, struct err *err)
 {
         struct watch *watch = watch_of(act, incident);
         if (!watch)
                 return true;
-        if (counts && !posterior_heal(act->posterior, watch->signature, watch->target_class, healed, err))
+        if (counts && (!posterior_heal(act->posterior, watch->signature, watch->target_class, healed, err) || (healed && !remember_healed(act, watch, err))))
                 return false;
         act->is_belief_dirty |= counts;
         watch->is_over = watch->is_dirty = true;
+        return true;
+}
+
+/* Who resolves an incident and then writes down what was done is not too late: what counted is taken back. */
+bool watch_by_hand(struct act *act, uint64_t incident, struct err *err)
+{
+        char id[24];
+        uint64_t signature = 0, target_class = 0;
+        snprintf(id, sizeof id, "%" PRIu64, incident);
+        const json_t *counted = json_object_get(act->healed, id);
+        if (!counted)
+                return watch_close(act, incident, false, false, err);
+        str_to_u64(json_str(counted, "signature"), &signature);
+        str_to_u64(json_str(counted, "target_class"), &target_class);
+        posterior_heal_take_back(act->posterior, signature, target_class, true);
+        json_object_del(act->healed, id);
+        act->is_belief_dirty = true;
         return true;
 }
 

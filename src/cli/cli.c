@@ -22,7 +22,7 @@ const struct verb verbs[] = {
         {"templates", "[ID] [--service NAME] [--since 1h] [--sort count|new|rate|recent] [--text TEXT] [--limit N]", "service= since= sort= text= limit=", 0, 1, true, "The sentences that programs log, or one with its values and examples.", verb_templates},
         {"incidents", "[--state alive|open|...|all] [--team T] [--owner O] [--limit N]", "state= team= owner= limit=", 0, 0, true, "Incidents, the newest first.", verb_incidents},
         {"incident", "NUMBER", "", 1, 1, true, "One incident: likely causes, alerts, timeline, similar ones.", verb_incident},
-        {"incident order", "NUMBER VERB [NAME=TEXT ...]", "", 2, 6, true, "Orders something about an incident: acknowledge, assign owner=, comment text=, resolve, close, reopen, merge into=, split alerts=, reroute team=, severity severity=, cause entity=, fix text=, noise kind=.", verb_incident_order},
+        {"incident order", "NUMBER VERB [NAME=TEXT ...]", "", 2, 6, true, "Orders something about an incident: acknowledge, action text= on=, assign owner=, comment text=, resolve, close, reopen, merge into=, split alerts=, reroute team=, severity severity=, cause entity=, fix text=, noise kind=.", verb_incident_order},
         {"alerts", "[--state firing|resolved|all] [--name N] [--limit N]", "state= name= limit=", 0, 0, true, "Alerts of every origin, the newest first.", verb_alerts},
         {"why", "INCIDENT|ALERT", "", 1, 1, true, "What was decided about an incident or an alert, and why.", verb_why},
         {"runbooks", "", "", 0, 0, true, "Runbooks: what each does, how often it helped, how far it may go.", verb_runbooks},

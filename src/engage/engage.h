@@ -42,6 +42,7 @@ bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, stru
 
 /* incident_acknowledge  incident                                 the numbers that people see, as everywhere below
  * incident_acting       incident                                 a run began (act says so)
+ * incident_action       incident text [on]                       what a person did about it: a command as typed, and the host
  * incident_assign       incident owner
  * incident_comment      incident text
  * incident_resolve      incident [text]

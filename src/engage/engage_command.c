@@ -109,6 +109,24 @@ static bool comment(const struct order *order, struct err *err)
         return true;
 }
 
+/* What somebody did about it: a command as it was typed, with the host that it was typed on. A draft of a runbook is made of these. */
+static bool action(const struct order *order, struct err *err)
+{
+        struct str text, on;
+        scoped(buf_done) struct buf whole = {0};
+        if (!text_of(order, "text", true, &text, err) || !text_of(order, "on", false, &on, err))
+                return false;
+        if (on.length)
+                buf_printf(&whole, "on %.*s: ", STR_ARGS(on));
+        buf_add(&whole, text);
+        if (whole.failed)
+                return fail_memory(err, "engage", text.length);
+        if (!tell(order, "action", buf_str(&whole), err))
+                return false;
+        incident_touch(order->engage->incidents, order->incident, NEWS_COMMENTED, order->time_ns);
+        return true;
+}
+
 static bool set_severity(const struct order *order, struct err *err)
 {
         struct str name;
@@ -267,6 +285,7 @@ static bool open_by_hand(const struct order *order, struct err *err)
 static const struct { const char *verb; bool (*run)(const struct order *order, struct err *err); bool is_free; } verbs[] = { /* is_free: of no incident yet */
         {"incident_acknowledge", acknowledge},
         {"incident_acting", acting},
+        {"incident_action", action},
         {"incident_assign", assign},
         {"incident_cause", cause},
         {"incident_close", close_it},

@@ -203,6 +203,21 @@ bool posterior_heal(struct posterior *posterior, uint64_t signature, uint64_t ta
         return true;
 }
 
+bool posterior_heal_take_back(struct posterior *posterior, uint64_t signature, uint64_t target_class, bool healed)
+{
+        struct posterior_key key = {.signature = signature, .target_class = target_class};
+        struct cell *own = find(posterior, key, LEVEL_HEAL_CLASS);
+        if (!own || !(healed ? own->verified : own->failed))
+                return false;
+        for (enum level level = LEVEL_HEAL_SIGNATURE; level <= LEVEL_HEAL_CLASS; level++) {
+                struct cell *cell = find(posterior, key, level);
+                uint32_t *count = cell ? healed ? &cell->verified : &cell->failed : NULL;
+                if (count && *count)
+                        --*count;
+        }
+        return true;
+}
+
 /* -- reading ------------------------------------------------------------------------------------------------------ */
 
 static struct beta seen(const struct cell *cell)
@@ -262,6 +277,12 @@ void posterior_read(const struct posterior *posterior, struct posterior_key key,
                 belief.until_trusted = belief.is_demoted ? POSTERIOR_DEMOTED_UNTIL - cell->since_harm : 0;
         }
         *out_belief = belief;
+}
+
+struct posterior_totals posterior_totals(const struct posterior *posterior, uint64_t runbook)
+{
+        const struct cell *cell = find(posterior, (struct posterior_key){.runbook = runbook}, LEVEL_RUNBOOK);
+        return cell ? (struct posterior_totals){cell->verified, cell->failed, cell->harmful} : (struct posterior_totals){0};
 }
 
 struct posterior_counts posterior_counts(const struct posterior *posterior)

@@ -62,6 +62,13 @@ bool posterior_take_back(struct posterior *posterior, struct posterior_key key, 
 /* A fault of this signature on this class of target was left alone for as long as a run would have had: was it gone? */
 bool posterior_heal(struct posterior *posterior, uint64_t signature, uint64_t target_class, bool healed, struct err *err);
 
+/* Undoes one such record, when it turns out that somebody had a hand in it; false when there is none. */
+bool posterior_heal_take_back(struct posterior *posterior, uint64_t signature, uint64_t target_class, bool healed);
+
+/* All outcomes of one runbook, whatever the signature and target. */
+struct posterior_totals { uint32_t verified, failed, harmful; };
+struct posterior_totals posterior_totals(const struct posterior *posterior, uint64_t runbook);
+
 void posterior_read(const struct posterior *posterior, struct posterior_key key, struct posterior_belief *out_belief);
 struct posterior_counts posterior_counts(const struct posterior *posterior);
 

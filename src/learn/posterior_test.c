@@ -167,6 +167,33 @@ static void a_record_can_be_taken_back(void **state)
         assert_false(posterior_take_back(posterior, (struct posterior_key){TRIM, HUNG, WEB}, POSTERIOR_VERIFIED));
 }
 
+static void what_a_person_had_healed_can_be_taken_back(void **state)
+{
+        (void)state;
+        scoped_ptr(posterior_destroy) struct posterior *posterior = posterior_create(0, NULL);
+        struct posterior_key key = {RESTART, HUNG, WEB};
+        assert_false(posterior_heal_take_back(posterior, HUNG, WEB, true));
+        assert_true(posterior_heal(posterior, HUNG, WEB, false, NULL));
+        double before = read_belief(posterior, key).heal_mean;
+        assert_true(posterior_heal(posterior, HUNG, WEB, true, NULL));
+        assert_true(read_belief(posterior, key).heal_mean > before);
+        assert_true(posterior_heal_take_back(posterior, HUNG, WEB, true));
+        assert_true(read_belief(posterior, key).heal_mean == before);
+        assert_false(posterior_heal_take_back(posterior, HUNG, WEB, true));
+}
+
+static void the_totals_of_a_runbook_are_of_all_its_signatures(void **state)
+{
+        (void)state;
+        scoped_ptr(posterior_destroy) struct posterior *posterior = posterior_create(0, NULL);
+        record(posterior, (struct posterior_key){RESTART, HUNG, WEB}, POSTERIOR_VERIFIED, 3);
+        record(posterior, (struct posterior_key){RESTART, HUNG + 1, DATABASE}, POSTERIOR_FAILED, 2);
+        record(posterior, (struct posterior_key){TRIM, HUNG, WEB}, POSTERIOR_HARMFUL, 1);
+        struct posterior_totals totals = posterior_totals(posterior, RESTART);
+        assert_true(totals.verified == 3 && totals.failed == 2 && totals.harmful == 0);
+        assert_int_equal(posterior_totals(posterior, 77).verified, 0);
+}
+
 static void past_the_bound_the_pools_still_learn(void **state)
 {
         (void)state;
@@ -211,6 +238,8 @@ int main(void)
                 cmocka_unit_test(one_harmful_run_demotes_until_it_is_made_up_for),
                 cmocka_unit_test(what_heals_by_itself_needs_no_runbook),
                 cmocka_unit_test(a_record_can_be_taken_back),
+                cmocka_unit_test(what_a_person_had_healed_can_be_taken_back),
+                cmocka_unit_test(the_totals_of_a_runbook_are_of_all_its_signatures),
                 cmocka_unit_test(past_the_bound_the_pools_still_learn),
                 cmocka_unit_test(a_restored_one_believes_the_same),
         };

@@ -82,7 +82,7 @@ static const struct schema {
                                 ",\"reverted_by\":" TEXT))},
         {"NewIncident", "application/json", OBJECT("\"title\":" TEXT ",\"entity\":" TEXT ",\"severity\":{\"enum\":[\"info\",\"warning\",\"critical\"]}")},
         {"IncidentOrder", "application/json",
-         OBJECT("\"text\":" TEXT ",\"owner\":" TEXT ",\"team\":" TEXT ",\"severity\":" TEXT ",\"into\":" COUNT ",\"entity\":" TEXT
+         OBJECT("\"text\":" TEXT ",\"on\":" TEXT ",\"owner\":" TEXT ",\"team\":" TEXT ",\"severity\":" TEXT ",\"into\":" COUNT ",\"entity\":" TEXT
                 ",\"kind\":{\"enum\":[\"false\",\"true\",\"planned\"]},\"alerts\":{\"type\":\"array\",\"items\":" TEXT "}")},
         {"IncidentDone", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"incident\":" COUNT)},
         {"AlertmanagerList", "application/json", "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"},
