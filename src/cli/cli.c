@@ -27,6 +27,8 @@ const struct verb verbs[] = {
         {"why", "INCIDENT|ALERT", "", 1, 1, true, "What was decided about an incident or an alert, and why.", verb_why},
         {"runbooks", "", "", 0, 0, true, "Runbooks: what each does, how often it helped, how far it may go.", verb_runbooks},
         {"runbook autonomy", "NAME suggest|approve|auto [--why TEXT]", "why=", 2, 2, true, "How far a runbook may go by itself.", verb_runbook_autonomy},
+        {"runbook show", "NAME", "", 1, 1, true, "One runbook: where it stands, what is known of it, and what it takes to go further.", verb_runbook_show},
+        {"runbooks draft", "INCIDENT", "", 1, 1, true, "Prints a runbook made of the actions that people recorded on an incident, to be read, changed and saved.", verb_runbooks_draft},
         {"runs", "[--incident N] [--runbook NAME] [--state STATE] [--limit N]", "incident= runbook= state= limit=", 0, 0, true, "Runs and proposals, the newest first.", verb_runs},
         {"runs show", "NUMBER", "", 1, 1, true, "One run: exactly what would run or ran, with its output.", verb_run_show},
         {"runs propose", "RUNBOOK INCIDENT [--target NAME] [--start] [--why TEXT]", "target= start why=", 2, 2, true, "Proposes a runbook for an incident, as a dry run; --start approves it too.", verb_run_propose},

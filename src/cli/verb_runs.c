@@ -58,6 +58,88 @@ bool verb_runbooks(struct cli *cli, struct err *err)
         return true;
 }
 
+static double share_of(const json_t *trust, const char *key)
+{
+        return json_number_value(json_object_get(trust, key)) * 100;
+}
+
+static void print_known(const json_t *trust)
+{
+        scoped(table_done) struct table table;
+        size_t i;
+        json_t *item;
+        table_init(&table, "SIGNATURE|KIND|NOW|>VERIFIED|>FAILED|>HARMFUL|>HELPS|>AT LEAST|>BY ITSELF|>BEATS WAITING|WHY");
+        json_array_foreach(json_object_get(trust, "known"), i, item) {
+                bool is_demoted = json_flag(item, "is_demoted", false);
+                table_cell(&table, COLOR_NONE, "%.80s", json_string_value(json_object_get(item, "signature")));
+                table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(item, "target_kind")));
+                table_cell(&table, is_demoted ? COLOR_RED : COLOR_NONE, "%s", json_string_value(json_object_get(item, "autonomy")));
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "verified", 0));
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "failed", 0));
+                table_cell(&table, json_i64(item, "harmful", 0) ? COLOR_RED : COLOR_NONE, "%" PRId64, json_i64(item, "harmful", 0));
+                table_cell(&table, COLOR_NONE, "%.0f %%", share_of(item, "mean"));
+                table_cell(&table, COLOR_NONE, "%.0f %%", share_of(item, "low"));
+                table_cell(&table, COLOR_NONE, "%.0f %%", share_of(item, "heals_by_itself"));
+                table_cell(&table, COLOR_NONE, "%.0f %%", share_of(item, "beats_waiting"));
+                if (is_demoted)
+                        table_cell(&table, COLOR_RED, "%s; %" PRId64 " verified successes are wanted", json_string_value(json_object_get(item, "reason")), json_i64(item, "until_trusted", 0));
+                else
+                        table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(item, "reason")));
+        }
+        table_print(&table, stdout, false);
+}
+
+static void print_runbook(const json_t *item)
+{
+        const json_t *trust = json_object_get(item, "trust"), *wants = json_object_get(trust, "wants");
+        printf("%s: ", json_string_value(json_object_get(item, "name")));
+        print_safe(json_str(json_object_get(item, "declared"), "sentence"));
+        printf("\ndeclared in ");
+        print_safe(json_str(item, "file"));
+        printf("\nit may go as far as: %s%s; for an incident of a new kind: %s (%s)\n", json_string_value(json_object_get(trust, "allowed")),
+               json_flag(trust, "is_standard_change", false) ? ", a standard change" : "", json_string_value(json_object_get(trust, "autonomy")),
+               json_string_value(json_object_get(trust, "reason")));
+        printf("to go ahead by itself it takes %" PRId64 " verified successes, at least %.0f %% help (with 19 of 20 certainty), and %.0f %% that it beats waiting\n",
+               json_i64(wants, "verified", 0), share_of(wants, "low"), share_of(wants, "beats_waiting"));
+        printf("in all: %" PRId64 " verified, %" PRId64 " failed, %" PRId64 " harmful\n", json_i64(trust, "verified", 0), json_i64(trust, "failed", 0), json_i64(trust, "harmful", 0));
+        if (json_array_size(json_object_get(trust, "known")))
+                print_known(trust);
+}
+
+bool verb_runbook_show(struct cli *cli, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        size_t i;
+        json_t *item;
+        if (!client_ask_json(&cli->client, "GET", "/api/v1/runbooks", NULL, &answer, err))
+                return false;
+        json_array_foreach(json_object_get(answer, "runbooks"), i, item) {
+                if (!str_is(json_str(item, "name"), cli->words[0]))
+                        continue;
+                if (cli->json)
+                        return print_json(item);
+                print_runbook(item);
+                return true;
+        }
+        return fail(err, ERR_NOT_FOUND, "cli", "there is no runbook %s; `evenkeel runbooks` lists them", cli->words[0]);
+}
+
+bool verb_runbooks_draft(struct cli *cli, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        scoped(buf_done) struct buf path = {0};
+        buf_text(&path, "/api/v1/incidents/");
+        path_add_part(&path, cli->words[0]);
+        buf_text(&path, "/draft");
+        buf_byte(&path, 0);
+        if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (cli->json)
+                return print_json(answer);
+        print_safe(json_str(answer, "yaml"));
+        return true;
+}
+
 bool verb_runs(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
@@ -97,6 +179,13 @@ static void print_planned(const json_t *step)
                 printf(" [");
                 print_safe((struct str){json_string_value(word), json_string_length(word)});
                 printf("]");
+        }
+        const json_t *header;
+        json_array_foreach(json_object_get(step, "headers"), i, header) {
+                struct str secret = json_str(header, "secret");
+                printf(" {%s: %s%s", json_string_value(json_object_get(header, "name")), json_string_value(json_object_get(header, "before")) ?: "", secret.length ? "secret:" : "");
+                print_safe(secret.length ? secret : json_str(header, "value"));
+                printf("}");
         }
         static const char *const texts[] = {"method", "http", "body", "check", "notify"};
         for (i = 0; i < countof(texts); i++)
@@ -172,7 +261,11 @@ static bool decide(struct cli *cli, const char *path, json_t *body, const char *
                 return false;
         if (cli->json)
                 return print_json(answer);
-        int64_t run = json_i64(json_object_get(answer, "result"), "run", 0);
+        const json_t *result = json_object_get(answer, "result"), *refused = json_object_get(result, "refused");
+        int64_t run = json_i64(result, "run", 0);
+        if (refused)
+                return fail(err, ERR_REFUSED, "cli", "run %" PRId64 " was not started, and stays proposed (%s): %s", run, json_string_value(json_object_get(refused, "guard")),
+                            json_string_value(json_object_get(refused, "reason")));
         if (run)
                 printf("run %" PRId64 ": %s\n", run, json_string_value(json_object_get(json_object_get(answer, "result"), "state")));
         else

@@ -6,8 +6,10 @@
  */
 #include "act/act.h"
 #include "act/act_table.h"
+#include "act/draft.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "engage/incident_table.h"
 #include "serve/server.h"
 
 #include <stdio.h>
@@ -173,4 +175,20 @@ bool runbooks_autonomy(struct request *request, struct err *err)
         if (json_object_set_new(body, "runbook", json_stringn(request->captured[0].bytes, request->captured[0].length)) != 0)
                 return fail(err, ERR_INVALID, "serve", "the runbook's name is no UTF-8");
         return order(request, "runbook_autonomy", json_incref(body), err);
+}
+
+/* Reading alone: what people did is in the incident, and whether the draft is used is a matter of files. */
+bool incidents_draft(struct request *request, struct err *err)
+{
+        struct server *server = server_of(request);
+        scoped_ptr(json_decref) json_t *incident = NULL;
+        scoped(buf_done) struct buf yaml = {0};
+        int64_t number;
+        if (!str_to_i64(request->captured[0], &number) || number < 1 || number > UINT32_MAX)
+                return fail(err, ERR_INVALID, "serve", "\"%.*s\" is no number of an incident", STR_ARGS(str_slice(request->captured[0], 0, 40)));
+        {
+                with_lock(&server->reader_lock);
+                incident = incident_row_read(server->reader, (uint32_t)number, err);
+        }
+        return incident && draft_runbook(incident, &yaml, err) && answer(request, json_pack("{s:s%}", "yaml", yaml.bytes, yaml.length), err);
 }

@@ -84,6 +84,7 @@ static const struct schema {
         {"IncidentOrder", "application/json",
          OBJECT("\"text\":" TEXT ",\"on\":" TEXT ",\"owner\":" TEXT ",\"team\":" TEXT ",\"severity\":" TEXT ",\"into\":" COUNT ",\"entity\":" TEXT
                 ",\"kind\":{\"enum\":[\"false\",\"true\",\"planned\"]},\"alerts\":{\"type\":\"array\",\"items\":" TEXT "}")},
+        {"Draft", "application/json", OBJECT("\"yaml\":" TEXT)},
         {"IncidentDone", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"incident\":" COUNT)},
         {"AlertmanagerList", "application/json", "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"},
         {"AlertmanagerObject", "application/json", "{\"type\":\"object\"}"},
