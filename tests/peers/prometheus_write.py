@@ -67,11 +67,11 @@ def compare(daemon, port, at, seconds):
 def check_statuses(daemon):
     """What its queue manager takes for final (4xx) and for worth another try (5xx)."""
     def post(body, **headers):
-        """Prometheus goes on sending beside these, and a full intake says 429 to whoever comes: asked again, as a sender would."""
-        status = 429
+        """Prometheus goes on sending beside these, and a full intake says 503 to whoever comes: asked again, as a sender would."""
+        status = 503
         for _ in range(50):
             status = daemon.request("/api/v1/write", {name.replace("_", "-"): value for name, value in headers.items()}, "POST", body)[0]
-            if status != 429:
+            if status != 503:
                 break
             time.sleep(0.1)
         return status
