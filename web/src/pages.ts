@@ -3,6 +3,8 @@
 import type { Component } from 'svelte';
 import { here } from './here.svelte';
 import Audit from './pages/Audit.svelte';
+import IncidentPage from './pages/IncidentPage.svelte';
+import Incidents from './pages/Incidents.svelte';
 import Logs from './pages/Logs.svelte';
 import Metrics from './pages/Metrics.svelte';
 import Overview from './pages/Overview.svelte';
@@ -28,6 +30,7 @@ export interface Page {
 
 export const pages: Page[] = [
     { page: 'overview', title: 'Overview', icon: 'overview', key: 'o', group: '', bar: true, component: Overview },
+    { page: 'incidents', title: 'Incidents', icon: 'incidents', key: 'i', group: 'Respond', bar: true, component: Incidents, detail: IncidentPage },
     { page: 'metrics', title: 'Metrics', icon: 'metrics', key: 'm', group: 'Explore', bar: true, component: Metrics },
     { page: 'logs', title: 'Logs', icon: 'logs', key: 'l', group: 'Explore', bar: true, component: Logs },
     { page: 'templates', title: 'Templates', icon: 'templates', key: 'p', group: 'Explore', component: Templates, detail: TemplatePage },
