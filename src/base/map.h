@@ -26,4 +26,12 @@ void map_clear(struct map *map);
 bool map_put(struct map *map, uint64_t hash, uint32_t value); /* adds, even beside an equal hash; false: no memory */
 bool map_remove(struct map *map, uint64_t hash, uint32_t value); /* false: not there */
 uint32_t map_first(const struct map *map, uint64_t hash, size_t *out_at);
+static inline void map_fetch(const struct map *map, uint64_t hash) /* asks for what map_first will look at */
+{
+        if (!map->count)
+                return;
+        __builtin_prefetch(&map->hashes[hash & (map->capacity - 1)]);
+        __builtin_prefetch(&map->values[hash & (map->capacity - 1)]);
+}
+
 uint32_t map_next(const struct map *map, uint64_t hash, size_t *at);

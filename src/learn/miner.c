@@ -340,14 +340,47 @@ static void list_variables(const struct shape *shape, struct str line, const str
         }
 }
 
-bool miner_learn(struct miner *miner, struct str line, int64_t time_ns, struct miner_match *out_match, struct err *err)
+void miner_split(const struct miner *miner, struct str text, struct miner_line *out_line)
 {
-        struct token tokens[LINE_TOKENS_MAX];
-        uint32_t count = line_scan(line, tokens);
-        uint64_t key = tokens_key(tokens, count), born = 0;
-        uint32_t number = find_key(miner, key, tokens, count);
+        out_line->text = text;
+        out_line->count = line_scan(text, out_line->tokens);
+        out_line->key = tokens_key(out_line->tokens, out_line->count);
+        map_fetch(&miner->by_key, out_line->key);
+}
+
+uint32_t miner_fetch(const struct miner *miner, const struct miner_line *line)
+{
+        size_t at;
+        uint32_t number = map_first(&miner->by_key, line->key, &at);
+        if (number >= miner->count)
+                return MAP_NONE;
+        __builtin_prefetch(&miner->shapes[number]);
+        __builtin_prefetch((const char *)(&miner->shapes[number] + 1) - 1);
+        return number;
+}
+
+void miner_fetch_parts(const struct miner *miner, uint32_t number)
+{
+        const struct shape *shape = number < miner->count ? &miner->shapes[number] : NULL;
+        for (size_t at = 0; shape && shape->parts && at < shape->count * sizeof *shape->parts; at += 64)
+                __builtin_prefetch((const char *)shape->parts + at);
+}
+
+bool miner_learn(struct miner *miner, struct str text, int64_t time_ns, struct miner_match *out_match, struct err *err)
+{
+        struct miner_line line;
+        miner_split(miner, text, &line);
+        return miner_learn_line(miner, &line, time_ns, out_match, err);
+}
+
+bool miner_learn_line(struct miner *miner, const struct miner_line *split, int64_t time_ns, struct miner_match *out_match, struct err *err)
+{
+        const struct token *tokens = split->tokens;
+        struct str line = split->text;
+        uint32_t count = split->count, number = find_key(miner, split->key, tokens, count);
+        bool born = false;
         if (number == MAP_NONE) {
-                if ((number = find_home(miner, line, tokens, count, key)) == MAP_NONE)
+                if ((number = find_home(miner, line, tokens, count, split->key)) == MAP_NONE)
                         return fail_memory(err, "miner", count * sizeof(struct part));
                 born = miner->shapes[number].lines == 0;
                 number = miner_alias(miner, number);

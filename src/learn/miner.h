@@ -77,7 +77,25 @@ void miner_destroy(struct miner *miner);
  * MINER_GONE when it was forgotten: its number may be another's next. */
 void miner_on_merge(struct miner *miner, void (*merged)(void *context, uint32_t from, uint32_t to), void *context);
 
-/* False only when memory ran out: nothing was learnt. */
+/*
+ * A line split before it is learnt. Who has several at hand splits them first and asks ahead for what learning them will touch,
+ * so that one line's cache misses are waited for together with the next ones'. It changes nothing that is learnt:
+ *
+ *      miner_split(m, text, &line)     number = miner_fetch(m, &line)     miner_fetch_parts(m, number)     miner_learn_line(m, &line ...)
+ */
+struct miner_line {
+        struct str text;
+        uint64_t key;
+        uint32_t count;
+        struct token tokens[LINE_TOKENS_MAX];
+};
+
+void miner_split(const struct miner *miner, struct str text, struct miner_line *out_line);
+uint32_t miner_fetch(const struct miner *miner, const struct miner_line *line); /* the number it will probably have; past miner_count: no idea */
+void miner_fetch_parts(const struct miner *miner, uint32_t number);
+bool miner_learn_line(struct miner *miner, const struct miner_line *line, int64_t time_ns, struct miner_match *out_match, struct err *err);
+
+/* All of it for one line. False only when memory ran out: nothing was learnt. */
 bool miner_learn(struct miner *miner, struct str line, int64_t time_ns, struct miner_match *out_match, struct err *err);
 
 /* Looks at most so many merged templates over for what they now have in common with others; the number looked at. */

@@ -35,6 +35,12 @@ static const bool in_word[256] = {
 
 static inline bool word_byte(char c) { return in_word[(unsigned char)c]; }
 
+/* Bytes at which a value ends. */
+static const bool ends_values[256] = {
+        ['\t' ... '\r'] = true, [' '] = true, [','] = true, [';'] = true, [')'] = true, [']'] = true, ['}'] = true, ['"'] = true, ['\''] = true,
+        ['<'] = true, ['>'] = true, ['|'] = true, [0] = true,
+};
+
 static bool is_mark(const struct scan *scan, uint32_t number, char mark)
 {
         const struct token *token = &scan->tokens[number];
@@ -70,15 +76,16 @@ static struct token *scan_add(struct scan *scan, size_t end, enum token_kind kin
         return token;
 }
 
-static bool ends_value(char c) { return is_blank(c) || strchr(",;)]}\"'<>|", c); }
+static inline bool ends_value(char c) { return ends_values[(unsigned char)c]; }
 
 /* name=[one, two]: what the brackets hold is one value, unless it has names of its own. 0: none here. */
 static size_t end_of_list(struct str line, size_t at)
 {
         static const char open[] = "([{", close[] = ")]}";
-        const char *kind = strchr(open, line.bytes[at]);
-        if (!kind || !*kind)
+        char first = line.bytes[at];
+        if (first != '(' && first != '[' && first != '{')
                 return 0;
+        const char *kind = strchr(open, first);
         for (size_t end = at + 1; end < min_of(line.length, at + LIST_BYTES_MAX) && line.bytes[end] != '='; end++)
                 if (line.bytes[end] == close[kind - open])
                         return end + 1;
@@ -184,7 +191,7 @@ static size_t end_of_colon_groups(struct str line, size_t at)
 static size_t end_of_drive_path(struct str line, size_t at)
 {
         size_t end = at + 3;
-        if (line.length < end || !is_letter(line.bytes[at]) || line.bytes[at + 1] != ':' || line.bytes[at + 2] != '\\')
+        if (line.length < end || line.bytes[at + 1] != ':' || line.bytes[at + 2] != '\\' || !is_letter(line.bytes[at]))
                 return 0;
         while (end < line.length && !is_blank(line.bytes[end]) && !strchr("\"',;", line.bytes[end]))
                 end++;
@@ -204,26 +211,37 @@ static const bool plain_in_word[256] = {
         ['$'] = true, ['%'] = true, [128 ... 255] = true,
 };
 
-static size_t end_of_word(struct str line, size_t at)
+/* Counts what the word is made of on the way. */
+static inline size_t end_of_counted_word(struct str line, size_t at, uint64_t *out_counts)
 {
         size_t end = at;
+        uint64_t counts = 0;
         for (;;) {
-                while (end < line.length && plain_in_word[(unsigned char)line.bytes[end]])
-                        end++;
+                for (; end < line.length && plain_in_word[(unsigned char)line.bytes[end]]; end++)
+                        counts += byte_counts[(unsigned char)line.bytes[end]];
                 if (end == line.length || (line.bytes[end] != '+' && line.bytes[end] != '.') || is_offset(line, end) ||
                     (line.bytes[end] == '.' && end + 1 < line.length && line.bytes[end + 1] == '.'))
                         break;
-                end++;
+                counts += byte_counts[(unsigned char)line.bytes[end++]];
         }
         while (end > at + 1 && (line.bytes[end - 1] == '.' || (line.bytes[end - 1] == '-' && end < line.length)))
-                end--;
+                counts -= byte_counts[(unsigned char)line.bytes[--end]];
+        *out_counts = end - at > WORD_COUNTED_MAX ? word_counts(str_slice(line, at, end)) : counts;
         return end;
 }
 
+static size_t end_of_word(struct str line, size_t at)
+{
+        uint64_t counts;
+        return end_of_counted_word(line, at, &counts);
+}
+
 /* core.2275: a name and its number, as "%s.%d" writes them. */
-static size_t end_of_numbered_name(struct str word)
+static size_t end_of_numbered_name(struct str word, uint64_t counts)
 {
         size_t letters = 0, end;
+        if (COUNT_OF(counts, COUNT_DOT) != 1 || !COUNT_OF(counts, COUNT_DIGIT))
+                return 0;
         while (letters < word.length && is_letter(word.bytes[letters]))
                 letters++;
         if (letters < 2 || letters + 1 >= word.length || word.bytes[letters] != '.')
@@ -253,24 +271,27 @@ static void scan_word(struct scan *scan)
         struct token shape = {0};
         bool assigned = previous_is(scan, '=') && !after_sentence_key(scan);
         bool tight = assigned && !is_blank(scan->line.bytes[scan->at - 1]);
-        size_t end = tight ? end_of_assigned(scan->line, scan->at) : end_of_word(scan->line, scan->at);
+        uint64_t counts;
+        size_t end = tight ? end_of_assigned(scan->line, scan->at) : end_of_counted_word(scan->line, scan->at, &counts);
         if (end == scan->at)
                 end++;
+        struct str word = str_slice(scan->line, scan->at, end);
+        if (tight || word.length == 1)
+                counts = word_counts(word);
         size_t at_name = assigned ? 0 : end_of_at_name(scan->line, end);
         if (at_name) {
                 scan_add(scan, at_name, TOKEN_VALUE, VALUE_USER);
                 return;
         }
-        struct str word = str_slice(scan->line, scan->at, end);
-        size_t name = end_of_numbered_name(word);
+        size_t name = end_of_numbered_name(word, counts);
         if (name && !assigned && scan->count + 3 < LINE_TOKENS_MAX) {
                 scan_add(scan, scan->at + name, TOKEN_WORD, VALUE_TEXT);
                 scan_add(scan, scan->at + 1, TOKEN_MARK, VALUE_TEXT);
                 scan_add(scan, end, TOKEN_VALUE, VALUE_NUMBER);
                 return;
         }
-        word_class(word, &shape);
-        if (shape.kind == TOKEN_SOFT && scan->count == 0 && word_is_dotted(word)) /* a setting's or a module's name opens a sentence */
+        word_class(word, counts, &shape);
+        if (shape.kind == TOKEN_SOFT && scan->count == 0 && word_is_dotted(counts)) /* a setting's or a module's name opens a sentence */
                 shape.kind = TOKEN_WORD;
         if (shape.kind == TOKEN_WORD && (assigned || after_user(scan) || has_number(scan->line, end))) {
                 shape.kind = TOKEN_SOFT;
@@ -282,10 +303,9 @@ static void scan_word(struct scan *scan)
 /* Empty brackets that stand alone, " ()", hold a value that was empty: nobody writes them in a sentence. */
 static bool scan_empty_brackets(struct scan *scan)
 {
-        const char *pair = strchr("()[]<>{}", scan->line.bytes[scan->at]);
-        bool alone = scan->at > 0 && is_blank(scan->line.bytes[scan->at - 1]);
-        if (!alone || !pair || !*pair || scan->at + 1 >= scan->line.length || scan->line.bytes[scan->at + 1] != pair[1] || !pair[1] ||
-            scan->count + 3 > LINE_TOKENS_MAX - 1 || !strchr("([<{", *pair))
+        char open = scan->line.bytes[scan->at], close = open == '(' ? ')' : open == '[' ? ']' : open == '<' ? '>' : open == '{' ? '}' : 0;
+        if (!close || scan->at + 1 >= scan->line.length || scan->line.bytes[scan->at + 1] != close || !scan->at ||
+            !is_blank(scan->line.bytes[scan->at - 1]) || scan->count + 3 > LINE_TOKENS_MAX - 1)
                 return false;
         scan_add(scan, scan->at + 1, TOKEN_MARK, VALUE_TEXT);
         scan_add(scan, scan->at, TOKEN_VALUE, VALUE_TEXT);

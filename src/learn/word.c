@@ -1,4 +1,4 @@
-/* word.c - see word.h. One pass counts what the word is made of; the rules then read the counts. */
+/* word.c - see word.h. The scanner counts what a word is made of while it looks for its end; the rules then read the counts. */
 #include "learn/word.h"
 
 #include "base/scope.h"
@@ -17,14 +17,17 @@ static bool one_of(struct str word, const struct str *list, size_t count)
 static bool is_flag(struct str word)
 {
         static const struct str flags[] = {STR_INIT("true"), STR_INIT("false"), STR_INIT("null")};
-        return (word.length == 4 || word.length == 5) && one_of(word, flags, countof(flags));
+        char first = word.bytes[0] | 32;
+        return (word.length == 4 || word.length == 5) && (first == 't' || first == 'f' || first == 'n') && one_of(word, flags, countof(flags));
 }
 
 /* The C library's day and month names (asctime): only capitalised, since "may" and "sat" are words. */
 static bool is_calendar(struct str word)
 {
         static const char names[] = "MonTueWedThuFriSatSunJanFebMarAprMayJunJulAugSepOctNovDec";
-        for (size_t i = 0; word.length == 3 && i < sizeof names - 1; i += 3)
+        if (word.length != 3 || word.bytes[0] < 'A' || word.bytes[0] > 'W')
+                return false;
+        for (size_t i = 0; i < sizeof names - 1; i += 3)
                 if (memcmp(word.bytes, names + i, 3) == 0)
                         return true;
         return false;
@@ -33,7 +36,8 @@ static bool is_calendar(struct str word)
 bool word_is_user(struct str word)
 {
         static const struct str names[] = {STR_INIT("user"), STR_INIT("username"), STR_INIT("login")};
-        return (word.length >= 4 && word.length <= 8) && one_of(word, names, countof(names));
+        char first = word.length >= 4 && word.length <= 8 ? word.bytes[0] | 32 : 0;
+        return (first == 'u' || first == 'l') && one_of(word, names, countof(names));
 }
 
 /* "10ms", "3.5s", "4096B", "16K": a number with a unit. */
@@ -45,28 +49,20 @@ static enum value_type type_of_unit(struct str unit)
         return one_of(unit, times, countof(times)) ? VALUE_DURATION : one_of(unit, sizes, countof(sizes)) ? VALUE_SIZE : VALUE_ID;
 }
 
-struct tally { uint32_t digits, letters, hex, dots, slashes; };
-
-/* What a byte adds to the counts, twelve bits each: one addition a byte. */
-#define DIGIT UINT64_C(1)
-#define LETTER (UINT64_C(1) << 12)
-#define HEX (UINT64_C(1) << 24)
-#define DOT (UINT64_C(1) << 36)
-#define SLASH (UINT64_C(1) << 48)
-#define TALLY_BYTES_MAX 4095 /* what a longer word begins with says enough */
-
-static const uint64_t adds[256] = {
-        ['0' ... '9'] = DIGIT + HEX, ['a' ... 'f'] = LETTER + HEX, ['A' ... 'F'] = LETTER + HEX, ['g' ... 'z'] = LETTER, ['G' ... 'Z'] = LETTER,
-        ['.'] = DOT, ['/'] = SLASH, ['\\'] = SLASH,
+const uint64_t byte_counts[256] = {
+        ['0' ... '9'] = COUNT_DIGIT + COUNT_HEX, ['a' ... 'f'] = COUNT_LETTER + COUNT_HEX, ['A' ... 'F'] = COUNT_LETTER + COUNT_HEX,
+        ['g' ... 'z'] = COUNT_LETTER, ['G' ... 'Z'] = COUNT_LETTER, ['.'] = COUNT_DOT, ['/'] = COUNT_SLASH, ['\\'] = COUNT_SLASH,
 };
 
-static struct tally tally_of(struct str word)
+uint64_t word_counts(struct str word)
 {
-        uint64_t sum = 0;
-        for (size_t i = 0; i < min_of(word.length, (size_t)TALLY_BYTES_MAX); i++)
-                sum += adds[(unsigned char)word.bytes[i]];
-        return (struct tally){sum & 0xFFF, sum >> 12 & 0xFFF, sum >> 24 & 0xFFF, sum >> 36 & 0xFFF, sum >> 48 & 0xFFF};
+        uint64_t counts = 0;
+        for (size_t i = 0; i < min_of(word.length, (size_t)WORD_COUNTED_MAX); i++)
+                counts += byte_counts[(unsigned char)word.bytes[i]];
+        return counts;
 }
+
+struct tally { uint32_t digits, letters, hex, dots, slashes; };
 
 static enum value_type type_of_digits_first(struct str word, const struct tally *tally)
 {
@@ -86,9 +82,10 @@ static enum value_type type_of_digits_first(struct str word, const struct tally 
 
 /* Kind and type of a word by its looks. What begins with a digit, is a path, is long hex or mixes letters with many
  * digits is never written by a programmer in a sentence; "ssh2", "eth0" and "a.b.Class" may be: soft. */
-void word_class(struct str word, struct token *token)
+void word_class(struct str word, uint64_t counts, struct token *token)
 {
-        struct tally tally = tally_of(word);
+        struct tally tally = {COUNT_OF(counts, COUNT_DIGIT), COUNT_OF(counts, COUNT_LETTER), COUNT_OF(counts, COUNT_HEX),
+                              COUNT_OF(counts, COUNT_DOT), COUNT_OF(counts, COUNT_SLASH)};
         bool sign = word.length > 1 && (word.bytes[0] == '-' || word.bytes[0] == '+');
         token->kind = TOKEN_VALUE;
         if (tally.digits == 0 && tally.dots == 0 && tally.slashes == 0 && is_flag(word))
@@ -109,12 +106,6 @@ void word_class(struct str word, struct token *token)
                 token->kind = TOKEN_WORD, token->type = is_calendar(word) ? VALUE_TIME : VALUE_TEXT;
         if (token->type == VALUE_TIME)
                 token->kind = TOKEN_VALUE;
-}
-
-bool word_is_dotted(struct str word)
-{
-        struct tally tally = tally_of(word);
-        return tally.dots == 1 && tally.digits == 0;
 }
 
 bool word_is_method(struct str word)

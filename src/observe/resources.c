@@ -115,7 +115,7 @@ static bool is_known(const struct place *place, uint64_t hash)
 static bool look(struct resources *resources, struct place *place, const struct labels *labels, uint64_t hash, bool is_log, int64_t time_ns,
                  struct noticed *noticed, struct err *err)
 {
-        uint64_t *slot = &place->recent[hash & (RECENT - 1)];
+        uint64_t *slot = &place->recent[hash / PARTITIONS & (RECENT - 1)]; /* the lowest bits of a series' hash are its partition */
         struct label kept[LABELS_MAX];
         if (*slot == hash)
                 return true;
