@@ -23,6 +23,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TICK_NS (100 * NS_PER_MS)
+
 bool act_create(const struct act_options *options, struct act **out_act, struct err *err)
 {
         struct act *act = calloc(1, sizeof *act);
@@ -284,7 +286,7 @@ static bool begin_step(struct act *act, struct run *run, int64_t time_ns, struct
         const struct step_kind *kind = step_kind_find(json_str(plan, "kind"));
         if (!kind)
                 return run_fail(act, run, STR("this version does not know one of its steps"), time_ns, err);
-        run->begun_ns = run->looked_ns = time_ns;
+        run->begun_ns = time_ns;
         if (kind->run && !hand_out(act, run, plan, err))
                 return false;
         run->place = kind->run ? STEP_HANDED : STEP_LOOKING;
@@ -477,9 +479,19 @@ static void forget_old(struct act *act, int64_t time_ns)
         act->runs.count = kept;
 }
 
+/* What is looked at once a second is looked at in the second's first tick: by the time alone, so that a program that was started anew in between decides the
+ * same. Where ticks come so slowly that a second has no first one, every other second must do. */
+static void begin_second(struct act *act, int64_t time_ns)
+{
+        act->is_second = time_ns % NS_PER_S < TICK_NS || time_ns - act->looked_ns >= 2 * NS_PER_S;
+        if (act->is_second)
+                act->looked_ns = time_ns;
+}
+
 bool act_tick(struct act *act, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         act_begin(act, sequence);
+        begin_second(act, time_ns);
         for (size_t i = 0; i < act->runs.count; i++) {
                 struct run *run = act->runs.items[i];
                 if (run->state == RUN_APPROVED && !run_begin(act, run, time_ns, err))
@@ -489,9 +501,8 @@ bool act_tick(struct act *act, uint64_t sequence, int64_t time_ns, struct err *e
                 if (run->state == RUN_VERIFYING && !verify_look(act, run, time_ns, err))
                         return false;
         }
-        if (time_ns / NS_PER_S == act->second)
+        if (!act->is_second)
                 return true;
-        act->second = time_ns / NS_PER_S;
         each (run, &act->runs)
                 if (!ask(act, *run, time_ns, err))
                         return false;
@@ -628,7 +639,6 @@ static bool load_run(void *context, const struct run_row *row, struct err *err)
                 run_destroy(run);
                 return run ? fail_memory(err, "act", sizeof *run) : false;
         }
-        run->is_found_running = run->state == RUN_RUNNING;
         *kept = run;
         return true;
 }
@@ -685,6 +695,7 @@ static bool load_state(struct act *act, struct database *state, struct err *err)
 
 bool act_load(struct act *act, struct database *state, int64_t time_ns, struct err *err)
 {
+        act->looked_ns = time_ns;
         return load_state(act, state, err) && run_rows_recent(state, time_ns - ACT_REMEMBERED_NS, load_run, act, err) && watch_rows_visit(state, load_watch, act, err);
 }
 
@@ -695,7 +706,7 @@ static bool order_interruptions(struct act *act, struct err *err)
 {
         each (run, &act->runs) {
                 char id[24];
-                if ((*run)->state != RUN_RUNNING || !((*run)->is_found_running || (*run)->place == STEP_BEGUN))
+                if ((*run)->state != RUN_RUNNING || !(*run)->is_found_running)
                         continue;
                 struct step_order *order = calloc(1, sizeof *order);
                 snprintf(id, sizeof id, "%" PRIu64, (*run)->id);
@@ -709,9 +720,16 @@ static bool order_interruptions(struct act *act, struct err *err)
         return true;
 }
 
+bool act_found(struct act *act, struct err *err)
+{
+        each (run, &act->runs)
+                (*run)->is_found_running = (*run)->state == RUN_RUNNING;
+        return order_interruptions(act, err);
+}
+
 bool act_start(struct act *act, struct err *err)
 {
-        return order_interruptions(act, err) && runner_start(act->runner, err);
+        return runner_start(act->runner, err);
 }
 
 bool act_set_secrets(struct act *act, const json_t *secrets, struct err *err)
@@ -726,10 +744,6 @@ void act_stop(struct act *act)
 
 void act_turn(struct act *act)
 {
-        struct err err = {0};
-        if (!act->are_interruptions_ordered && !order_interruptions(act, &err))
-                log_err(LOG_LEVEL_ERROR, &err);
-        act->are_interruptions_ordered = true;
         runner_turn(act->runner);
 }
 

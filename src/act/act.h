@@ -80,6 +80,9 @@ bool act_is_dirty(const struct act *act);
 bool act_write(struct act *act, struct database *state, struct err *err);
 void act_written(struct act *act);
 
+/* Replay is over: what runs by now was cut off when the program ended. Until then it is decided on as if nothing had happened, so that what the journal has of
+ * a run's steps counts. Before any thread decides; what is interrupted is ordered by act_start or act_turn. */
+bool act_found(struct act *act, struct err *err);
 bool act_start(struct act *act, struct err *err);       /* the runner's threads */
 void act_stop(struct act *act);
 bool act_set_secrets(struct act *act, const json_t *secrets, struct err *err); /* for http steps, by name; copied; any thread */

@@ -43,9 +43,9 @@ struct act {
         uint32_t numbers;               /* of runs given so far */
         uint64_t sequence;
         uint32_t ordinal;
-        int64_t second;                 /* of the last look at what changes slowly */
+        int64_t looked_ns;              /* at what changes slowly */
+        bool is_second;                 /* this tick is one that looks at it */
         bool is_state_dirty, is_belief_dirty, are_runbooks_dirty, must_kill;
-        bool are_interruptions_ordered; /* of act_turn */
         struct act_counts counts;
 };
 

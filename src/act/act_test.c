@@ -151,6 +151,7 @@ static void open_act(struct room *room)
         configure(room, restart_web);
         if (!act_load(room->act, room->state, room->time_ns, &err))
                 fail_msg("%s", err.message);
+        assert_true(act_found(room->act, &err));
 }
 
 static void restart(struct room *room)

@@ -38,10 +38,9 @@ struct run {
         enum step_place place;
         int64_t due_ns, begun_ns;               /* of the present step: when it may begin, when it began */
         int64_t good_since_ns, harm_since_ns;   /* while verifying; 0: it is not so */
-        int64_t looked_ns;                      /* the second of the last look */
         bool is_auto;
         bool is_dirty;
-        bool is_found_running;                  /* when the program started: it will be interrupted */
+        bool is_found_running;                  /* when replay was over: it will be interrupted */
 };
 
 struct run *run_create(struct err *err); /* with empty facts and story */

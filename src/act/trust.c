@@ -78,7 +78,6 @@ json_t *trust_of(const struct act *act, const struct runbook *runbook, struct po
 /* The posterior knows hashes; people want to know what they stand for. */
 static bool remember_cell(struct act *act, const struct run *run, struct err *err)
 {
-        scoped(buf_done) struct buf name = {0};
         struct str runbook = run_fact(run, "runbook");
         json_t *list = json_object_getn(act->cells, runbook.bytes, runbook.length), *one;
         char signature[24];

@@ -136,9 +136,8 @@ bool verify_look(struct act *act, struct run *run, int64_t time_ns, struct err *
         const json_t *verify = json_object_get(run->facts, "verify");
         int64_t passed_ns = time_ns - run->steps_ended_ns, stays_ns = json_i64(verify, "stays_ns", 0);
         arena_init(&arena, 0);
-        if (passed_ns < json_i64(verify, "after_ns", 0) || run->looked_ns / NS_PER_S == time_ns / NS_PER_S)
+        if (passed_ns < json_i64(verify, "after_ns", 0) || !act->is_second)
                 return true;
-        run->looked_ns = time_ns;
         see(act, run, time_ns, &arena, &after);
         note_since(run, &run->good_since_ns, after.is_good && !after.fresh, time_ns);
         note_since(run, &run->harm_since_ns, after.fresh > 0, time_ns);

@@ -868,7 +868,7 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
         observe_connect(loop->observe, loop->intake);
         loop->content_in_force = json_deep_copy(pipeline_content(loop->deciding));
         loop->checkpoint_due_ns = max_of(loop->time_ns, clock_now_ns(loop->options.clock)) + loop->options.checkpoint_ns;
-        if (options->delivery.fake && !options->rehearsal && !pipeline_start(loop->deciding, err)) {
+        if (!pipeline_recovered(loop->deciding, err) || (options->delivery.fake && !options->rehearsal && !pipeline_start(loop->deciding, err))) {
                 loop_close(loop);
                 return false;
         }

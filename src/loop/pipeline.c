@@ -350,6 +350,11 @@ void pipeline_written(struct pipeline *pipeline)
         act_written(pipeline->act);
 }
 
+bool pipeline_recovered(struct pipeline *pipeline, struct err *err)
+{
+        return act_found(pipeline->act, err);
+}
+
 bool pipeline_start(struct pipeline *pipeline, struct err *err)
 {
         return notify_start(pipeline->notify, err) && (pipeline->steps_in_turn || act_start(pipeline->act, err));

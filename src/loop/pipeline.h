@@ -59,6 +59,7 @@ bool pipeline_is_dirty(const struct pipeline *pipeline);
 bool pipeline_write(struct pipeline *pipeline, struct database *state, struct err *err);
 void pipeline_written(struct pipeline *pipeline);
 
+bool pipeline_recovered(struct pipeline *pipeline, struct err *err); /* the journal was replayed; before any thread decides */
 /* Effects may leave from now on; before, during recovery, they wait in the tables. */
 bool pipeline_start(struct pipeline *pipeline, struct err *err);
 void pipeline_turn(struct pipeline *pipeline);  /* effects that have no thread, on the caller's; never within a decision */
