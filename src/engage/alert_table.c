@@ -177,11 +177,16 @@ json_t *packed_labels_json(struct str packed)
         return object;
 }
 
+/* For readers: people know an incident by its number. */
+#define SHOWN COLUMNS ", (SELECT number FROM engage_incident AS i WHERE i.id = engage_alert.incident)"
+#define AT_NUMBER 25
+
 static json_t *alert_json(struct query *query)
 {
         struct alert alert = alert_of(query);
-        return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                          "id", id_json(alert.id), "name", text_json(query_str(query, 2)), "incident", id_json(alert.incident),
+                         "incident_number", query_is_null(query, AT_NUMBER) ? json_null() : json_integer(query_i64(query, AT_NUMBER)),
                          "state", alert.is_firing ? "firing" : alert.is_expired ? "expired" : "resolved",
                          "severity", alert_severity_name(alert.severity), "origin", finding_origin_name(alert.origin),
                          "is_held", alert.is_held, "held_why", text_json(query_str(query, 24)), "is_flapping", alert.is_flapping,
@@ -208,7 +213,7 @@ static void bind_filter(struct query *query, const struct alert_filter *filter)
 json_t *alert_rows_read(struct database *reader, const struct alert_filter *filter, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, reader, "SELECT " COLUMNS " FROM engage_alert WHERE id < ?1 AND changed_ns >= ?2 AND changed_ns <= ?3"
+        if (!query_begin(&query, reader, "SELECT " SHOWN " FROM engage_alert WHERE id < ?1 AND changed_ns >= ?2 AND changed_ns <= ?3"
                                          " AND (?5 = '' OR name = ?5) AND (?6 < 0 OR is_firing = ?6) AND (?7 = 0 OR incident = ?7)"
                                          " ORDER BY id DESC LIMIT ?4", err))
                 return NULL;
@@ -219,7 +224,7 @@ json_t *alert_rows_read(struct database *reader, const struct alert_filter *filt
 json_t *alert_row_read(struct database *reader, uint64_t id, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, reader, "SELECT " COLUMNS " FROM engage_alert WHERE id = ?1", err))
+        if (!query_begin(&query, reader, "SELECT " SHOWN " FROM engage_alert WHERE id = ?1", err))
                 return NULL;
         query_bind_i64(&query, 1, (int64_t)id);
         if (!query_step(&query, err)) {

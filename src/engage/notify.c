@@ -368,6 +368,26 @@ static bool on_call_override(const struct order *order, struct err *err)
         return notify_add_override(notify, notify_id(notify), &override, str_of(order->by), true, err);
 }
 
+/* It stays as what it was until now; one that has not begun covers nothing then. */
+static bool on_call_override_end(const struct order *order, struct err *err)
+{
+        struct notify *notify = order->notify;
+        struct str text = json_str(order->arguments, "id"), schedule = json_str(order->arguments, "schedule");
+        uint64_t id = 0;
+        str_to_u64(text, &id);
+        for (size_t i = 0; i < notify->overrides.count; i++) {
+                struct rota_override *override = &notify->overrides.items[i];
+                if (notify->made_overrides.items[i].id != id || !str_equal(override->schedule, schedule) || override->to_ns <= order->time_ns)
+                        continue;
+                override->to_ns = order->time_ns;
+                notify->made_overrides.items[i].is_dirty = true;
+                notify->alarms_due_ns = 0;
+                return true;
+        }
+        return fail(err, ERR_NOT_FOUND, "engage", "there is no override %.*s of %.*s that has not ended; declared ones stand in the content files",
+                    STR_ARGS(str_slice(text, 0, 40)), STR_ARGS(str_slice(schedule, 0, 80)));
+}
+
 static struct parcel *parcel_of(const struct notify *notify, struct str id)
 {
         uint64_t wanted;
@@ -440,7 +460,7 @@ static bool test_notification(const struct order *order, struct err *err)
 
 static const struct { const char *verb; bool (*obey)(const struct order *order, struct err *err); } verbs[] = {
         {"maintenance_end", silence_expire},   {"maintenance_start", maintenance_start}, {"notification_result", notification_result},
-        {"on_call_override", on_call_override}, {"silence_create", silence_create},       {"silence_expire", silence_expire},
+        {"on_call_override", on_call_override}, {"on_call_override_end", on_call_override_end}, {"silence_create", silence_create},       {"silence_expire", silence_expire},
         {"test_notification", test_notification},
 };
 

@@ -51,6 +51,7 @@ bool notify_tick(struct notify *notify, uint64_t sequence, int64_t time_ns, stru
  * maintenance_start   matchers, ends_ns [starts_ns, comment]          result: id
  * maintenance_end     id
  * on_call_override    schedule, person, from_ns, to_ns
+ * on_call_override_end schedule, id
  * notification_result id, outcome (sent, failed, given_up) [attempts, error]     of delivery
  * test_notification   receiver [to]                                   result: id
  * Times are integers of nanoseconds. */

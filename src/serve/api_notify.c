@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #define AHEAD_NS (14 * 86400 * NS_PER_S)
+#define SHIFTS_MAX 400
 
 SCOPED_PTR(policy_destroy, struct policy)
 
@@ -80,13 +81,39 @@ static json_t *gaps_of(const struct rota *rota, const struct rota_overrides *mad
         return gaps;
 }
 
+static bool is_covered(const struct rota_override *list, size_t count, struct str schedule, int64_t time_ns)
+{
+        for (size_t i = 0; i < count; i++)
+                if (str_equal(list[i].schedule, schedule) && time_ns >= list[i].from_ns && time_ns < list[i].to_ns)
+                        return true;
+        return false;
+}
+
+/* Who is on call from now on, stretch by stretch; nobody is an empty name. */
+static json_t *shifts_of(const struct rota *rota, const struct rota_overrides *made, int64_t now_ns)
+{
+        int64_t from_ns = now_ns, until_ns = now_ns + AHEAD_NS, to_ns;
+        json_t *shifts = json_array();
+        for (bool more = true; more && json_array_size(shifts) < SHIFTS_MAX; from_ns = to_ns) {
+                more = rota_next(rota, made, from_ns, until_ns, &to_ns);
+                if (!more)
+                        to_ns = until_ns;
+                bool is_override = is_covered(made->items, made->count, rota->name, from_ns);
+                each (declared, &rota->overrides)
+                        is_override |= from_ns >= declared->from_ns && from_ns < declared->to_ns;
+                json_array_append_new(shifts, json_pack("{s:o, s:o, s:o, s:b}", "from_ns", ns_json(from_ns), "to_ns", ns_json(to_ns), "person",
+                                                        text_json(rota_at(rota, made, from_ns)), "is_override", is_override));
+        }
+        return shifts;
+}
+
 static json_t *schedule_json(const struct rota *rota, const struct rota_overrides *made, int64_t now_ns)
 {
         int64_t next_ns = 0;
         bool changes = rota_next(rota, made, now_ns, now_ns + AHEAD_NS, &next_ns);
-        return json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text_json(rota->name), "now", text_json(rota_at(rota, made, now_ns)), "next",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text_json(rota->name), "now", text_json(rota_at(rota, made, now_ns)), "next",
                          changes ? text_json(rota_at(rota, made, next_ns)) : json_null(), "next_ns", changes ? ns_json(next_ns) : json_null(), "gaps",
-                         gaps_of(rota, made, now_ns));
+                         gaps_of(rota, made, now_ns), "shifts", shifts_of(rota, made, now_ns));
 }
 
 static void add_person(json_t *people, struct str name)
@@ -112,10 +139,18 @@ static json_t *team_json(const struct policy *policy, const struct team *team)
         return json_pack("{s:o, s:o, s:o}", "name", text_json(team->name), "on_call", text_json(team->schedule), "people", people);
 }
 
+static json_t *person_json(const struct person *person)
+{
+        json_t *contacts = json_array();
+        each (contact, &person->contacts)
+                json_array_append_new(contacts, json_pack("{s:o, s:o}", "receiver", text_json(contact->receiver), "to", text_json(contact->to)));
+        return json_pack("{s:o, s:o}", "name", text_json(person->name), "contacts", contacts);
+}
+
 bool on_call_show(struct request *request, struct err *err)
 {
         scoped_ptr(policy_destroy) struct policy *policy = NULL;
-        scoped_ptr(json_decref) json_t *rows = NULL, *schedules = json_array(), *teams = json_array();
+        scoped_ptr(json_decref) json_t *rows = NULL, *schedules = json_array(), *teams = json_array(), *people = json_array();
         struct rota_overrides made;
         int64_t now_ns = clock_now_ns(server_of(request)->context.clock);
         if (!read_policy(request, &policy, &rows, err) || !overrides_of(rows, &request->arena, &made, err))
@@ -124,7 +159,9 @@ bool on_call_show(struct request *request, struct err *err)
                 json_array_append_new(schedules, schedule_json(rota, &made, now_ns));
         each (team, &policy->teams)
                 json_array_append_new(teams, team_json(policy, team));
-        return answer(request, json_pack("{s:O, s:O, s:O}", "schedules", schedules, "overrides", rows, "teams", teams), err);
+        each (person, &policy->people)
+                json_array_append_new(people, person_json(person));
+        return answer(request, json_pack("{s:O, s:O, s:O, s:O}", "schedules", schedules, "overrides", rows, "teams", teams, "people", people), err);
 }
 
 /* --- orders ----------------------------------------------------------------------------------------------------------- */
@@ -149,6 +186,11 @@ bool on_call_order(struct request *request, struct err *err)
                 return false;
         json_object_set_new(body, "schedule", text_json(request->captured[0]));
         return order(request, "on_call_override", json_incref(body), err);
+}
+
+bool on_call_release(struct request *request, struct err *err)
+{
+        return order(request, "on_call_override_end", json_pack("{s:o, s:o}", "schedule", text_json(request->captured[0]), "id", text_json(request->captured[1])), err);
 }
 
 bool maintenance_begin(struct request *request, struct err *err)

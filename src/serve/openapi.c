@@ -31,7 +31,7 @@
                                                            ",\"score\":{\"type\":\"number\"},\"reason\":" TEXT) "}"
 #define INCIDENT OBJECT(INCIDENT_FIELDS)
 #define KNOWN_ALERT                                                                                                    \
-        OBJECT("\"id\":" TEXT ",\"name\":" TEXT ",\"incident\":" TEXT ",\"state\":{\"enum\":[\"firing\",\"resolved\",\"expired\"]},\"severity\":" TEXT \
+        OBJECT("\"id\":" TEXT ",\"name\":" TEXT ",\"incident\":" TEXT ",\"incident_number\":" COUNT ",\"state\":{\"enum\":[\"firing\",\"resolved\",\"expired\"]},\"severity\":" TEXT \
                ",\"origin\":" TEXT ",\"is_held\":{\"type\":\"boolean\"},\"held_why\":" TEXT ",\"times\":" COUNT ",\"starts_ns\":" NS \
                ",\"ends_ns\":" NS ",\"labels\":" TEXTS ",\"annotations\":" TEXTS ",\"evidence\":" TEXT)
 #define WHYS                                                                                                           \
@@ -97,9 +97,11 @@ static const struct schema {
         {"DoneWithId", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"id\":" TEXT)},
         {"NotificationTest", "application/json", OBJECT("\"receiver\":" TEXT ",\"to\":" TEXT)},
         {"OnCall", "application/json",
-         OBJECT("\"schedules\":{\"type\":\"array\",\"items\":" OBJECT("\"name\":" TEXT ",\"now\":" TEXT ",\"next\":" TEXT ",\"next_ns\":" NS ",\"gaps\":{\"type\":\"array\"}")
+         OBJECT("\"schedules\":{\"type\":\"array\",\"items\":" OBJECT("\"name\":" TEXT ",\"now\":" TEXT ",\"next\":" TEXT ",\"next_ns\":" NS ",\"gaps\":{\"type\":\"array\"},\"shifts\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"from_ns\":" NS ",\"to_ns\":" NS ",\"person\":" TEXT ",\"is_override\":{\"type\":\"boolean\"}") "}")
                 "},\"overrides\":{\"type\":\"array\"},\"teams\":{\"type\":\"array\",\"items\":"
-                OBJECT("\"name\":" TEXT ",\"on_call\":" TEXT ",\"people\":{\"type\":\"array\",\"items\":" TEXT "}") "}")},
+                OBJECT("\"name\":" TEXT ",\"on_call\":" TEXT ",\"people\":{\"type\":\"array\",\"items\":" TEXT "}") "},\"people\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"name\":" TEXT ",\"contacts\":{\"type\":\"array\",\"items\":" OBJECT("\"receiver\":" TEXT ",\"to\":" TEXT) "}") "}")},
         {"OnCallOverride", "application/json", OBJECT("\"person\":" TEXT ",\"from_ns\":" COUNT ",\"to_ns\":" COUNT)},
         {"LabelsToRoute", "application/json", OBJECT("\"labels\":" TEXTS)},
         {"Routes", "application/json", OBJECT("\"routes\":{\"type\":\"array\"}")},

@@ -1,7 +1,7 @@
 // What people order, as they do it in the console: alerts and silences, on call, runbooks and runs, the register, the audit log.
 import assert from 'node:assert/strict';
 
-export const operationPages = ['audit'];
+export const operationPages = ['alerts', 'silences', 'on-call', 'audit'];
 
 export async function operationSteps({ step, page, at, shoot }) {
     await step('who ordered what stands in the audit log, and the log is verified', async () => {

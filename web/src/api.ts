@@ -171,6 +171,7 @@ export const query = (parameters: Record<string, string | number | undefined>) =
     return search.toString();
 };
 export const get = <T>(path: string, signal?: AbortSignal) => call<T>('GET', path, undefined, signal);
+export const remove = <T = unknown>(path: string) => call<T>('DELETE', path);
 export const post = <T = unknown>(path: string, body: unknown = {}) => call<T>('POST', path, body);
 const data = async <T>(answer: Promise<{ data: T }>) => (await answer).data;
 

@@ -2,13 +2,17 @@
 // add its component and a row (docs/developers/add-a-page.md).
 import type { Component } from 'svelte';
 import { here } from './here.svelte';
+import AlertPage from './pages/AlertPage.svelte';
+import Alerts from './pages/Alerts.svelte';
 import Audit from './pages/Audit.svelte';
 import IncidentPage from './pages/IncidentPage.svelte';
 import Incidents from './pages/Incidents.svelte';
 import Logs from './pages/Logs.svelte';
 import Metrics from './pages/Metrics.svelte';
+import OnCall from './pages/OnCall.svelte';
 import Overview from './pages/Overview.svelte';
 import Settings from './pages/Settings.svelte';
+import Silences from './pages/Silences.svelte';
 import SourcePage from './pages/SourcePage.svelte';
 import Sources from './pages/Sources.svelte';
 import TemplatePage from './pages/TemplatePage.svelte';
@@ -31,6 +35,9 @@ export interface Page {
 export const pages: Page[] = [
     { page: 'overview', title: 'Overview', icon: 'overview', key: 'o', group: '', bar: true, component: Overview },
     { page: 'incidents', title: 'Incidents', icon: 'incidents', key: 'i', group: 'Respond', bar: true, component: Incidents, detail: IncidentPage },
+    { page: 'alerts', title: 'Alerts', icon: 'alerts', key: 'a', group: 'Respond', component: Alerts, detail: AlertPage },
+    { page: 'silences', title: 'Silences', icon: 'silence', key: 'n', group: 'Respond', component: Silences },
+    { page: 'on-call', title: 'On call', icon: 'oncall', key: 'c', group: 'Respond', component: OnCall },
     { page: 'metrics', title: 'Metrics', icon: 'metrics', key: 'm', group: 'Explore', bar: true, component: Metrics },
     { page: 'logs', title: 'Logs', icon: 'logs', key: 'l', group: 'Explore', bar: true, component: Logs },
     { page: 'templates', title: 'Templates', icon: 'templates', key: 'p', group: 'Explore', component: Templates, detail: TemplatePage },
