@@ -170,7 +170,13 @@ static void a_source_that_stays_silent_is_told_once_and_resolved_once(void **sta
         assert_true(self_watch_create(&fake, NULL, &watch, &err));
         fake.sources_count = 1;
         snprintf(fake.sources[0].name, sizeof fake.sources[0].name, "syslog");
-        fake.sources[0].silent = true;
+        fake.sources[0].silent = true; /* and spoke for a minute only */
+        fake.sources[0].steady_since_ns = (1000 - 60) * NS_PER_S;
+        fake.sources[0].last_seen_ns = 1000 * NS_PER_S;
+        for (int64_t s = 500; s < 1000; s += 15)
+                assert_true(self_watch_look(watch, s * NS_PER_S, s * NS_PER_S, &err));
+        assert_int_equal(fake.batches_count, 0);
+        fake.sources[0].steady_since_ns = (1000 - 1800) * NS_PER_S;
         for (int64_t s = 1000; s <= 1400; s += 15)
                 assert_true(self_watch_look(watch, s * NS_PER_S, s * NS_PER_S, &err));
         assert_int_equal(fake.batches_count, 1);

@@ -48,6 +48,7 @@ struct source_counters {
         int64_t clock_skew_ns;          /* receive time less event time, smallest of late; large and steady is a wrong clock */
         double lag_s;                   /* for files and the journal: how far behind the end, in bytes or seconds as lag_unit */
         int64_t expected_every_ns;      /* silent when nothing came for three times this; 0: not known, learned from gaps */
+        int64_t steady_since_ns;        /* since when it speaks without such a silence */
         double rate_records, rate_samples; /* a second, over about the last half minute */
         bool silent;                    /* nothing came for three times expected_every_ns */
         bool failing;                   /* cannot be read or reached now */

@@ -133,7 +133,8 @@ static bool look_at_sources(struct self_watch *watch, int64_t wall_ns, struct er
                         continue;
                 snprintf(text, sizeof text, source->failing ? "the source %s fails: %s" : "the source %s is silent: nothing came for three times its usual gap",
                          source->name, source->state_text);
-                if ((source->failing || source->silent) &&
+                bool is_missed = source->silent && source->last_seen_ns - source->steady_since_ns >= SELF_STEADY_NS;
+                if ((source->failing || is_missed) &&
                     !see(watch, source->failing ? "SourceFailing" : "SourceSilent", source->name, false, SELF_SOURCE_NS, wall_ns, text, err))
                         return false;
         }

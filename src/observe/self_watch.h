@@ -15,6 +15,7 @@
 struct intake;
 struct self_watch;
 
+#define SELF_STEADY_NS (INT64_C(1800) * 1000000000)     /* who spoke for less before was no steady speaker: an error log after its errors */
 #define SELF_SOURCE_NS (INT64_C(120) * 1000000000)      /* a restart of a sender is no news */
 #define SELF_JUMP_NS (INT64_C(30) * 1000000000)
 #define SELF_DISK_WARNING 0.10                          /* of the disk is free */

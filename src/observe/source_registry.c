@@ -108,6 +108,8 @@ static struct entry_of_source *entry_of(struct source_registry *registry, struct
 
 static void learn_gap(struct source_counters *counters, int64_t time_ns)
 {
+        if (counters->batches <= 1 || !counters->steady_since_ns || time_ns - counters->last_seen_ns > 3 * max_of(counters->expected_every_ns, GAP_MIN_NS))
+                counters->steady_since_ns = time_ns;
         if (counters->batches > 1) {
                 int64_t gap = time_ns - counters->last_seen_ns;
                 int64_t kept = (int64_t)((double)counters->expected_every_ns * GAP_FORGET);
@@ -268,12 +270,12 @@ uint64_t source_registry_over_bound(struct source_registry *registry)
 static json_t *save_entry(const struct entry_of_source *entry)
 {
         const struct source_counters *c = &entry->counters;
-        return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", c->name, "kind", c->kind,
+        return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", c->name, "kind", c->kind,
                          "cursor", entry->cursor, "last_seen_ns", (json_int_t)c->last_seen_ns, "newest_event_ns",
                          (json_int_t)c->newest_event_ns, "batches", (json_int_t)c->batches, "records", (json_int_t)c->records,
                          "samples", (json_int_t)c->samples, "bytes", (json_int_t)c->bytes, "dropped", (json_int_t)c->dropped,
                          "duplicates", (json_int_t)c->duplicates, "parse_failures", (json_int_t)c->parse_failures,
-                         "expected_every_ns", (json_int_t)c->expected_every_ns);
+                         "expected_every_ns", (json_int_t)c->expected_every_ns, "steady_since_ns", (json_int_t)c->steady_since_ns);
 }
 
 json_t *source_registry_save(struct source_registry *registry)
@@ -313,6 +315,7 @@ bool source_registry_restore(struct source_registry *registry, const json_t *sav
                 c->duplicates = (uint64_t)json_integer_value(json_object_get(one, "duplicates"));
                 c->parse_failures = (uint64_t)json_integer_value(json_object_get(one, "parse_failures"));
                 c->expected_every_ns = json_integer_value(json_object_get(one, "expected_every_ns"));
+                c->steady_since_ns = json_integer_value(json_object_get(one, "steady_since_ns"));
                 if (cursor)
                         keep_cursor(entry, str_of(cursor));
         }
