@@ -11,8 +11,11 @@
 #define EARLY_NS 60e9           /* how fast an alert loses weight after the first */
 #define HELD_WEIGHT 0.2         /* what was held back may be chance */
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
-#define CHANGE_FACTOR 2.0
+#define CHANGE_FACTOR 1.0
 #define CHANGE_NS 900e9
+#define CHANGED_FACTOR 1.1      /* most trouble without trouble upstream comes from a change there */
+#define CHANGED_NS 300e9
+#define CHANGED_HOPS 2
 #define PARENTS_MAX 8
 #define CANDIDATES_MAX 2048
 
@@ -79,11 +82,18 @@ void evidence_merge(struct evidence *to, const struct evidence *from, int64_t la
                 if (!known)
                         continue;
                 known->surprise += item->surprise * fresh;
+                known->held = fmax(known->held, item->held * fresh);
                 known->alerts += item->alerts;
                 known->first_ns = min_of(known->first_ns, item->first_ns);
         }
         for (size_t i = 0; i < from->sort_count && to->sort_count < EVIDENCE_SORTS_MAX; i++)
                 to->sorts[to->sort_count++] = from->sorts[i];
+}
+
+/* What its alerts say together. */
+static double says(const struct evidence_item *item)
+{
+        return item->surprise + item->held;
 }
 
 double cause_surprise(uint32_t groups, uint32_t times)
@@ -102,7 +112,11 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
         struct evidence_item *item = clue->entity_count ? evidence_find(evidence, clue->entities[0].id) : NULL;
         if (!item)
                 return;
-        item->surprise += surprise * exp(-fmax(0, (double)after_ns) / EARLY_NS) * (clue->is_call ? CALL_WEIGHT : 1) * (clue->is_held ? HELD_WEIGHT : 1);
+        double told = surprise * exp(-fmax(0, (double)after_ns) / EARLY_NS) * (clue->is_call ? CALL_WEIGHT : 1);
+        if (clue->is_held)
+                item->held = fmax(item->held, HELD_WEIGHT * told);
+        else
+                item->surprise += told;
         item->alerts++;
         item->first_ns = min_of(item->first_ns, clue->time_ns);
 }
@@ -168,8 +182,8 @@ static void gather(const struct evidence *evidence, const struct graph *graph, s
                 const struct evidence_item *item = evidence_find(evidence, parts.ids[i]);
                 if (!item)
                         continue;
-                sum += item->surprise;
-                whole->parts_troubled += item->surprise > 0;
+                sum += says(item);
+                whole->parts_troubled += says(item) > 0;
         }
         whole->parts = (uint32_t)parts.count;
         if (parts.count)
@@ -186,7 +200,7 @@ static size_t add_wholes(const struct evidence *evidence, const struct graph *gr
                         continue;
                 const struct evidence_item *own = evidence_find(evidence, wholes.ids[i]);
                 struct suspect *whole = &suspects[count++];
-                *whole = (struct suspect){.entity = node.id, .kind = node.kind, .name = node.name, .score = own ? own->surprise : 0,
+                *whole = (struct suspect){.entity = node.id, .kind = node.kind, .name = node.name, .score = own ? says(own) : 0,
                                           .alerts = own ? own->alerts : 0, .after_ns = own ? own->first_ns - onset_ns : 0};
                 gather(evidence, graph, whole);
         }
@@ -217,7 +231,7 @@ bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t on
         each (item, evidence)
                 if (count < most && !suspect_find(suspects, count, item->entity))
                         suspects[count++] = (struct suspect){.entity = item->entity, .kind = str_of(item->kind), .name = str_of(item->name),
-                                                             .score = item->surprise, .alerts = item->alerts, .after_ns = item->first_ns - onset_ns};
+                                                             .score = says(item), .alerts = item->alerts, .after_ns = item->first_ns - onset_ns};
         cause_order(suspects, count);
         count = min_of(count, max);
         double sum = 0;
@@ -241,4 +255,20 @@ void cause_consider_change(struct suspect *suspects, size_t count, uint64_t enti
                 suspect->score *= 1 + CHANGE_FACTOR * exp(-(double)before_ns / CHANGE_NS);
         suspect->change = change;
         suspect->change_before_ns = before_ns;
+}
+
+void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, struct graph *graph, uint64_t entity, uint64_t change, int64_t before_ns)
+{
+        struct graph_node node;
+        double most = 0;
+        if (!graph || before_ns > (int64_t)(2 * CHANGED_NS) || suspect_find(suspects, *count, entity) || !graph_node(graph, entity, &node))
+                return;
+        for (size_t i = 0; i < *count; i++)
+                if (suspects[i].alerts && graph_distance(graph, suspects[i].entity, entity, GRAPH_UPSTREAM, CHANGED_HOPS) > 0)
+                        most = fmax(most, suspects[i].score);
+        if (!most)
+                return;
+        *count -= *count == max;
+        suspects[(*count)++] = (struct suspect){.entity = node.id, .kind = node.kind, .name = node.name, .change = change, .change_before_ns = before_ns,
+                                                .score = most * CHANGED_FACTOR * exp(-(double)before_ns / CHANGED_NS)};
 }

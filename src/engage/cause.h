@@ -5,7 +5,7 @@
  * entity itself rather than about a call to it. What entities have in common (the host they run on, the service they are
  * instances of) gathers their surprise as Stouffer combines independent tests (1949): the sum over the root of how many there
  * are, so that one bad instance of eight blames the instance, and eight slightly bad ones what they share. A change of an
- * entity shortly before raises it.
+ * entity shortly before raises it, and what was changed upstream of the trouble a few minutes before is suspected without an alert of its own.
  *
  * Pure arithmetic over a group's evidence and the graph; used by correlate.c alone.
  */
@@ -29,6 +29,7 @@ struct evidence_item {
         uint64_t entity;
         char *kind, *name;
         double surprise;
+        double held;            /* the most that one alert said which was held back: many oddities of one thing are one */
         uint32_t alerts;
         int64_t first_ns;
 };
@@ -56,4 +57,6 @@ double cause_surprise(uint32_t groups, uint32_t times);
 bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t onset_ns, struct suspect *out_suspects, size_t max, size_t *out_count,
                 struct err *err);
 void cause_consider_change(struct suspect *suspects, size_t count, uint64_t entity, uint64_t change, int64_t before_ns);
+/* What was changed is suspected too without an alert of its own, when the trouble of a suspect may come from there. graph may be NULL. */
+void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, struct graph *graph, uint64_t entity, uint64_t change, int64_t before_ns);
 void cause_order(struct suspect *suspects, size_t count);

@@ -328,19 +328,37 @@ static void weigh(struct verdict *verdict, enum reason_kind kind, double weight,
                                                                                  max_of(near->distance, 0), apart_ns};
 }
 
-/* The newest change that touches one of the entities, in the window before; 0: none. */
-static uint64_t change_near(const struct correlator *correlator, const struct clue *clue)
+static bool touches(const struct change *change, const struct clue *clue)
+{
+        for (size_t e = 0; e < clue->entity_count; e++)
+                for (size_t k = 0; k < change->entity_count; k++)
+                        if (clue->entities[e].id == change->entities[k])
+                                return true;
+        return false;
+}
+
+/* The newest change that touches one of the entities, after a time; NULL: none. */
+static const struct change *change_since(const struct correlator *correlator, const struct clue *clue, int64_t since_ns)
 {
         for (size_t i = correlator->change_count; i-- > 0;) {
                 const struct change *change = &correlator->changes[(correlator->change_begin + i) % CORRELATE_CHANGES_MAX];
-                if (clue->time_ns - change->time_ns > CORRELATE_WINDOW_NS)
+                if (change->time_ns < since_ns)
                         break;
-                for (size_t e = 0; e < clue->entity_count; e++)
-                        for (size_t k = 0; k < change->entity_count; k++)
-                                if (clue->entities[e].id == change->entities[k])
-                                        return change->id;
+                if (touches(change, clue))
+                        return change;
         }
-        return 0;
+        return NULL;
+}
+
+static uint64_t change_near(const struct correlator *correlator, const struct clue *clue)
+{
+        const struct change *change = change_since(correlator, clue, clue->time_ns - CORRELATE_WINDOW_NS);
+        return change ? change->id : 0;
+}
+
+bool correlator_changed_since(const struct correlator *correlator, const struct clue *clue, int64_t since_ns)
+{
+        return change_since(correlator, clue, since_ns) != NULL;
 }
 
 static double learned_between(const struct correlator *correlator, const struct group *group, const struct clue *clue)
@@ -385,7 +403,7 @@ static void find_merges(const struct correlator *correlator, const struct clue *
         for (size_t i = 0; into && !into->is_onset && !best->is_alike && i < correlator->near_count; i++) {
                 const struct near_group *near = &correlator->near[i];
                 int64_t apart_ns = near->group->onset_ns - into->onset_ns;
-                if (near->group != into && near->group->is_held == into->is_held && near->distance >= 0 && !near->group->is_onset && apart_ns >= -BRIDGE_NS && apart_ns <= BRIDGE_NS &&
+                if (near->group != into && near->group->is_held == into->is_held && near->group->is_firing == into->is_firing && near->distance >= 0 && !near->group->is_onset && apart_ns >= -BRIDGE_NS && apart_ns <= BRIDGE_NS &&
                     !was_told(near->group, clue->same) && best->merge_count < countof(best->merges))
                         best->merges[best->merge_count++] = near->group->id;
         }
@@ -395,7 +413,7 @@ bool correlator_weigh(struct correlator *correlator, const struct clue *clue, st
 {
         (void)err;
         struct verdict best = {0};
-        bool was_told_by_one = false;
+        bool was_told_by_one = false, best_is_going = false;
         int64_t newest_ns = INT64_MIN;
         find_near(correlator, clue);
         find_unplaced(correlator, clue);
@@ -407,10 +425,11 @@ bool correlator_weigh(struct correlator *correlator, const struct clue *clue, st
                 was_told_by_one |= near->distance >= 0 && was_told(near->group, clue->same) && verdict.score - WEIGHT_TOLD > 0;
                 if (verdict.score <= 0)
                         continue;
-                bool is_newer = near->group->onset_ns > newest_ns;
-                if (!best.group || verdict.score > best.score || (verdict.score == best.score && is_newer)) {
+                bool is_newer = near->group->onset_ns > newest_ns, is_going = near->group->is_firing;
+                if (!best.group || is_going > best_is_going || (is_going == best_is_going && (verdict.score > best.score || (verdict.score == best.score && is_newer)))) {
                         best = verdict;
                         newest_ns = near->group->onset_ns;
+                        best_is_going = is_going; /* what is over attracts nothing that something which goes on would have */
                 }
         }
         best.is_onset = !best.group && was_told_by_one;
@@ -639,15 +658,17 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
                 return true;
         struct graph *graph = topology_lend(correlator->topology);
         bool good = cause_rank(&group->evidence, graph, group->onset_ns, out_suspects, max, out_count, err);
-        topology_give_back(correlator->topology);
-        if (!good)
-                return false;
-        for (size_t i = 0; i < correlator->change_count; i++) {
+        for (size_t i = correlator->change_count; good && i-- > 0;) { /* the newest first */
                 const struct change *change = &correlator->changes[(correlator->change_begin + i) % CORRELATE_CHANGES_MAX];
                 int64_t before_ns = group->onset_ns - change->time_ns;
-                for (size_t k = 0; before_ns >= 0 && before_ns <= CORRELATE_WINDOW_NS && k < change->entity_count; k++)
-                        cause_consider_change(out_suspects, *out_count, change->entities[k], change->id, before_ns);
+                if (before_ns < 0 || before_ns > CORRELATE_WINDOW_NS || !change->entity_count)
+                        continue;
+                /* of what was changed, not of where that runs */
+                cause_consider_change(out_suspects, *out_count, change->entities[0], change->id, before_ns);
+                cause_add_changed(out_suspects, out_count, max, graph, change->entities[0], change->id, before_ns);
         }
-        cause_order(out_suspects, *out_count);
-        return true;
+        topology_give_back(correlator->topology);
+        if (good)
+                cause_order(out_suspects, *out_count);
+        return good;
 }

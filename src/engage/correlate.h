@@ -33,7 +33,7 @@
 #define CORRELATE_WINDOW_NS ((int64_t)1800 * 1000000000)  /* evidence older than that does not count */
 #define CORRELATE_QUIET_NS ((int64_t)90 * 1000000000)     /* a group without firing alerts lives that long after its last one, */
 #define CORRELATE_SPAN_NS ((int64_t)300 * 1000000000)     /* and at least that long after its first */
-#define CORRELATE_HELD_NS ((int64_t)120 * 1000000000)     /* what was held back longer than that before trouble did not begin it */
+#define CORRELATE_HELD_NS ((int64_t)120 * 1000000000)      /* what was held back longer than that before trouble did not begin it */
 #define CORRELATE_ONSET_NS ((int64_t)10 * 1000000000)
 
 /* What correlation sees of an alert. */
@@ -97,6 +97,7 @@ void correlator_destroy(struct correlator *correlator);
 
 /* Changes nothing that a later answer depends on. */
 bool correlator_weigh(struct correlator *correlator, const struct clue *clue, struct verdict *out_verdict, struct err *err);
+bool correlator_changed_since(const struct correlator *correlator, const struct clue *clue, int64_t since_ns); /* something that the clue is about */
 /* Remembers that the alert belongs to the group; verdict (may be NULL) as weighed. A change belongs to none: group 0. */
 bool correlator_place(struct correlator *correlator, const struct clue *clue, uint64_t group, const struct verdict *verdict, struct err *err);
 /* A tentative group whose time is over without being confirmed: merge it. False: there is none (any more). */

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/scope.h"
+#include "register/graph.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -215,6 +216,61 @@ static void a_change_shortly_before_raises_what_it_touched(void **unused)
         correlator_destroy(correlator);
 }
 
+static struct graph *lend(void *graph)
+{
+        return graph;
+}
+
+static void what_was_changed_upstream_is_suspected_without_an_alert(void **unused)
+{
+        (void)unused;
+        struct graph *graph;
+        struct correlator *correlator;
+        struct suspect suspects[4];
+        size_t count;
+        struct err err;
+        assert_true(graph_create(64, 64, &graph, &err));
+        struct clue change = clue_on(9, "deployment", "app", 5), aside = clue_on(8, "deployment", "printer", 6), page = clue_on(1, "PageFails", "front", 20);
+        const struct clue *all[] = {&change, &aside, &page};
+        for (size_t i = 0; i < countof(all); i++)
+                assert_true(graph_add(graph, all[i]->entities[0].id, STR("host"), all[i]->entities[0].name, &err));
+        assert_true(graph_relate(graph, &(struct graph_edge){.from = page.entities[0].id, .to = change.entities[0].id, .relation = STR("calls"), .impact = IMPACT_TO_FROM, .sources = EDGE_SOCKETS}, &err));
+        struct topology lent = {.context = graph, .graph = lend};
+        assert_true(correlator_create(&lent, NULL, &correlator, &err));
+        change.is_change = aside.is_change = true;
+        assert_true(correlator_place(correlator, &change, 0, NULL, &err));
+        assert_true(correlator_place(correlator, &aside, 0, NULL, &err));
+        assert_true(correlator_place(correlator, &page, 7, NULL, &err));
+        assert_true(correlator_suspects(correlator, 7, suspects, 4, &count, &err));
+        assert_int_equal(count, 2);
+        assert_true(str_is(suspects[0].name, "app"));
+        assert_int_equal(suspects[0].change, 9);
+        assert_true(str_is(suspects[1].name, "front"));
+        correlator_destroy(correlator);
+        graph_destroy(graph);
+}
+
+static void ten_oddities_held_back_outweigh_no_alert(void **unused)
+{
+        (void)unused;
+        struct topology nothing = {0};
+        struct correlator *correlator;
+        struct suspect suspects[4];
+        size_t count;
+        struct err err;
+        assert_true(correlator_create(&nothing, NULL, &correlator, &err));
+        struct clue down = clue_on(100, "Down", "web1", 10);
+        assert_true(correlator_place(correlator, &down, 7, NULL, &err));
+        for (uint64_t i = 1; i <= 10; i++) {
+                struct clue odd = clue_on(i, "UnusualLevel", "web2", 10);
+                odd.is_held = true;
+                assert_true(correlator_place(correlator, &odd, 7, NULL, &err));
+        }
+        assert_true(correlator_suspects(correlator, 7, suspects, 4, &count, &err));
+        assert_true(str_is(suspects[0].name, "web1"));
+        correlator_destroy(correlator);
+}
+
 static void ten_thousand_alerts_cost_a_bound_each(void **unused)
 {
         (void)unused;
@@ -249,6 +305,8 @@ int main(void)
                 cmocka_unit_test(what_is_no_stream_is_refused_with_the_line),
                 cmocka_unit_test(what_people_split_apart_is_not_joined_again),
                 cmocka_unit_test(a_change_shortly_before_raises_what_it_touched),
+                cmocka_unit_test(what_was_changed_upstream_is_suspected_without_an_alert),
+                cmocka_unit_test(ten_oddities_held_back_outweigh_no_alert),
                 cmocka_unit_test(ten_thousand_alerts_cost_a_bound_each),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

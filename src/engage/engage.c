@@ -235,14 +235,41 @@ static bool reopen(struct engage *engage, struct incident *incident, const struc
                incident_move(engage->incidents, incident, INCIDENT_OPEN, time_ns, err);
 }
 
+/* The same trouble once more: it begins as it began, and nothing was changed there in between. One of its later symptoms alone may be
+ * of something else. */
+static bool is_same_again(const struct engage *engage, const struct incident *incident, const struct alert *alert, const struct clue *clue, int64_t time_ns)
+{
+        const struct alert *first = incident->members.count ? alerts_find(engage->alerts, incident->members.items[0].alert) : NULL;
+        return may_reopen(incident, alert, time_ns) && first && str_equal(name_of(alert), name_of(first)) &&
+               incident_has_sort(incident, name_of(alert), kind_of(clue)) && !correlator_changed_since(engage->correlator, clue, incident->resolved_ns);
+}
+
+/* Whether the resolved incident that it belonged to is to re-open: not when it belongs to one that is open now. */
+static bool brings_back(struct engage *engage, const struct incident *incident, const struct alert *alert, int64_t time_ns, bool *out_does, struct err *err)
+{
+        scoped(arena_done) struct arena arena;
+        struct clue clue;
+        struct verdict verdict;
+        arena_init(&arena, 0);
+        if (!engage_clue(engage, alert, &arena, &clue, err) || !correlator_weigh(engage->correlator, &clue, &verdict, err))
+                return false;
+        const struct incident *other = verdict.group ? incidents_find(engage->incidents, verdict.group) : NULL;
+        bool is_elsewhere = other && other != incident && other->state < INCIDENT_RESOLVED && other->is_held == alert->is_held;
+        *out_does = !is_elsewhere && is_same_again(engage, incident, alert, &clue, time_ns);
+        return true;
+}
+
 /* It fires again: back to the incident it belonged to, when that lives or may be re-opened. */
 static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_ns, bool *out_is_done, struct err *err)
 {
         struct incident *incident = alert->incident ? incidents_find(engage->incidents, alert->incident) : NULL;
+        bool is_again = true;
         *out_is_done = false;
         if (incident && incident->state == INCIDENT_MERGED)
                 incident = incidents_find(engage->incidents, incident->merged_into);
-        if (!incident || (incident->state >= INCIDENT_RESOLVED && !may_reopen(incident, alert, time_ns))) {
+        if (incident && incident->state >= INCIDENT_RESOLVED && !brings_back(engage, incident, alert, time_ns, &is_again, err))
+                return false;
+        if (!incident || !is_again) {
                 alert->incident = 0;
                 return true;
         }
@@ -311,7 +338,7 @@ static struct incident *accepted(struct engage *engage, const struct verdict *ve
         struct incident *incident = verdict->group ? incidents_find(engage->incidents, verdict->group) : NULL;
         if (!incident || incident->state < INCIDENT_RESOLVED)
                 return incident;
-        return may_reopen(incident, alert, time_ns) && incident_has_sort(incident, name_of(alert), kind_of(clue)) ? incident : NULL;
+        return is_same_again(engage, incident, alert, clue, time_ns) ? incident : NULL;
 }
 
 static bool merge_others(struct engage *engage, struct incident *incident, const struct verdict *verdict, int64_t time_ns, struct err *err)

@@ -299,6 +299,63 @@ static void the_stages_after_engage_are_told_once_an_incident(void **unused)
         assert_int_equal(count, 0);
 }
 
+static void change(struct house *house, const char *labels)
+{
+        struct change_event event = {.time_ns = house->now_ns, .labels = labels_of(house, labels), .kind = STR("deployment"), .title = STR("shop 1.7")};
+        assert_true(noticed_add_change(&house->noticed, &event, &house->err));
+        assert_true(engage_take(house->engage, &house->noticed, ++house->sequence, house->now_ns, &house->err));
+        noticed_clear(&house->noticed);
+}
+
+static void a_later_symptom_alone_brings_no_incident_back(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=Down host=web1");
+        later(&house, 10);
+        fire(&house, "alertname=PageFails host=web1");
+        resolve(&house, "alertname=Down host=web1");
+        resolve(&house, "alertname=PageFails host=web1");
+        later(&house, 300);
+        fire(&house, "alertname=PageFails host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        assert_int_equal(view(&house, 2).state, INCIDENT_OPEN);
+}
+
+static void what_fires_again_after_a_change_begins_anew(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=PageFails host=web1");
+        later(&house, 10);
+        resolve(&house, "alertname=PageFails host=web1");
+        later(&house, 60);
+        change(&house, "host=web1");
+        later(&house, 5);
+        fire(&house, "alertname=PageFails host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        assert_int_equal(view(&house, 2).state, INCIDENT_OPEN);
+}
+
+static void an_alert_goes_to_what_is_open_rather_than_to_where_it_was_before(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=PageFails host=web1");
+        later(&house, 10);
+        resolve(&house, "alertname=PageFails host=web1");
+        later(&house, 400);
+        fire(&house, "alertname=Down host=web1");
+        assert_int_equal(view(&house, 2).state, INCIDENT_OPEN);
+        later(&house, 5);
+        fire(&house, "alertname=PageFails host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        assert_int_equal(view(&house, 2).alerts.count, 2);
+}
+
 static void hold_back(struct house *house, const char *labels)
 {
         take(house, (struct finding){.origin = FINDING_ANOMALY, .labels = labels_of(house, labels), .is_firing = true, .is_held = true});
@@ -628,6 +685,9 @@ int main(void)
                 cmocka_unit_test(people_acknowledge_split_and_merge),
                 cmocka_unit_test(what_cannot_be_done_is_refused_and_changes_nothing),
                 cmocka_unit_test(the_stages_after_engage_are_told_once_an_incident),
+                cmocka_unit_test(a_later_symptom_alone_brings_no_incident_back),
+                cmocka_unit_test(what_fires_again_after_a_change_begins_anew),
+                cmocka_unit_test(an_alert_goes_to_what_is_open_rather_than_to_where_it_was_before),
                 cmocka_unit_test(what_was_held_back_keeps_no_incident_open_and_brings_none_back),
                 cmocka_unit_test(trouble_begins_anew_beside_what_was_held_back_long_before),
                 cmocka_unit_test(what_was_held_back_just_before_is_evidence_and_gives_no_title),

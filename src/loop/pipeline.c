@@ -51,6 +51,29 @@ static void give_back_graph(void *context)
         registry_read_end(context);
 }
 
+/* A program that labels name and the register does not know (it never told anything of itself) is in trouble all the same, and before its host. */
+static size_t name_others(const struct labels *labels, struct topology_entity *out_entities, size_t count, size_t max)
+{
+        static const struct str programs[] = {STR_INIT("container"), STR_INIT("pod"), STR_INIT("service"), STR_INIT("service_name")};
+        struct label kept[countof(programs)];
+        struct labels named = {.items = kept};
+        struct topology_entity others[TOPOLOGY_ENTITIES_MAX];
+        for (size_t i = 0; i < countof(programs); i++)
+                if (labels_value(labels, programs[i]).length)
+                        kept[named.count++] = (struct label){programs[i], labels_value(labels, programs[i])};
+        size_t found = topology_of_labels(&named, others, countof(others)), added = 0;
+        for (size_t i = 0; i < found; i++) {
+                bool is_known = count + added == max;
+                for (size_t k = 0; k < count + added; k++)
+                        is_known |= str_equal(out_entities[k].kind, others[i].kind);
+                if (is_known)
+                        continue;
+                memmove(out_entities + added + 1, out_entities + added, count * sizeof *out_entities);
+                out_entities[added++] = others[i];
+        }
+        return count + added;
+}
+
 /* Names belong to the register, which only this thread changes. What it does not know is told by the labels alone. */
 static size_t resolve(void *context, const struct labels *labels, struct topology_entity *out_entities, size_t max)
 {
@@ -63,7 +86,7 @@ static size_t resolve(void *context, const struct labels *labels, struct topolog
                         out_entities[count++] = (struct topology_entity){node.id, node.kind, node.name};
         }
         registry_read_end(context);
-        return count ? count : topology_of_labels(labels, out_entities, max);
+        return count ? name_others(labels, out_entities, count, max) : topology_of_labels(labels, out_entities, max);
 }
 
 /* --- what act asks of incidents -------------------------------------------------------------------------------------- */
