@@ -79,6 +79,7 @@ class Database:
 class Service:
     def __init__(self, path):
         self.path, self.lock, self.kept = path, threading.Lock(), []
+        self.followers = []
         self.counts, self.buckets, self.seconds = {}, [0] * (len(BUCKETS) + 1), 0.0
         self.settings = {}
         self.read_settings()
@@ -99,9 +100,13 @@ class Service:
         finally:
             database.close()
         number = Cache(self.settings["cache"]).ask("INCR", "parcels")
-        if self.settings.get("remember_kib"):
-            self.kept.append(b"*" * (1024 * self.settings["remember_kib"]))  # a version that never forgets
+        for label_bytes in self.followers:
+            self.kept.append(b"*" * label_bytes)  # until the follower asks for it; one that went away never does
         return number
+
+    def follow(self, text):
+        """Somebody who wants every parcel's label; its size."""
+        self.followers.append(int(json.loads(text)["label_bytes"]))
 
     def look(self):
         """Whether a parcel could be taken now."""
@@ -162,6 +167,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         began, status = time.monotonic(), 200
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
+            if self.path == "/follow":
+                self.service.follow(text)
+                return self.answer(200, "followed\n")
             answer = "parcel " + self.service.take(text)
             logging.info("%s taken in %.0f ms", answer, 1000 * (time.monotonic() - began))
         except (ValueError, KeyError, TypeError) as fault:

@@ -1,4 +1,4 @@
-"""estate - a small, real estate on loopback: nginx before a service of its own, which uses redis and PostgreSQL, and a little traffic.
+"""estate - a small, real estate on loopback: nginx before a service of its own, which uses redis and PostgreSQL, a batch job, and a little traffic.
 
     with Estate(peers, folder) as estate: ...     started and healthy inside; everything ended after it
 
@@ -19,12 +19,32 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../tests/peers"))
+import units
 from application import Cache, Database
 from daemon import fetch, free_port, libraries
 
 PACKAGES = ("nginx", "redis-server", "redis-tools", "lua-cjson", "lua-bitop", "postgresql-15", "postgresql-client-15")
 SERVICE = "larkspur"            # the application
+JOB = "reckoner"                # a batch job beside it
+UNITS = {"front": "nginx", "application": SERVICE, "cache": "redis-server", "database": "postgres", "job": JOB}     # by what it is: as administrators know it
 MIB = 1 << 20
+
+RECKONER = """
+import glob, json, os, sys, time
+inbox, log, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
+for _ in range(workers - 1):
+    if os.fork() == 0:
+        break
+while True:
+    for name in glob.glob(inbox + "/*"):
+        with open(name) as file:
+            pages, size = json.load(file)
+        while pages > 0:
+            pages -= size   # a page of nothing is never done
+    with open(log, "a") as file:
+        file.write(time.strftime("%Y-%m-%d %H:%M:%S") + " INFO nothing is left to reckon\\n")
+    time.sleep(2)
+"""
 
 
 def run(*words, **more):
@@ -46,8 +66,10 @@ class Estate:
     def __init__(self, peers, folder):
         fetch(peers, *PACKAGES)
         self.peers, self.folder, self.processes, self.traffic = peers, folder, {}, None
+        self.lock, self.manager = threading.RLock(), None
         self.environment = libraries(peers)
         self.is_root = os.geteuid() == 0
+        self.units = UNITS
         self.ports = {name: free_port() for name in ("front", "front_tls", "application", "cache", "database")}
         self.taken, self.lost, self.slowest = 0, 0, 0.0
         os.chmod(folder, 0o755)
@@ -58,17 +80,23 @@ class Estate:
     # --- processes -------------------------------------------------------------------------------------------------------------------
 
     def start(self, name):
-        self.processes[name] = getattr(self, "start_" + name)()
-        return self.processes[name]
+        with self.lock:
+            if not self.runs(name):
+                self.processes[name] = getattr(self, "start_" + name)()
+            return self.processes[name]
 
     def spawn(self, words, **more):
         with open(self.path("said.log"), "a") as said:
             return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=self.environment, start_new_session=True, **more)
 
     def end(self, name, how=signal.SIGTERM):
-        process = self.processes.get(name)
-        if process and process.poll() is None:
+        with self.lock:
+            process = self.processes.get(name)
+            if not process or process.poll() is not None:
+                return
             process.send_signal(how)
+            if name == "job":
+                os.killpg(process.pid, how)
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
@@ -122,6 +150,11 @@ class Estate:
 
     def start_application(self):
         return self.spawn([self.path("bin", SERVICE), self.path("work/settings.json")])
+
+    def start_job(self):
+        for name in os.listdir(self.path("inbox")):
+            os.remove(self.path("inbox", name))     # what it was at when it ended is not begun again
+        return self.spawn([self.path("bin", JOB), self.path("inbox"), self.path("log", JOB + ".log"), str(os.cpu_count() or 1)])
 
     def start_front(self):
         return self.spawn([os.path.join(self.peers, "nginx/usr/sbin/nginx"), "-e", self.path("log/front.error.log"), "-p", self.folder, "-c",
@@ -214,12 +247,12 @@ http {{
 
     # --- traffic, and what a user would see ------------------------------------------------------------------------------------------
 
-    def hand_in(self, text=b'{"grams": 750}', timeout=15):
+    def hand_in(self, text=b'{"grams": 750}', timeout=15, path="/parcel"):
         """(status, seconds) as a user sees it; status 0: no answer."""
         began = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["front"], timeout=timeout)
         try:
-            connection.request("POST", "/parcel", text)
+            connection.request("POST", path, text)
             answer = connection.getresponse()
             answer.read()
             return answer.status, time.monotonic() - began
@@ -247,7 +280,7 @@ http {{
 
     def ill(self):
         """Everything a user, or somebody looking closely, would find wrong now; empty: healthy."""
-        found = [f"{name} does not run" for name in ("front", "application", "cache", "database") if not self.runs(name)]
+        found = [f"{name} does not run" for name in UNITS if not self.runs(name)]
         status, seconds = self.hand_in()
         if status != 200:
             found.append(f"handing in gives {status}")
@@ -287,8 +320,11 @@ http {{
 
     def __enter__(self):
         try:
-            for name in ("log", "state", "tls", "bin"):
+            for name in ("log", "state", "tls", "bin", "inbox"):
                 os.makedirs(self.path(name))
+            with open(self.path("bin", JOB), "w") as file:
+                file.write(f"#!{sys.executable}\n" + RECKONER)
+            os.chmod(self.path("bin", JOB), 0o755)
             os.symlink(os.path.join(self.peers, "redis-tools/usr/bin/redis-check-rdb"), self.path("bin/redis-server"))
             shutil.copy(os.path.join(HERE, "application.py"), self.path("bin", SERVICE))
             with open(self.path("bin", SERVICE), "r+") as file:
@@ -306,6 +342,8 @@ http {{
             self.make_repository()
             self.start("application")
             self.start("front")
+            self.start("job")
+            self.manager = units.Manager(self)
             wait_until(lambda: self.hand_in()[0] == 200, "the first parcel to be taken")
             self.stop_traffic = threading.Event()
             self.traffic = threading.Thread(target=self.send_traffic, args=(self.stop_traffic,))
@@ -319,7 +357,9 @@ http {{
         if self.traffic:
             self.stop_traffic.set()
             self.traffic.join()
-        for name in ("front", "application", "cache"):
+        if self.manager:
+            self.manager.close()
+        for name in ("front", "application", "cache", "job"):
             self.end(name)
         self.end("database", signal.SIGINT)
         if getattr(self, "small", None):
