@@ -154,7 +154,7 @@ class Estate:
     def start_job(self):
         for name in os.listdir(self.path("inbox")):
             os.remove(self.path("inbox", name))     # what it was at when it ended is not begun again
-        return self.spawn([self.path("bin", JOB), self.path("inbox"), self.path("log", JOB + ".log"), str(os.cpu_count() or 1)])
+        return self.spawn(["nice", "-n", "5", self.path("bin", JOB), self.path("inbox"), self.path("log", JOB + ".log"), str(os.cpu_count() or 1)])
 
     def start_front(self):
         return self.spawn([os.path.join(self.peers, "nginx/usr/sbin/nginx"), "-e", self.path("log/front.error.log"), "-p", self.folder, "-c",

@@ -271,6 +271,8 @@ static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_
                 return false;
         if (!incident || !is_again) {
                 alert->incident = 0;
+                alert->flaps = 0; /* another trouble: it does not flap */
+                alert->is_flapping = false;
                 return true;
         }
         if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
