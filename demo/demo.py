@@ -271,15 +271,16 @@ class Play:
         while time.time() < end and any(one["state"] not in ("resolved", "closed") for one in self.incidents):
             time.sleep(1)
             self.look()
-        self.plain = len(watch.starts) - starts
+        self.plain, self.began_with_it = len(watch.starts) - starts, self.own()
 
     def own(self):
-        """Incidents that began with the fault; the others were open before, and were joined."""
-        return [one for one in self.incidents if nanoseconds(one["opened_ns"]) >= int(self.began * 1e9)]
+        """Incidents that began with the fault: nobody was told of them before. The others were open, and were joined."""
+        before = {alert["incident"] for alert in self.watch.alerts() if nanoseconds(alert["starts_ns"]) < int(self.began * 1e9)}
+        return [one for one in self.incidents if one["id"] not in before]
 
     def incident_text(self):
-        joined = ", ".join(f"#{one['number']}" for one in self.incidents if one not in self.own())
-        return f"{len(self.own())}" + (f", joined {joined}" if joined else "")
+        joined = ", ".join(f"#{one['number']}" for one in self.incidents if one not in self.began_with_it)
+        return f"{len(self.began_with_it)}" + (f", joined {joined}" if joined else "")
 
     def run_text(self):
         """Asked at the end of the game: a verification takes its time."""
@@ -404,14 +405,14 @@ def main():
 def keep(path, seed, plays, rows, disturbed):
     with open(path or os.devnull, "a") as file:
         for play, row in zip(plays, rows):
-            file.write(json.dumps({"seed": seed, "detected": play.detected, "paged": play.paged, "pages": play.pages, "own": len(play.own()), "rank": play.rank,
+            file.write(json.dumps({"seed": seed, "detected": play.detected, "paged": play.paged, "pages": play.pages, "own": len(play.began_with_it), "rank": play.rank,
                                    "healed_by": play.healed_by, "incidents_all": len(play.incidents), "quiet": disturbed, "causes": play.causes,
                                    "row": dict(zip(COLUMNS, row))}) + "\n")
 
 
 def summary(plays, quiet, quiet_s):
     ranks = [play.rank for play in plays]
-    alone = sum(len(play.own()) == len(play.incidents) == 1 and play.pages == 1 and play.paged <= PAGED_WITHIN_S for play in plays)
+    alone = sum(len(play.began_with_it) == len(play.incidents) == 1 and play.pages == 1 and play.paged <= PAGED_WITHIN_S for play in plays)
     print(f"\n{len(plays)} faults: {sum(play.detected is not None for play in plays)} detected; {alone} with one incident of their own and one page within {PAGED_WITHIN_S} s; "
           f"true cause first in {sum(rank == 1 for rank in ranks)}, in the first three in {sum(rank is not None and rank <= 3 for rank in ranks)}; "
           f"healed by runbook {sum(play.healed_by == 'runbook' for play in plays)}")

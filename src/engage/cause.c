@@ -259,16 +259,20 @@ void cause_consider_change(struct suspect *suspects, size_t count, uint64_t enti
 
 void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, struct graph *graph, uint64_t entity, uint64_t change, int64_t before_ns)
 {
+        struct suspect *suspect = suspect_find(suspects, *count, entity);
         struct graph_node node;
         double most = 0;
-        if (!graph || before_ns > (int64_t)(2 * CHANGED_NS) || suspect_find(suspects, *count, entity) || !graph_node(graph, entity, &node))
+        if (!graph || before_ns > (int64_t)(2 * CHANGED_NS) || (suspect && suspect->change != change) || !graph_node(graph, entity, &node))
                 return;
         for (size_t i = 0; i < *count; i++)
                 if (suspects[i].alerts && graph_distance(graph, suspects[i].entity, entity, GRAPH_UPSTREAM, CHANGED_HOPS) > 0)
                         most = fmax(most, suspects[i].score);
-        if (!most)
-                return;
-        *count -= *count == max;
-        suspects[(*count)++] = (struct suspect){.entity = node.id, .kind = node.kind, .name = node.name, .change = change, .change_before_ns = before_ns,
-                                                .score = most * CHANGED_FACTOR * exp(-(double)before_ns / CHANGED_NS)};
+        double score = most * CHANGED_FACTOR * exp(-(double)before_ns / CHANGED_NS);
+        if (suspect) {
+                suspect->score = fmax(suspect->score, score);
+        } else if (most > 0) {
+                *count -= *count == max;
+                suspects[(*count)++] = (struct suspect){.entity = node.id, .kind = node.kind, .name = node.name, .score = score, .change = change,
+                                                        .change_before_ns = before_ns};
+        }
 }

@@ -544,6 +544,8 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
                 group->is_tentative = group->is_onset = elder != NULL;
                 group->parent = elder ? elder->id : 0;
         }
+        if (group->is_held && !clue->is_held)
+                group->onset_ns = clue->time_ns; /* now it is trouble; what was odd before is evidence */
         double surprise = cause_surprise(correlator->groups_seen, times_seen(correlator, clue->same));
         if (correlator->learned) /* what people called the cause before is suspected sooner */
                 surprise *= exp(fmax(0, learned_weight(correlator->learned, learned_pair(learned_cause(), clue->sort))));
