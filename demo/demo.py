@@ -31,6 +31,7 @@ GIVEN_UP_AFTER_S = 90           # without a page: then the estate is healed for 
 READING_S = (6, 12)             # how long whoever was paged reads before he decides
 HELPED_WITHIN_S = 25            # what he approved must have helped by then, else he does it by hand
 RESOLVED_WITHIN_S = 75
+SETTLED_AFTER_S = 25            # rates over a minute still know the fault when it is healed: the next one waits for them
 NOT_BUILT = "not built"
 
 
@@ -159,6 +160,7 @@ class Operator:
 
     def __init__(self, watch, chance):
         self.watch, self.reading_s, self.decided, self.refused, self.waited = watch, chance.uniform(*READING_S), {}, set(), []
+        self.has_more = False
 
     def choose(self, runs, incidents):
         """A proposal for the first of the causes that has one."""
@@ -171,6 +173,7 @@ class Operator:
     def look(self, now, paged_at, runs, incidents):
         live = [run for run in runs if run["state"] in ("approved", "running", "verifying")]
         proposed = [run for run in runs if run["state"] == "proposed" and run["number"] not in self.refused]
+        self.has_more = bool(proposed)
         if paged_at is None or now - paged_at < self.reading_s or any(run["state"] in ("approved", "running") for run in live):
             return
         if self.decided and now - max(self.decided.values()) < HELPED_WITHIN_S:
@@ -249,7 +252,7 @@ class Play:
             decided = max(self.operator.decided.values(), default=None)
             if decided and self.is_healthy():
                 return "runbook"
-            patience = decided + HELPED_WITHIN_S if decided else paged_at + READING_S[1] + HELPED_WITHIN_S / 2 if paged_at else self.began + GIVEN_UP_AFTER_S
+            patience = decided + HELPED_WITHIN_S + (10 if self.operator.has_more else 0) if decided else paged_at + READING_S[1] + HELPED_WITHIN_S / 2 if paged_at else self.began + GIVEN_UP_AFTER_S
             if now > patience:
                 return "hand"
 
@@ -267,8 +270,8 @@ class Play:
             fault.heal()
         wait_until(self.is_healthy, f"{fault.title}: the estate to heal")
         self.healthy = time.time() - self.began
-        end = time.time() + RESOLVED_WITHIN_S
-        while time.time() < end and any(one["state"] not in ("resolved", "closed") for one in self.incidents):
+        healed = time.time()
+        while time.time() < healed + SETTLED_AFTER_S or time.time() < healed + RESOLVED_WITHIN_S and any(one["state"] not in ("resolved", "closed") for one in self.incidents):
             time.sleep(1)
             self.look()
         self.plain, self.began_with_it = len(watch.starts) - starts, self.own()

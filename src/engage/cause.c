@@ -11,7 +11,7 @@
 #define EARLY_NS 60e9           /* how fast an alert loses weight after the first */
 #define HELD_WEIGHT 0.2         /* what was held back may be chance */
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
-#define CHANGE_FACTOR 1.0
+#define CHANGE_FACTOR 0.5
 #define CHANGE_NS 900e9
 #define CHANGED_FACTOR 1.1      /* most trouble without trouble upstream comes from a change there */
 #define CHANGED_NS 300e9
