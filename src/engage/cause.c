@@ -14,6 +14,7 @@
 #define CHANGE_FACTOR 0.5
 #define CHANGE_NS 900e9
 #define CHANGED_FACTOR 1.1      /* most trouble without trouble upstream comes from a change there */
+#define BESIDE_FACTOR 0.6
 #define CHANGED_NS 300e9
 #define CHANGED_HOPS 2
 #define PARENTS_MAX 8
@@ -257,6 +258,14 @@ void cause_consider_change(struct suspect *suspects, size_t count, uint64_t enti
         suspect->change_before_ns = before_ns;
 }
 
+/* How far a change there is suspected for the trouble here. Who calls whom is not always seen: what stands beside it on a host counts less. */
+static double change_reaches(struct graph *graph, uint64_t there, uint64_t here)
+{
+        if (graph_distance(graph, here, there, GRAPH_UPSTREAM, CHANGED_HOPS) > 0)
+                return CHANGED_FACTOR;
+        return graph_distance(graph, here, there, GRAPH_ANY_IMPACT, CHANGED_HOPS) > 0 ? BESIDE_FACTOR : 0;
+}
+
 void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, struct graph *graph, uint64_t entity, uint64_t change, int64_t before_ns)
 {
         struct suspect *suspect = suspect_find(suspects, *count, entity);
@@ -265,9 +274,9 @@ void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, stru
         if (!graph || before_ns > (int64_t)(2 * CHANGED_NS) || (suspect && suspect->change != change) || !graph_node(graph, entity, &node))
                 return;
         for (size_t i = 0; i < *count; i++)
-                if (suspects[i].alerts && graph_distance(graph, suspects[i].entity, entity, GRAPH_UPSTREAM, CHANGED_HOPS) > 0)
-                        most = fmax(most, suspects[i].score);
-        double score = most * CHANGED_FACTOR * exp(-(double)before_ns / CHANGED_NS);
+                if (suspects[i].alerts)
+                        most = fmax(most, suspects[i].score * change_reaches(graph, entity, suspects[i].entity));
+        double score = most * exp(-(double)before_ns / CHANGED_NS);
         if (suspect) {
                 suspect->score = fmax(suspect->score, score);
         } else if (most > 0) {

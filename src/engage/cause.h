@@ -57,6 +57,7 @@ double cause_surprise(uint32_t groups, uint32_t times);
 bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t onset_ns, struct suspect *out_suspects, size_t max, size_t *out_count,
                 struct err *err);
 void cause_consider_change(struct suspect *suspects, size_t count, uint64_t entity, uint64_t change, int64_t before_ns);
-/* What was changed is suspected as much as what suffers by it, even without an alert of its own, when the trouble of a suspect may come from there. graph may be NULL. */
+/* What was changed is suspected as much as what suffers by it, even without an alert of its own, when the trouble of a suspect may come from there, and less when it
+ * stands beside one. graph may be NULL. */
 void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, struct graph *graph, uint64_t entity, uint64_t change, int64_t before_ns);
 void cause_order(struct suspect *suspects, size_t count);
