@@ -70,12 +70,33 @@ static bool add_own(struct arena *arena, const json_t *object, struct labels *la
         return true;
 }
 
-/* The machine asked is the label host, so that the register finds it; a check of this machine itself has none and then stands for none. */
+/* "https://shop.example.org:8443/pay": shop.example.org. What is no address of a page: empty. */
+static struct str host_of_address(struct str address)
+{
+        struct str host = address, before;
+        size_t at;
+        if (!str_find(address, STR("://"), &at))
+                return STR("");
+        host = str_slice(address, at + 3, address.length);
+        for (size_t i = 0; i < host.length; i++)
+                if (memchr("/?#", host.bytes[i], 3))
+                        host = str_slice(host, 0, i);
+        if (str_find(host, STR("@"), &at))
+                host = str_slice(host, at + 1, host.length);
+        if (str_starts_with(host, STR("[")) && str_find(host, STR("]"), &at))
+                return str_slice(host, 1, at);
+        str_cut(&host, ':', &before);
+        return before;
+}
+
+/* The machine asked is the label host, so that the register finds it (and takes no page's address for one); a check of this machine
+ * itself has none and then stands for none. */
 static bool make_labels(struct check *check, struct arena *arena, struct err *err)
 {
         struct str host, service = json_str(check->settings, "service");
         if (!check_text(check->settings, "host", arena, &host, err))
                 return false;
+        host = host.length ? host : host_of_address(check->instance);
         if (!add_label(arena, &check->labels, STR("check"), check->name) || !add_label(arena, &check->labels, STR("kind"), str_of(check->kind->name)) ||
             !add_label(arena, &check->labels, STR("instance"), check->instance) || !add_label(arena, &check->labels, STR("host"), host) ||
             !add_label(arena, &check->labels, STR("service"), service))

@@ -27,7 +27,15 @@ def nginx(root, folder, port, tls):
 http {{ access_log off; {places}
   server {{ listen 127.0.0.1:{port}; location / {{ return 200 'status: all well'; }} location /old {{ return 302 /; }} location /broken {{ return 500; }} }}
   {servers} }}""")
-    return subprocess.Popen([os.path.join(root, "usr/sbin/nginx"), "-c", config, "-p", folder], env=libraries(root), stderr=subprocess.DEVNULL)
+    return subprocess.Popen([os.path.join(root, "usr/sbin/nginx"), "-c", config, "-p", folder], env=libraries(root), stderr=subprocess.DEVNULL,
+                            start_new_session=True)
+
+
+def stop(server):
+    """nginx and its workers: all of them are its session."""
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
 
 
 def state(daemon, check):
@@ -85,14 +93,14 @@ def main():
             expect(daemon.value('check_perfdata{check="plugin-disk",label="/",unit="B"}') > 1e6, "the disk plugin's performance data is in bytes")
             sources = {source["name"]: source for source in daemon.ask("/api/v1/sources")["sources"]}
             expect(sources["check:not-allowed"]["state"] == "failing", "a check that may not run is told on the sources page")
-            incidents = lambda: json.dumps(daemon.ask("/api/v1/incidents"))
-            daemon.wait_for(lambda: "status 500" in incidents(), "an incident that says what the page answered")
-            server.send_signal(signal.SIGTERM)
-            server.wait(10)
+            # the title of an incident is what its first alert says; what the others say stands on its page
+            pages = lambda: json.dumps([daemon.ask(f"/api/v1/incidents/{one['number']}") for one in daemon.ask("/api/v1/incidents")["incidents"]])
+            daemon.wait_for(lambda: "status 500" in pages(), "an incident that says what the page answered")
+            expect('"name": "http' not in pages(), "the address of a page is taken for a host")
+            stop(server)
             daemon.wait_for(lambda: state(daemon, "listens") == 2, "the port to be found closed")
     finally:
-        if server.poll() is None:
-            server.kill()
+        stop(server)
     print("all checks are in the states that they should be in")
 
 

@@ -3,12 +3,16 @@
 
 usage: mail_postfix.py PROGRAM [PEERS]     needs root (Postfix' master changes users)
 """
+import contextlib
 import email
 import email.policy
 import glob
+import grp
 import json
 import os
 import pwd
+import signal
+import smtplib
 import subprocess
 import tempfile
 import time
@@ -20,22 +24,28 @@ ALERT = [{"labels": {"alertname": "DiskFull", "host": "web1", "severity": "criti
 
 
 def start_postfix(root, folder, port):
-    """One smtpd on a loopback port that delivers all mail of example.org into a maildir; everything else stays off."""
-    for name in ("etc", "spool", "lib", "mail"):
-        os.makedirs(f"{folder}/{name}")
+    """One smtpd on a loopback port that delivers all mail of example.org into a maildir; everything else stays off. Postfix refuses
+    to share its own user with whoever owns mailboxes, so the queue is mail's and the maildir is nobody's."""
+    queue, owner, box = pwd.getpwnam("mail"), "mail", pwd.getpwnam("nobody")
     os.chmod(folder, 0o755)
-    owner = "nobody"
-    os.chown(folder + "/lib", pwd.getpwnam(owner).pw_uid, -1)
+    own = {"etc": (0, 0), "spool": (0, 0), "spool/pid": (0, 0), "lib": (queue.pw_uid, queue.pw_gid), "mail": (box.pw_uid, box.pw_gid)}
+    for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"):
+        own["spool/" + name] = queue.pw_uid, 0
+    for name in ("maildrop", "public"):
+        own["spool/" + name] = queue.pw_uid, grp.getgrnam("uucp").gr_gid
+    for name, (uid, gid) in own.items():
+        os.mkdir(f"{folder}/{name}", 0o755 if uid == 0 else 0o710 if gid else 0o700)
+        os.chown(f"{folder}/{name}", uid, gid)
     daemons = root + "/usr/lib/postfix/sbin"
-    nobody = pwd.getpwnam(owner)
-    os.chown(folder + "/mail", nobody.pw_uid, nobody.pw_gid)
     settings = {
         "compatibility_level": "3.6", "queue_directory": folder + "/spool", "data_directory": folder + "/lib", "daemon_directory": daemons,
-        "command_directory": root + "/usr/sbin", "mail_owner": owner, "setgid_group": "nogroup", "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
-        "myhostname": "mail.example.org", "mydestination": "", "virtual_mailbox_domains": "example.org", "virtual_mailbox_base": folder + "/mail",
-        "virtual_mailbox_maps": "static:box/", "virtual_uid_maps": f"static:{nobody.pw_uid}", "virtual_gid_maps": f"static:{nobody.pw_gid}",
-        "maillog_file": folder + "/log", "maillog_file_prefixes": folder, "alias_maps": "", "alias_database": "", "local_recipient_maps": "", "smtpd_tls_security_level": "none", "mynetworks": "127.0.0.0/8",
-        "shlib_directory": root + "/usr/lib/postfix", "meta_directory": root + "/etc/postfix", "default_database_type": "hash", "import_environment": "LD_LIBRARY_PATH MAIL_CONFIG MAIL_LOGTAG TZ", "biff": "no"}
+        "command_directory": root + "/usr/sbin", "shlib_directory": root + "/usr/lib/postfix", "meta_directory": root + "/etc/postfix",
+        "mail_owner": owner, "setgid_group": "uucp", "default_privs": "nobody", "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
+        "myhostname": "mail.example.org", "mydestination": "", "mynetworks": "127.0.0.0/8", "virtual_mailbox_domains": "example.org",
+        "virtual_mailbox_base": folder + "/mail", "virtual_mailbox_maps": "static:box/", "virtual_uid_maps": f"static:{box.pw_uid}",
+        "virtual_gid_maps": f"static:{box.pw_gid}", "alias_maps": "", "alias_database": "", "local_recipient_maps": "", "smtpd_tls_security_level": "none",
+        "maillog_file": folder + "/log", "maillog_file_prefixes": folder, "default_database_type": "hash", "biff": "no",
+        "import_environment": "LD_LIBRARY_PATH MAIL_CONFIG MAIL_LOGTAG TZ"}
     with open(folder + "/etc/main.cf", "w") as file:
         file.writelines(f"{key} = {value}\n" for key, value in settings.items())
     with open(folder + "/etc/master.cf", "w") as file:
@@ -43,14 +53,37 @@ def start_postfix(root, folder, port):
                    "bounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\nvirtual unix - n n - - virtual\nproxymap unix - - n - - proxymap\n"
                    "postlog unix-dgram n - n - 1 postlogd\nanvil unix - - n - 1 anvil\nerror unix - - n - - error\n")
     environment = {**libraries(root), "MAIL_CONFIG": folder + "/etc"}
-    for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"):
-        os.makedirs(f"{folder}/spool/{name}", mode=0o700)
-        os.chown(f"{folder}/spool/{name}", nobody.pw_uid, -1)
-    for name in ("maildrop", "public"):
-        os.makedirs(f"{folder}/spool/{name}", mode=0o730)
-        os.chown(f"{folder}/spool/{name}", nobody.pw_uid, nobody.pw_gid)
-    os.makedirs(folder + "/spool/pid")
-    return subprocess.Popen([daemons + "/master", "-d", "-c", folder + "/etc"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    postfix = subprocess.Popen([daemons + "/master", "-d", "-c", folder + "/etc"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)  # master ends its process group when it ends
+    until = time.monotonic() + 60
+    while time.monotonic() < until and postfix.poll() is None:
+        try:
+            with smtplib.SMTP("127.0.0.1", port, timeout=10) as hello:
+                hello.noop()
+            return postfix
+        except OSError:
+            time.sleep(0.2)
+    stop_postfix(postfix)
+    raise AssertionError(f"Postfix does not listen: {told(folder)}")
+
+
+def stop_postfix(postfix):
+    """Its process group, which is its own session: nothing of it stays."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(postfix.pid, signal.SIGTERM)
+    try:
+        postfix.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(postfix.pid, signal.SIGKILL)
+        postfix.wait(20)
+
+
+def told(folder):
+    path = folder + "/log"
+    if not os.path.exists(path):
+        return "it wrote no log"
+    with open(path) as file:
+        return file.read()[-3000:]
 
 
 def mails(folder):
@@ -84,19 +117,20 @@ def main():
                 daemon.wait_for(lambda: len(mails(folder)) == 2, "the resolution in the maildir", 60)
                 page, end = mails(folder)
                 text = page.get_body(("plain",)).get_content()
-                expect(page["To"] == "<ann@example.org>" and "critical" in page["Subject"] and "DiskFull" in page["Subject"], page["Subject"])
+                expect(page["To"].addresses[0].addr_spec == "ann@example.org" and page["Subject"] == "#1 critical: the disk of web1 is full – schnell", page["Subject"])
+                expect(page["Auto-Submitted"] == "auto-generated" and page["Importance"] == "high" and not end["Importance"], page.items())
                 expect("schnell" in text and "web1" in text and "https://evenkeel.example.org/incidents/1" in text, text)
                 expect("<table" in page.get_body(("html",)).get_content(), "there is no HTML")
                 expect("resolved" in end["Subject"] and end["References"] == page["References"] and end["Message-ID"] != page["Message-ID"], end.items())
                 status, out, err = daemon.cli("on-call")
                 expect(status == 0 and "ann" in out, out + err)
+                print(text, end.get_body(("plain",)).get_content(), sep="\n")
                 print("Postfix: a page and its resolution, one thread")
         except AssertionError:
-            print(open(folder + "/log").read()[-3000:] if os.path.exists(folder + "/log") else "Postfix said nothing")
+            print(told(folder))
             raise
         finally:
-            postfix.terminate()
-            postfix.wait(60)
+            stop_postfix(postfix)
 
 
 main()
