@@ -25,7 +25,7 @@ static bool find_run(struct act *act, const struct order *order, struct run **ou
 {
         int64_t number = json_i64(order->arguments, "run", 0);
         *out_run = act_run_of_number(act, number);
-        return *out_run || fail(err, ERR_NOT_FOUND, "act", "there is no run %" PRId64 " that anything can be done with", number);
+        return *out_run || fail(err, ERR_NOT_FOUND, "act", "there is no run %" PRId64 ", or it ended too long ago to be decided on; `evenkeel runs` lists them", number);
 }
 
 static bool find_run_by_id(struct act *act, const struct order *order, struct run **out_run, struct err *err)
@@ -38,7 +38,7 @@ static bool find_run_by_id(struct act *act, const struct order *order, struct ru
 
 static bool must_be(const struct run *run, enum run_state state, struct err *err)
 {
-        return run->state == state || fail(err, ERR_CONFLICT, "act", "run %" PRIu32 " is %s, and only one that is %s can be so decided on", run->number,
+        return run->state == state || fail(err, ERR_CONFLICT, "act", "run %" PRIu32 " is %s; this can be done to one that is %s", run->number,
                                            run_state_name(run->state), run_state_name(state));
 }
 
@@ -75,7 +75,7 @@ static bool propose(struct act *act, const struct order *order, struct run **out
         if (!wish.runbook)
                 return fail(err, ERR_NOT_FOUND, "act", "there is no runbook of that name; `evenkeel runbooks` lists them");
         if (!incident)
-                return fail(err, ERR_NOT_FOUND, "act", "there is no incident %" PRId64 " that a run could be for", number);
+                return fail(err, ERR_NOT_FOUND, "act", "there is no incident %" PRId64 ", or it was closed too long ago for a run", number);
         return world->view(world->context, incident, &arena, &view, err) && propose_wish(act, &view, &wish, order->time_ns, out_run, err);
 }
 

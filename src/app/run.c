@@ -240,6 +240,7 @@ static bool start_http(struct daemon *daemon, struct err *err)
         static char state_path[4096];
         snprintf(state_path, sizeof state_path, "%s/state.db", loop_directory(daemon->loop));
         struct serve_context context = {
+                .allow_path = config_text(&daemon->config, "launcher.allow"),
                 .clock = &clock_real, .intake = loop_intake(daemon->loop), .logs = loop_logs(daemon->loop),
                 .log_templates = observe_log_templates(loop_observe(daemon->loop)),
                 .series = loop_series(daemon->loop), .metas = loop_metas(daemon->loop), .rules = observe_rules(loop_observe(daemon->loop)), .archive = loop_archive(daemon->loop), .journal = loop_journal(daemon->loop),

@@ -214,6 +214,15 @@ static void print_run(const json_t *run)
         puts("exactly this is run:");
         json_array_foreach(json_object_get(facts, "plan"), i, item)
                 print_planned(item);
+        json_array_foreach(json_object_get(run, "permits"), i, item) {
+                const json_t *step = json_array_get(json_object_get(facts, "plan"), (size_t)json_i64(item, "step", 0));
+                if (json_is_true(json_object_get(item, "is_allowed")))
+                        continue;
+                printf("%s %s: ", json_is_null(json_object_get(item, "is_allowed")) ? "cannot tell whether the launcher would run" : "the launcher would refuse",
+                       json_string_value(json_object_get(step, "name")));
+                print_safe(json_str(item, "reason"));
+                putchar('\n');
+        }
         json_array_foreach(json_object_get(json_object_get(run, "story"), "refusals"), i, item) {
                 printf("not started (%s): ", json_string_value(json_object_get(item, "guard")));
                 print_safe(json_str(item, "reason"));
@@ -261,11 +270,8 @@ static bool decide(struct cli *cli, const char *path, json_t *body, const char *
                 return false;
         if (cli->json)
                 return print_json(answer);
-        const json_t *result = json_object_get(answer, "result"), *refused = json_object_get(result, "refused");
+        const json_t *result = json_object_get(answer, "result");
         int64_t run = json_i64(result, "run", 0);
-        if (refused)
-                return fail(err, ERR_REFUSED, "cli", "run %" PRId64 " was not started, and stays proposed (%s): %s", run, json_string_value(json_object_get(refused, "guard")),
-                            json_string_value(json_object_get(refused, "reason")));
         if (run)
                 printf("run %" PRId64 ": %s\n", run, json_string_value(json_object_get(json_object_get(answer, "result"), "state")));
         else

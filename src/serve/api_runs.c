@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "engage/incident_table.h"
+#include "reach/launch_allow.h"
+#include "reach/launcher.h"
 #include "serve/server.h"
 
 #include <stdio.h>
@@ -89,6 +91,26 @@ static uint64_t id_of(const json_t *run)
         return id;
 }
 
+/* What the launcher would say to each program of the plan now: {step, is_allowed, reason}. is_allowed null: its list cannot be read from here. */
+static json_t *permits_of(struct server *server, const json_t *run)
+{
+        json_t *permits = json_array(), *step, *word;
+        size_t i, j;
+        json_array_foreach (json_object_get(json_object_get(run, "facts"), "plan"), i, step) {
+                struct str words[LAUNCH_WORDS_MAX];
+                struct err refusal = {0};
+                const json_t *list = json_object_get(step, "words");
+                if (!list || json_array_size(list) > LAUNCH_WORDS_MAX)
+                        continue;
+                json_array_foreach ((json_t *)list, j, word)
+                        words[j] = (struct str){json_string_value(word), json_string_length(word)};
+                bool is_allowed = launch_allow_check(server->context.allow_path, words, j, &refusal);
+                bool is_known = is_allowed || refusal.code != ERR_IO;
+                json_array_append_new(permits, json_pack("{s:i, s:o, s:s}", "step", (int)i, "is_allowed", is_known ? json_boolean(is_allowed) : json_null(), "reason", refusal.message));
+        }
+        return permits;
+}
+
 bool runs_show(struct request *request, struct err *err)
 {
         struct server *server = server_of(request);
@@ -105,6 +127,9 @@ bool runs_show(struct request *request, struct err *err)
                 return fail(err, ERR_NOT_FOUND, "serve", "there is no run %ld", (long)number);
         if (!step_rows_visit(server->reader, id_of(run), add_step, steps, err))
                 return false;
+        bool is_dry = str_is(json_str(run, "state"), "proposed");
+        if (is_dry && json_object_set_new(run, "permits", permits_of(server, run)) != 0)
+                return fail_memory(err, "serve", sizeof *steps);
         return json_object_set(run, "steps", steps) == 0 ? answer(request, json_incref(run), err) : fail_memory(err, "serve", sizeof *steps);
 }
 

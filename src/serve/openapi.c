@@ -39,7 +39,7 @@
 
 #define RUN                                                                                                            \
         OBJECT("\"id\":" TEXT ",\"number\":" COUNT ",\"state\":" TEXT ",\"incident\":" TEXT ",\"incident_number\":" COUNT ",\"target\":" TEXT \
-               ",\"is_auto\":{\"type\":\"boolean\"},\"facts\":{\"type\":\"object\"},\"story\":{\"type\":\"object\"},\"steps\":{\"type\":\"array\"}")
+               ",\"is_auto\":{\"type\":\"boolean\"},\"facts\":{\"type\":\"object\"},\"story\":{\"type\":\"object\"},\"steps\":{\"type\":\"array\"},\"permits\":{\"type\":\"array\"}")
 
 static const struct schema {
         const char *name, *content_type, *text;

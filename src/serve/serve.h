@@ -47,6 +47,7 @@ struct serve_context {
         bool (*backup)(void *context, const char *directory, struct err *err); /* NULL: refused */
         void *backup_context;
         const json_t *webhooks;         /* mappings by name, as the webhook decoder wants them; may be NULL */
+        const char *allow_path;         /* the launcher's allow-list, to say in a dry run what it would refuse; NULL: there is none */
         const char *data_directory;     /* cli.token is written there */
         const char *state_path, *vfs;   /* the state database, of which readers are opened; it exists */
         const char *version;
