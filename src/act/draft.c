@@ -102,6 +102,23 @@ static bool take_name(struct draft *draft, struct named *named)
         return named->is_used = true;
 }
 
+/* What YAML calls printable, of one line: other characters would be refused, or end a line. */
+static bool is_yaml_text(struct str text)
+{
+        if (!str_is_utf8(text))
+                return false;
+        for (size_t i = 0; i < text.length; i++) {
+                const unsigned char *c = (const unsigned char *)text.bytes + i;
+                size_t left = text.length - i;
+                if (*c < ' ' || *c == 0x7F || (left > 1 && c[0] == 0xC2 && c[1] < 0xA0))
+                        return false;
+                if (left > 2 && ((c[0] == 0xE2 && c[1] == 0x80 && (c[2] == 0xA8 || c[2] == 0xA9)) || (c[0] == 0xEF && c[1] == 0xBF && c[2] >= 0xBE) ||
+                                 (c[0] == 0xEF && c[1] == 0xBB && c[2] == 0xBF)))
+                        return false;
+        }
+        return true;
+}
+
 /* --- a line into words ---------------------------------------------------------------------------------------------------- */
 
 static bool is_for_a_shell(char c)
@@ -221,9 +238,11 @@ static bool shift_sudo(struct command *command, struct err *err)
 
 static bool read_command(struct command *command, struct err *err)
 {
-        if (!split(command)) {
-                if (!command->why)
-                        command->why = "it is empty";
+        if (!is_yaml_text(command->line))
+                command->why = "it has characters that are no text";
+        else if (!split(command) && !command->why)
+                command->why = "it is empty";
+        if (command->why) {
                 command->count = 0;
                 return true;
         }
@@ -238,14 +257,9 @@ static bool read_command(struct command *command, struct err *err)
                 command->why = "its program is not plain";
                 command->count = 0;
         }
-        for (size_t i = 0; i < command->count; i++) {
+        for (size_t i = 0; i < command->count; i++)
                 if (command->words[i].failed)
                         return fail_memory(err, "draft", 64);
-                if (!str_is_utf8(buf_str(&command->words[i]))) {
-                        command->why = "it is not UTF-8";
-                        command->count = 0;
-                }
-        }
         return true;
 }
 
@@ -418,14 +432,6 @@ static void add_comment(struct buf *out, struct str text)
                 buf_byte(out, c < ' ' || c >= 0x7F ? '?' : (char)c);
         }
         buf_byte(out, '\n');
-}
-
-static bool is_yaml_text(struct str text)
-{
-        size_t at;
-        return str_is_utf8(text) && !str_find(text, STR("\xE2\x80\xA8"), &at) && !str_find(text, STR("\xE2\x80\xA9"), &at) && !str_find(text, STR("\xC2\x85"), &at) &&
-               !str_find(text, STR("\xEF\xBF\xBE"), &at) && !str_find(text, STR("\xEF\xBF\xBF"), &at) && !str_find(text, STR("\xEF\xBB\xBF"), &at) &&
-               !str_find(text, STR("\xC2\x80"), &at);
 }
 
 static void add_alerts(const struct draft *draft, struct buf *out)
