@@ -247,16 +247,35 @@ static void unlink_edge(struct graph *graph, uint32_t at)
         *(edge->next_in == NONE ? &to->last_in : &edges[edge->next_in].before_in) = edge->before_in;
 }
 
+/* Whether an edge stands behind another one in a chain: ordered by its other end and relation, so that walks do not depend on the order in
+ * which edges became known, and a graph that was loaded is walked like the one that was stored. */
+static bool is_behind(const struct edge *edge, const struct edge *other, bool is_out)
+{
+        uint64_t one = is_out ? edge->shown.to : edge->shown.from, two = is_out ? other->shown.to : other->shown.from;
+        return one != two ? one > two : str_compare(edge->shown.relation, other->shown.relation) >= 0;
+}
+
+/* From the tail: entities get rising ids, so an edge seldom has to go far. */
 static void link_edge(struct graph *graph, uint32_t at)
 {
         struct edge *edges = graph->edges.items, *edge = &edges[at];
         struct node *from = &graph->nodes.items[edge->from], *to = &graph->nodes.items[edge->to];
-        edge->next_out = edge->next_in = NONE;
         edge->before_out = from->last_out;
+        edge->next_out = NONE;
+        while (edge->before_out != NONE && !is_behind(edge, &edges[edge->before_out], true)) {
+                edge->next_out = edge->before_out;
+                edge->before_out = edges[edge->before_out].before_out;
+        }
         edge->before_in = to->last_in;
-        *(from->last_out == NONE ? &from->first_out : &edges[from->last_out].next_out) = at;
-        *(to->last_in == NONE ? &to->first_in : &edges[to->last_in].next_in) = at;
-        from->last_out = to->last_in = at;
+        edge->next_in = NONE;
+        while (edge->before_in != NONE && !is_behind(edge, &edges[edge->before_in], false)) {
+                edge->next_in = edge->before_in;
+                edge->before_in = edges[edge->before_in].before_in;
+        }
+        *(edge->before_out == NONE ? &from->first_out : &edges[edge->before_out].next_out) = at;
+        *(edge->next_out == NONE ? &from->last_out : &edges[edge->next_out].before_out) = at;
+        *(edge->before_in == NONE ? &to->first_in : &edges[edge->before_in].next_in) = at;
+        *(edge->next_in == NONE ? &to->last_in : &edges[edge->next_in].before_in) = at;
 }
 
 static void drop_edge(struct graph *graph, uint32_t at)

@@ -52,11 +52,11 @@ static void upstream_is_what_trouble_may_come_from_and_downstream_what_suffers(v
         scoped_ptr(graph_destroy) struct graph *graph = shop();
         char up[200] = "", down[200] = "", near[200] = "";
         assert_true(graph_visit(graph, PAY, GRAPH_UPSTREAM, 9, 0, note, up));
-        assert_string_equal(up, "0:pay 1:web1 1:db 2:web2");
+        assert_string_equal(up, "0:pay 1:db 1:web1 2:web2");
         assert_true(graph_visit(graph, WEB2, GRAPH_DOWNSTREAM, 9, 0, note, down));
         assert_string_equal(down, "0:web2 1:db 2:pay 3:shop");
         assert_true(graph_visit(graph, PAY, GRAPH_ANY, 1, 0, note, near));
-        assert_string_equal(near, "0:pay 1:web1 1:db 1:shop 1:ops");
+        assert_string_equal(near, "0:pay 1:db 1:web1 1:shop 1:ops");
 }
 
 static void distance_counts_hops_in_the_direction_asked_for(void **unused)
@@ -130,6 +130,20 @@ static void bounds_refuse_and_leave_all_as_it_was(void **unused)
         assert_int_equal(graph_edge_count(graph), 1);
 }
 
+static void the_order_in_which_edges_became_known_does_not_show(void **unused)
+{
+        (void)unused;
+        scoped_ptr(graph_destroy) struct graph *one = shop(), *other = shop();
+        char first[200] = "", second[200] = "";
+        for (uint64_t id = SHOP; id <= OPS; id++)
+                edge(one, PAY, "requires", id, IMPACT_TO_FROM);
+        for (uint64_t id = OPS; id >= SHOP; id--)
+                edge(other, PAY, "requires", id, IMPACT_TO_FROM);
+        assert_false(graph_visit(one, PAY, GRAPH_ANY, 2, 4, note, first));
+        assert_false(graph_visit(other, PAY, GRAPH_ANY, 2, 4, note, second));
+        assert_string_equal(first, second);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -137,6 +151,7 @@ int main(void)
                 cmocka_unit_test(distance_counts_hops_in_the_direction_asked_for),
                 cmocka_unit_test(an_edge_keeps_all_its_sources_and_goes_with_the_last),
                 cmocka_unit_test(a_removed_entity_takes_its_edges_along_and_its_place_is_used_again),
+                cmocka_unit_test(the_order_in_which_edges_became_known_does_not_show),
                 cmocka_unit_test(bounds_refuse_and_leave_all_as_it_was),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
