@@ -181,7 +181,7 @@ bool watch_row_delete(struct database *state, uint64_t incident, struct err *err
 bool watch_rows_visit(struct database *state, bool (*visit)(void *context, const struct watch_row *row, struct err *err), void *context, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT incident, signature, target_class, opened_ns FROM act_watch ORDER BY incident", err))
+        if (!query_begin(&query, state, "SELECT incident, signature, target_class, opened_ns FROM act_watch ORDER BY opened_ns, incident", err))
                 return false;
         while (query_step(&query, err)) {
                 struct watch_row row = {(uint64_t)query_i64(&query, 0), (uint64_t)query_i64(&query, 1), (uint64_t)query_i64(&query, 2), query_i64(&query, 3)};

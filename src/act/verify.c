@@ -166,6 +166,10 @@ bool watch_open(struct act *act, const struct incident_view *incident, int64_t t
         if (!watch)
                 return fail_memory(err, "act", sizeof *watch);
         struct str kind = incident->entities.count ? incident->entities.items[0].kind : STR("");
+        while (watch > act->watches.items && watch[-1].opened_ns == time_ns && watch[-1].incident > incident->id) {
+                watch[0] = watch[-1]; /* in the order in which a restart finds them */
+                watch--;
+        }
         *watch = (struct watch){.incident = incident->id, .signature = incident->signature, .target_class = trust_class(kind), .opened_ns = time_ns, .is_dirty = true};
         return true;
 }
