@@ -27,7 +27,7 @@ struct alerts {
         struct { uint32_t *items; size_t count; } free_slots, dirty_slots; /* room for every slot of every chunk */
         struct map by_fingerprint, by_id;
         struct buf volatile_names;      /* packed: length byte, name ... */
-        int64_t next_due_ns;
+        int64_t next_end_ns, next_forget_ns; /* nothing ends, nothing is forgotten before */
         struct alert_counts counts;
         struct buf labels, annotations; /* scratch */
 };
@@ -43,7 +43,7 @@ bool alerts_create(size_t alerts_max, struct alerts **out_alerts, struct err *er
         if (!alerts)
                 return fail_memory(err, "engage", sizeof *alerts);
         alerts->alerts_max = alerts_max ? alerts_max : ALERTS_MAX;
-        alerts->next_due_ns = INT64_MAX;
+        alerts->next_end_ns = alerts->next_forget_ns = INT64_MAX;
         *out_alerts = alerts;
         return true;
 }
@@ -262,7 +262,8 @@ static void make_room(struct alerts *alerts)
         for (size_t i = 0; i < alerts->used_end; i++) {
                 struct alert *alert = slot_at(alerts, i);
                 if (alert->is_used && !alert->is_firing && !alert->is_dirty &&
-                    (oldest == MAP_NONE || alert->changed_ns < slot_at(alerts, oldest)->changed_ns))
+                    (oldest == MAP_NONE || alert->changed_ns < slot_at(alerts, oldest)->changed_ns ||
+                     (alert->changed_ns == slot_at(alerts, oldest)->changed_ns && alert->id < slot_at(alerts, oldest)->id)))
                         oldest = (uint32_t)i;
         }
         if (oldest != MAP_NONE)
@@ -335,12 +336,12 @@ static bool slot_enter(struct alerts *alerts, uint32_t slot, const struct alert 
 
 static void note_due(struct alerts *alerts, const struct alert *alert)
 {
-        int64_t due_ns = !alert->is_firing ? alert->changed_ns + ALERT_KEPT_NS : INT64_MAX;
-        if (alert->is_firing && alert->ends_ns)
-                due_ns = alert->ends_ns;
-        if (alert->is_firing && alert->quiet_ns)
-                due_ns = alert->quiet_ns + ALERT_FLAP_NS;
-        alerts->next_due_ns = min_of(alerts->next_due_ns, due_ns);
+        if (!alert->is_firing)
+                alerts->next_forget_ns = min_of(alerts->next_forget_ns, alert->changed_ns + ALERT_KEPT_NS);
+        else if (alert->quiet_ns)
+                alerts->next_end_ns = min_of(alerts->next_end_ns, alert->quiet_ns + ALERT_FLAP_NS);
+        else if (alert->ends_ns)
+                alerts->next_end_ns = min_of(alerts->next_end_ns, alert->ends_ns);
 }
 
 void alerts_touch(struct alerts *alerts, struct alert *alert)
@@ -487,33 +488,69 @@ static bool is_over(const struct alert *alert, int64_t time_ns)
                                     (alert->quiet_ns && alert->quiet_ns + ALERT_FLAP_NS <= time_ns));
 }
 
-void alerts_tick(struct alerts *alerts, int64_t time_ns, void (*step)(void *context, struct alert *alert), void *context)
+void alerts_forget(struct alerts *alerts, int64_t time_ns)
 {
-        if (time_ns < alerts->next_due_ns)
+        if (time_ns < alerts->next_forget_ns)
                 return;
-        alerts->next_due_ns = INT64_MAX;
+        alerts->next_forget_ns = INT64_MAX;
         for (size_t i = 0; i < alerts->used_end; i++) {
                 struct alert *alert = slot_at(alerts, i);
-                if (!alert->is_used)
+                if (!alert->is_used || alert->is_firing)
                         continue;
-                if (alert->is_firing && alert->is_flapping && !alert->quiet_ns && alert->ends_ns && alert->ends_ns <= time_ns) {
-                        alert->quiet_ns = alert->ends_ns;
-                        alerts_touch(alerts, alert);
-                }
-                if (is_over(alert, time_ns)) {
-                        bool is_expired = !alert->quiet_ns;
-                        resolve(alerts, alert, alert->quiet_ns ? alert->quiet_ns : alert->ends_ns, time_ns, is_expired);
-                        alert->is_flapping = false;
-                        alert->flaps = 0;
-                        step(context, alert);
-                }
-                if (!alert->is_firing && !alert->is_dirty && alert->changed_ns + ALERT_KEPT_NS <= time_ns)
+                if (!alert->is_dirty && alert->changed_ns + ALERT_KEPT_NS <= time_ns)
                         forget(alerts, (uint32_t)i);
                 else
                         note_due(alerts, alert);
         }
-        if (alerts->next_due_ns <= time_ns)
-                alerts->next_due_ns = time_ns + 1; /* dirty rows keep their alert for another tick */
+}
+
+static int alert_compare(const void *a, const void *b)
+{
+        const struct alert *one = *(struct alert *const *)a, *other = *(struct alert *const *)b;
+        return (one->id > other->id) - (one->id < other->id);
+}
+
+/* Those that are over, oldest first: slots are given out in another order after a restart. */
+static size_t find_over(struct alerts *alerts, int64_t time_ns, struct alert **out_over)
+{
+        size_t count = 0;
+        alerts->next_end_ns = INT64_MAX;
+        for (size_t i = 0; i < alerts->used_end; i++) {
+                struct alert *alert = slot_at(alerts, i);
+                if (!alert->is_used || !alert->is_firing)
+                        continue;
+                if (alert->is_flapping && !alert->quiet_ns && alert->ends_ns && alert->ends_ns <= time_ns) {
+                        alert->quiet_ns = alert->ends_ns;
+                        alerts_touch(alerts, alert);
+                }
+                if (is_over(alert, time_ns))
+                        out_over[count++] = alert;
+                else
+                        note_due(alerts, alert);
+        }
+        qsort(out_over, count, sizeof(struct alert *), alert_compare);
+        return count;
+}
+
+bool alerts_tick(struct alerts *alerts, int64_t time_ns, void (*step)(void *context, struct alert *alert), void *context, struct err *err)
+{
+        if (time_ns < alerts->next_end_ns)
+                return true;
+        struct alert **over = malloc((alerts->counts.firing + 1) * sizeof(struct alert *));
+        if (!over)
+                return fail_memory(err, "engage", alerts->counts.firing * sizeof(struct alert *));
+        size_t count = find_over(alerts, time_ns, over);
+        for (size_t i = 0; i < count; i++) {
+                struct alert *alert = over[i];
+                bool is_expired = !alert->quiet_ns;
+                resolve(alerts, alert, alert->quiet_ns ? alert->quiet_ns : alert->ends_ns, time_ns, is_expired);
+                alert->is_flapping = false;
+                alert->flaps = 0;
+                step(context, alert);
+                note_due(alerts, alert);
+        }
+        free(over);
+        return true;
 }
 
 bool alerts_restore(struct alerts *alerts, const struct alert *alert, const struct alert_told *told, struct err *err)

@@ -69,8 +69,10 @@ bool alerts_set_volatile(struct alerts *alerts, const struct str *names, size_t 
 /* id is used when the alert is new. out_alert stays valid until the next alerts_take or alerts_forget. */
 bool alerts_take(struct alerts *alerts, const struct finding *finding, uint64_t id, int64_t time_ns, struct alert **out_alert,
                  enum alert_step *out_step, struct err *err);
-/* Ends what ended by itself and calls step for each such alert; forgets old ones. In order of slots, so alike on every replay. */
-void alerts_tick(struct alerts *alerts, int64_t time_ns, void (*step)(void *context, struct alert *alert), void *context);
+/* Ends what ended by itself and calls step for each such alert, oldest first. */
+bool alerts_tick(struct alerts *alerts, int64_t time_ns, void (*step)(void *context, struct alert *alert), void *context, struct err *err);
+/* Lets go of those resolved ALERT_KEPT_NS ago or longer that have no row to write: the same ones that a load would leave out. */
+void alerts_forget(struct alerts *alerts, int64_t time_ns);
 
 struct alert *alerts_find(struct alerts *alerts, uint64_t id);
 struct alert *alerts_by_fingerprint(struct alerts *alerts, struct hash128 fingerprint);

@@ -1,7 +1,9 @@
 /* alert_table.c - see alert_table.h. */
 #include "engage/alert_table.h"
 
+#include "base/reader.h"
 #include "base/scope.h"
+#include "engage/engage_state.h"
 #include "store/database.h"
 
 #include <inttypes.h>
@@ -81,42 +83,43 @@ bool alert_rows_load(struct database *state, int64_t since_ns, struct alerts *al
 
 /* --- changes --------------------------------------------------------------------------------------------------------------- */
 
-bool change_row_write(struct database *state, uint64_t id, const struct change_event *change, struct err *err)
+bool change_row_write(struct database *state, const struct change_note *note, struct err *err)
 {
-        scoped(buf_done) struct buf packed = {0};
+        scoped(buf_done) struct buf packed = {0}, entities = {0};
         scoped(query_done) struct query query = {0};
-        if (!labels_pack(&change->labels, &packed))
+        for (size_t i = 0; i < note->entity_count; i++)
+                buf_u64(&entities, note->entities[i]);
+        if (!labels_pack(&note->change.labels, &packed) || entities.failed)
                 return fail_memory(err, "engage", packed.length);
-        if (!query_begin(&query, state, "INSERT OR REPLACE INTO engage_change (id, time_ns, kind, title, by, reference, url, labels)"
-                                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", err))
+        if (!query_begin(&query, state, "INSERT OR REPLACE INTO engage_change (id, time_ns, kind, title, by, reference, url, labels, entities)"
+                                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", err))
                 return false;
-        query_bind_i64(&query, 1, (int64_t)id);
-        query_bind_i64(&query, 2, change->time_ns);
-        query_bind_str(&query, 3, change->kind);
-        query_bind_str(&query, 4, change->title);
-        query_bind_str(&query, 5, change->by);
-        query_bind_str(&query, 6, change->reference);
-        query_bind_str(&query, 7, change->url);
+        query_bind_i64(&query, 1, (int64_t)note->id);
+        query_bind_i64(&query, 2, note->change.time_ns);
+        query_bind_str(&query, 3, note->change.kind);
+        query_bind_str(&query, 4, note->change.title);
+        query_bind_str(&query, 5, note->change.by);
+        query_bind_str(&query, 6, note->change.reference);
+        query_bind_str(&query, 7, note->change.url);
         query_bind_blob(&query, 8, buf_str(&packed));
+        query_bind_blob(&query, 9, entities.length ? buf_str(&entities) : STR(""));
         query_step(&query, err);
         return query_good(&query);
 }
 
-bool change_rows_load(struct database *state, int64_t since_ns, bool (*take)(void *context, uint64_t id, const struct change_event *change, struct err *err),
-                      void *context, struct err *err)
+bool change_rows_load(struct database *state, size_t newest, bool (*take)(void *context, const struct change_note *note, struct err *err), void *context,
+                      struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT id, time_ns, kind, title, by, reference, url, labels FROM engage_change WHERE time_ns > ?1"
-                                        " ORDER BY time_ns, id", err))
+        if (!query_begin(&query, state, "SELECT * FROM (SELECT id, time_ns, title, entities FROM engage_change ORDER BY id DESC LIMIT ?1) ORDER BY id", err))
                 return false;
-        query_bind_i64(&query, 1, since_ns);
+        query_bind_i64(&query, 1, (int64_t)newest);
         while (query_step(&query, err)) {
-                scoped(arena_done) struct arena arena;
-                arena_init(&arena, 0);
-                struct change_event change = {.time_ns = query_i64(&query, 1), .kind = query_str(&query, 2), .title = query_str(&query, 3),
-                                              .by = query_str(&query, 4), .reference = query_str(&query, 5), .url = query_str(&query, 6)};
-                if (!labels_unpack(query_str(&query, 7), &arena, &change.labels, err) ||
-                    !take(context, (uint64_t)query_i64(&query, 0), &change, err))
+                struct change_note note = {.id = (uint64_t)query_i64(&query, 0), .change = {.time_ns = query_i64(&query, 1), .title = query_str(&query, 2)}};
+                struct reader reader = reader_of(query_str(&query, 3));
+                while (reader_left(&reader) >= sizeof(uint64_t) && note.entity_count < TOPOLOGY_ENTITIES_MAX)
+                        note.entities[note.entity_count++] = reader_u64(&reader);
+                if (!take(context, &note, err))
                         return false;
         }
         return query_good(&query);

@@ -26,9 +26,11 @@ struct database;
 bool alert_row_write(struct database *state, const struct alert *alert, struct err *err); /* adds or replaces */
 /* Alerts that fire, or changed after since_ns, into memory. */
 bool alert_rows_load(struct database *state, int64_t since_ns, struct alerts *alerts, struct err *err);
-bool change_row_write(struct database *state, uint64_t id, const struct change_event *change, struct err *err);
-bool change_rows_load(struct database *state, int64_t since_ns, bool (*take)(void *context, uint64_t id, const struct change_event *change, struct err *err),
-                      void *context, struct err *err);
+struct change_note;
+bool change_row_write(struct database *state, const struct change_note *note, struct err *err);
+/* The newest ones, oldest of them first. */
+bool change_rows_load(struct database *state, size_t newest, bool (*take)(void *context, const struct change_note *note, struct err *err), void *context,
+                      struct err *err);
 /* Rows older than before_ns that belong to nothing open: a few at a time, so that no write is long. */
 bool alert_rows_forget(struct database *state, int64_t before_ns, struct err *err);
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/reader.h"
 #include "base/scope.h"
 #include "engage/cause.h"
 #include "engage/learned.h"
@@ -44,6 +45,7 @@ static const double weight_near[HOPS_MAX + 1] = {WEIGHT_ENTITY, 2.2, 2.0, 1.8};
 
 struct group {
         uint64_t id, last_alert, first_name;
+        uint32_t serial;                /* rises with age; what the group is stored by */
         int64_t onset_ns, last_ns;
         bool is_firing, is_tentative, is_onset;     /* is_onset: it was found by repeats, beside groups near it */
         bool is_mixed;                  /* alerts of more than one name */
@@ -56,6 +58,7 @@ struct group {
         uint64_t change;                /* the newest change near its entities */
         struct map told;                /* hash: same */
         struct evidence evidence;
+        bool is_dirty, is_stored;       /* to be written; a row holds an older state of it */
 };
 
 struct change {
@@ -76,10 +79,13 @@ struct correlator {
         struct group **groups;          /* oldest first */
         size_t count, capacity;
         struct map by_entity;           /* hash: entity; value: serial of a group, see serial_group */
-        uint32_t *serials;              /* beside groups */
         uint32_t last_serial;
         struct map seen;                /* hash: same; value: in how many groups it was */
         uint32_t groups_seen;
+        uint32_t *gone;                 /* serials of stored groups that were dropped; room for as many as groups has */
+        size_t gone_count;
+        struct { uint64_t *items; size_t count, capacity; } seen_dirty; /* same */
+        bool is_dirty;                  /* last_serial, groups_seen */
         struct change changes[CORRELATE_CHANGES_MAX]; /* a ring */
         size_t change_begin, change_count;
         struct near_group near[CORRELATE_GROUPS_MAX];
@@ -117,7 +123,8 @@ void correlator_destroy(struct correlator *correlator)
         for (size_t i = 0; i < correlator->count; i++)
                 group_destroy(correlator->groups[i]);
         free(correlator->groups);
-        free(correlator->serials);
+        free(correlator->gone);
+        free(correlator->seen_dirty.items);
         map_done(&correlator->by_entity);
         map_done(&correlator->seen);
         free(correlator);
@@ -133,49 +140,49 @@ static struct group *group_find(const struct correlator *correlator, uint64_t id
         return NULL;
 }
 
-/* Serials rise with age, so the array of them is sorted. */
+/* Serials rise with age, so groups are sorted by them. */
 static struct group *serial_group(const struct correlator *correlator, uint32_t serial)
 {
         size_t low = 0, high = correlator->count;
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                if (correlator->serials[middle] < serial)
+                if (correlator->groups[middle]->serial < serial)
                         low = middle + 1;
                 else
                         high = middle;
         }
-        return low < correlator->count && correlator->serials[low] == serial ? correlator->groups[low] : NULL;
+        return low < correlator->count && correlator->groups[low]->serial == serial ? correlator->groups[low] : NULL;
 }
 
-static uint32_t serial_of(const struct correlator *correlator, const struct group *group)
+static bool grow(struct correlator *correlator, struct err *err)
 {
-        size_t i = 0;
-        while (correlator->groups[i] != group)
-                i++;
-        return correlator->serials[i];
+        if (correlator->count < correlator->capacity)
+                return true;
+        size_t capacity = correlator->capacity ? correlator->capacity * 2 : 64;
+        struct group **groups = realloc(correlator->groups, capacity * sizeof(struct group *));
+        if (groups)
+                correlator->groups = groups;
+        uint32_t *gone = realloc(correlator->gone, capacity * sizeof *gone);
+        if (gone)
+                correlator->gone = gone;
+        if (!groups || !gone)
+                return fail_memory(err, "engage", capacity * sizeof *gone);
+        correlator->capacity = capacity;
+        return true;
 }
 
 static bool group_create(struct correlator *correlator, uint64_t id, int64_t time_ns, struct group **out_group, struct err *err)
 {
-        if (correlator->count == correlator->capacity) {
-                size_t capacity = correlator->capacity ? correlator->capacity * 2 : 64;
-                struct group **groups = realloc(correlator->groups, capacity * sizeof(struct group *));
-                if (groups)
-                        correlator->groups = groups;
-                uint32_t *serials = realloc(correlator->serials, capacity * sizeof *serials);
-                if (serials)
-                        correlator->serials = serials;
-                if (!groups || !serials)
-                        return fail_memory(err, "engage", capacity * sizeof *serials);
-                correlator->capacity = capacity;
-        }
+        if (!grow(correlator, err))
+                return false;
         struct group *group = calloc(1, sizeof *group);
         if (!group)
                 return fail_memory(err, "engage", sizeof *group);
         group->id = id;
+        group->serial = ++correlator->last_serial;
         group->onset_ns = group->last_ns = time_ns;
-        correlator->groups[correlator->count] = group;
-        correlator->serials[correlator->count++] = ++correlator->last_serial;
+        group->is_dirty = correlator->is_dirty = true;
+        correlator->groups[correlator->count++] = group;
         correlator->groups_seen++;
         *out_group = group;
         return true;
@@ -185,11 +192,12 @@ static void group_drop(struct correlator *correlator, size_t at)
 {
         struct group *group = correlator->groups[at];
         each (item, &group->evidence)
-                map_remove(&correlator->by_entity, item->entity, correlator->serials[at]);
+                map_remove(&correlator->by_entity, item->entity, group->serial);
+        if (group->is_stored)
+                correlator->gone[correlator->gone_count++] = group->serial; /* never more than were stored at once */
         group_destroy(group);
         correlator->count--;
         memmove(correlator->groups + at, correlator->groups + at + 1, (correlator->count - at) * sizeof(struct group *));
-        memmove(correlator->serials + at, correlator->serials + at + 1, (correlator->count - at) * sizeof *correlator->serials);
 }
 
 static bool is_living(const struct group *group, int64_t time_ns, bool same_entity)
@@ -212,20 +220,30 @@ static uint32_t times_seen(const struct correlator *correlator, uint64_t same)
         return times == MAP_NONE ? 0 : times;
 }
 
-static bool count_seen(struct correlator *correlator, uint64_t same, uint32_t more, struct err *err)
+static bool note_seen(struct correlator *correlator, uint64_t same, struct err *err)
+{
+        if (correlator->seen_dirty.count == correlator->seen_dirty.capacity) {
+                size_t capacity = correlator->seen_dirty.capacity ? correlator->seen_dirty.capacity * 2 : 64;
+                uint64_t *items = realloc(correlator->seen_dirty.items, capacity * sizeof *items);
+                if (!items)
+                        return fail_memory(err, "engage", capacity * sizeof *items);
+                correlator->seen_dirty.items = items;
+                correlator->seen_dirty.capacity = capacity;
+        }
+        correlator->seen_dirty.items[correlator->seen_dirty.count++] = same;
+        return true;
+}
+
+static bool count_seen(struct correlator *correlator, uint64_t same, struct err *err)
 {
         uint32_t times = times_seen(correlator, same);
         if (!same || (!times && correlator->seen.count >= SEEN_MAX))
                 return true; /* at the bound new alerts count as unusual, which they are */
+        if (!note_seen(correlator, same, err))
+                return false;
         if (times)
                 map_remove(&correlator->seen, same, times);
-        return map_put(&correlator->seen, same, times + more) || fail_memory(err, "engage", SEEN_MAX);
-}
-
-bool correlator_remember(struct correlator *correlator, uint64_t same, uint32_t incidents, struct err *err)
-{
-        correlator->groups_seen = max_of(correlator->groups_seen, incidents);
-        return count_seen(correlator, same, incidents, err);
+        return map_put(&correlator->seen, same, times + 1) || fail_memory(err, "engage", SEEN_MAX);
 }
 
 /* --- which groups are near ------------------------------------------------------------------------------------------------- */
@@ -241,24 +259,41 @@ static bool may_take(const struct group *group, const struct clue *clue)
         return !group->is_held || clue->is_held || clue->time_ns - group->onset_ns <= CORRELATE_HELD_NS;
 }
 
+static void meet_group(struct walking *walking, struct group *group, uint64_t entity, int distance)
+{
+        struct correlator *correlator = walking->correlator;
+        size_t i = 0;
+        while (i < correlator->near_count && correlator->near[i].group != group)
+                i++;
+        if (i == CORRELATE_GROUPS_MAX)
+                return;
+        const struct near_group *known = i < correlator->near_count ? &correlator->near[i] : NULL;
+        if (known && (known->distance < distance || (known->distance == distance && known->entity <= entity)))
+                return;
+        correlator->near_count = max_of(correlator->near_count, i + 1);
+        correlator->near[i] = (struct near_group){group, distance, entity};
+}
+
+/* The newest groups that know the entity, oldest of them first: whatever way the map holds them. */
 static void meet(struct walking *walking, uint64_t entity, int distance)
 {
         struct correlator *correlator = walking->correlator;
-        size_t at;
+        struct group *met[CORRELATE_GROUPS_MAX];
+        size_t at, count = 0;
         for (uint32_t serial = map_first(&correlator->by_entity, entity, &at); serial != MAP_NONE; serial = map_next(&correlator->by_entity, entity, &at)) {
                 struct group *group = serial_group(correlator, serial);
-                size_t i = 0;
-                if (!group || !is_living(group, walking->clue->time_ns, distance == 0) || !may_take(group, walking->clue))
+                if (!group || !is_living(group, walking->clue->time_ns, distance == 0) || !may_take(group, walking->clue) ||
+                    (count == countof(met) && met[0]->serial > serial))
                         continue;
-                while (i < correlator->near_count && correlator->near[i].group != group)
-                        i++;
-                if (i < correlator->near_count && correlator->near[i].distance <= distance)
-                        continue;
-                if (i == CORRELATE_GROUPS_MAX)
-                        continue;
-                correlator->near_count = max_of(correlator->near_count, i + 1);
-                correlator->near[i] = (struct near_group){group, distance, entity};
+                if (count == countof(met))
+                        memmove(met, met + 1, --count * sizeof(struct group *));
+                size_t place = count++;
+                for (; place && met[place - 1]->serial > serial; place--)
+                        met[place] = met[place - 1];
+                met[place] = group;
         }
+        for (size_t i = 0; i < count; i++)
+                meet_group(walking, met[i], entity, distance);
 }
 
 static bool meet_step(void *context, const struct graph_step *step)
@@ -343,7 +378,7 @@ static const struct change *change_since(const struct correlator *correlator, co
         for (size_t i = correlator->change_count; i-- > 0;) {
                 const struct change *change = &correlator->changes[(correlator->change_begin + i) % CORRELATE_CHANGES_MAX];
                 if (change->time_ns < since_ns)
-                        break;
+                        continue; /* changes are told out of order */
                 if (touches(change, clue))
                         return change;
         }
@@ -508,20 +543,19 @@ static bool tell_group(struct correlator *correlator, struct group *group, const
                 return true;
         if (group->told.count < GROUP_TOLD_MAX && !map_put(&group->told, clue->same, 0))
                 return fail_memory(err, "engage", GROUP_TOLD_MAX);
-        return count_seen(correlator, clue->same, 1, err);
+        return count_seen(correlator, clue->same, err);
 }
 
 static bool know_entities(struct correlator *correlator, struct group *group, const struct clue *clue, struct err *err)
 {
-        uint32_t serial = serial_of(correlator, group);
         for (size_t i = 0; i < clue->entity_count; i++) {
                 uint64_t id = clue->entities[i].id;
                 if (evidence_find(&group->evidence, id) || group->evidence.count >= GROUP_ENTITIES_MAX)
                         continue;
-                if (!map_put(&correlator->by_entity, id, serial))
+                if (!map_put(&correlator->by_entity, id, group->serial))
                         return fail_memory(err, "engage", sizeof *clue);
                 if (!evidence_entity(&group->evidence, &clue->entities[i], clue->time_ns, err)) {
-                        map_remove(&correlator->by_entity, id, serial);
+                        map_remove(&correlator->by_entity, id, group->serial);
                         return false;
                 }
         }
@@ -546,6 +580,7 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
         }
         if (group->is_held && !clue->is_held)
                 group->onset_ns = clue->time_ns; /* now it is trouble; what was odd before is evidence */
+        group->is_dirty = true;
         double surprise = cause_surprise(correlator->groups_seen, times_seen(correlator, clue->same));
         if (correlator->learned) /* what people called the cause before is suspected sooner */
                 surprise *= exp(fmax(0, learned_weight(correlator->learned, learned_pair(learned_cause(), clue->sort))));
@@ -572,10 +607,12 @@ bool correlator_settle(struct correlator *correlator, int64_t time_ns, uint64_t 
                         continue;
                 struct group *parent = group_find(correlator, group->parent);
                 group->is_tentative = false;
+                group->is_dirty = true;
                 if (!parent || parent == group)
                         continue; /* what it would go back to is over */
                 parent->stragglers = stragglers_at(parent, time_ns) + group->repeats;
                 parent->stragglers_ns = time_ns;
+                parent->is_dirty = true;
                 *out_group = group->id;
                 *out_into = parent->id;
                 return true;
@@ -586,17 +623,41 @@ bool correlator_settle(struct correlator *correlator, int64_t time_ns, uint64_t 
 void correlator_hold(struct correlator *correlator, uint64_t id, bool is_firing)
 {
         struct group *group = group_find(correlator, id);
-        if (group)
-                group->is_firing = is_firing;
+        if (!group || group->is_firing == is_firing)
+                return;
+        group->is_firing = is_firing;
+        group->is_dirty = true;
+}
+
+static int hash_compare(const void *a, const void *b)
+{
+        const uint64_t *one = a, *other = b;
+        return (*one > *other) - (*one < *other);
+}
+
+/* What the group was told, in an order that does not depend on how the map holds it. NULL: no memory. */
+static uint64_t *told_in_order(const struct group *group)
+{
+        uint64_t *told = malloc((group->told.count + 1) * sizeof *told);
+        size_t count = 0;
+        for (size_t slot = 0; told && slot < group->told.capacity; slot++)
+                if (group->told.values[slot] != MAP_NONE)
+                        told[count++] = group->told.hashes[slot];
+        if (told)
+                qsort(told, count, sizeof *told, hash_compare);
+        return told;
 }
 
 /* Memory that runs out here loses evidence, never an alert. */
 static void absorb(struct correlator *correlator, struct group *from, struct group *to)
 {
-        uint32_t serial = serial_of(correlator, to);
-        for (size_t slot = 0; slot < from->told.capacity; slot++)
-                if (from->told.values[slot] != MAP_NONE && !was_told(to, from->told.hashes[slot]) && to->told.count < GROUP_TOLD_MAX)
-                        map_put(&to->told, from->told.hashes[slot], 0);
+        uint32_t serial = to->serial;
+        uint64_t *told = told_in_order(from);
+        for (size_t i = 0; told && i < from->told.count && to->told.count < GROUP_TOLD_MAX; i++)
+                if (!was_told(to, told[i]))
+                        map_put(&to->told, told[i], 0);
+        free(told);
+        to->is_dirty = true;
         each (item, &from->evidence)
                 if (!evidence_find(&to->evidence, item->entity) && to->evidence.count < GROUP_ENTITIES_MAX &&
                     map_put(&correlator->by_entity, item->entity, serial) && !evidence_copy(&to->evidence, item))
@@ -615,10 +676,13 @@ void correlator_move_group(struct correlator *correlator, uint64_t from, uint64_
         if (!source || source == target)
                 return;
         for (size_t i = 0; i < correlator->count; i++)
-                if (correlator->groups[i]->parent == from)
+                if (correlator->groups[i]->parent == from) {
                         correlator->groups[i]->parent = to;
+                        correlator->groups[i]->is_dirty = true;
+                }
         if (!target) {
                 source->id = to;
+                source->is_dirty = true;
                 return;
         }
         absorb(correlator, source, target);
@@ -628,8 +692,8 @@ void correlator_move_group(struct correlator *correlator, uint64_t from, uint64_
 void correlator_move(struct correlator *correlator, const struct clue *clue, uint64_t from, uint64_t to)
 {
         struct group *source = group_find(correlator, from);
-        if (source && clue->same)
-                map_remove(&source->told, clue->same, 0);
+        if (source && clue->same && map_remove(&source->told, clue->same, 0))
+                source->is_dirty = true;
         correlator_place(correlator, clue, to, NULL, NULL);
 }
 
@@ -673,4 +737,203 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
         if (good)
                 cause_order(out_suspects, *out_count);
         return good;
+}
+
+/* --- storing ----------------------------------------------------------------------------------------------------------------- */
+
+#define FORMAT 1
+#define WHOLE 0 /* in place of a serial: what belongs to no group */
+
+enum { FLAG_FIRING = 1, FLAG_TENTATIVE = 2, FLAG_ONSET = 4, FLAG_MIXED = 8, FLAG_HELD = 16 };
+
+static void write_double(double value, struct buf *out)
+{
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        buf_u64(out, bits);
+}
+
+static double read_double(struct reader *reader)
+{
+        uint64_t bits = reader_u64(reader);
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+}
+
+static void write_text(const char *text, struct buf *out)
+{
+        buf_varint(out, strlen(text));
+        buf_text(out, text);
+}
+
+static void write_evidence(const struct evidence *evidence, struct buf *out)
+{
+        buf_varint(out, evidence->sort_count);
+        for (size_t i = 0; i < evidence->sort_count; i++)
+                buf_u64(out, evidence->sorts[i]);
+        buf_varint(out, evidence->count);
+        each (item, evidence) {
+                buf_u64(out, item->entity);
+                write_text(item->kind, out);
+                write_text(item->name, out);
+                write_double(item->surprise, out);
+                buf_varint(out, item->alerts);
+                buf_u64(out, (uint64_t)item->first_ns);
+        }
+}
+
+static bool write_group(const struct group *group, struct buf *out, struct err *err)
+{
+        uint64_t *told = told_in_order(group);
+        if (!told)
+                return fail_memory(err, "engage", group->told.count * sizeof *told);
+        buf_u8(out, FORMAT);
+        buf_u8(out, (uint8_t)((group->is_firing ? FLAG_FIRING : 0) | (group->is_tentative ? FLAG_TENTATIVE : 0) | (group->is_onset ? FLAG_ONSET : 0) |
+                              (group->is_mixed ? FLAG_MIXED : 0) | (group->is_held ? FLAG_HELD : 0)));
+        const uint64_t numbers[] = {group->id, group->last_alert, group->first_name, (uint64_t)group->onset_ns, (uint64_t)group->last_ns,
+                                    group->parent, (uint64_t)group->stragglers_ns, group->change};
+        for (size_t i = 0; i < countof(numbers); i++)
+                buf_u64(out, numbers[i]);
+        write_double(group->stragglers, out);
+        buf_varint(out, group->repeats);
+        buf_varint(out, group->alerts);
+        buf_varint(out, group->told.count);
+        buf_append(out, told, group->told.count * sizeof *told);
+        free(told);
+        write_evidence(&group->evidence, out);
+        return !out->failed || fail_memory(err, "engage", out->length);
+}
+
+static bool write_whole(const struct correlator *correlator, struct buf *out, struct err *err)
+{
+        buf_u8(out, FORMAT);
+        buf_u32(out, correlator->last_serial);
+        buf_u32(out, correlator->groups_seen);
+        return !out->failed || fail_memory(err, "engage", out->length);
+}
+
+bool correlator_is_dirty(const struct correlator *correlator)
+{
+        bool is_dirty = correlator->is_dirty || correlator->gone_count || correlator->seen_dirty.count;
+        for (size_t i = 0; !is_dirty && i < correlator->count; i++)
+                is_dirty = correlator->groups[i]->is_dirty;
+        return is_dirty;
+}
+
+bool correlator_save(const struct correlator *correlator, const struct correlator_rows *rows, struct err *err)
+{
+        scoped(buf_done) struct buf bytes = {0};
+        if (correlator->is_dirty && (!write_whole(correlator, &bytes, err) || !rows->group(rows->context, WHOLE, buf_str(&bytes), err)))
+                return false;
+        for (size_t i = 0; i < correlator->gone_count; i++)
+                if (!rows->group(rows->context, correlator->gone[i], STR(""), err))
+                        return false;
+        for (size_t i = 0; i < correlator->count; i++) {
+                const struct group *group = correlator->groups[i];
+                buf_clear(&bytes);
+                if (group->is_dirty && (!write_group(group, &bytes, err) || !rows->group(rows->context, group->serial, buf_str(&bytes), err)))
+                        return false;
+        }
+        for (size_t i = 0; i < correlator->seen_dirty.count; i++)
+                if (!rows->seen(rows->context, correlator->seen_dirty.items[i], times_seen(correlator, correlator->seen_dirty.items[i]), err))
+                        return false;
+        return true;
+}
+
+void correlator_clean(struct correlator *correlator)
+{
+        for (size_t i = 0; i < correlator->count; i++) {
+                correlator->groups[i]->is_stored |= correlator->groups[i]->is_dirty;
+                correlator->groups[i]->is_dirty = false;
+        }
+        correlator->gone_count = correlator->seen_dirty.count = 0;
+        correlator->is_dirty = false;
+}
+
+static bool read_told(struct reader *reader, struct group *group)
+{
+        uint64_t count = reader_varint(reader);
+        for (uint64_t i = 0; i < count && !reader->failed; i++)
+                if (!map_put(&group->told, reader_u64(reader), 0))
+                        return false;
+        return true;
+}
+
+static bool read_evidence(struct reader *reader, struct evidence *evidence, struct err *err)
+{
+        uint64_t sorts = reader_varint(reader);
+        for (uint64_t i = 0; i < sorts && !reader->failed; i++) {
+                uint64_t sort = reader_u64(reader);
+                if (evidence->sort_count < EVIDENCE_SORTS_MAX)
+                        evidence->sorts[evidence->sort_count++] = sort;
+        }
+        uint64_t count = reader_varint(reader);
+        for (uint64_t i = 0; i < count && !reader->failed; i++) {
+                struct topology_entity entity = {.id = reader_u64(reader)};
+                entity.kind = reader_bytes(reader, reader_varint(reader));
+                entity.name = reader_bytes(reader, reader_varint(reader));
+                double surprise = read_double(reader);
+                uint32_t alerts = (uint32_t)reader_varint(reader);
+                int64_t first_ns = (int64_t)reader_u64(reader);
+                if (reader->failed)
+                        return true;
+                if (!evidence_entity(evidence, &entity, first_ns, err))
+                        return false;
+                evidence->items[evidence->count - 1].surprise = surprise;
+                evidence->items[evidence->count - 1].alerts = alerts;
+        }
+        return true;
+}
+
+static bool read_group(struct reader *reader, struct group *group, struct err *err)
+{
+        uint8_t flags = reader_u8(reader);
+        uint64_t numbers[8];
+        for (size_t i = 0; i < countof(numbers); i++)
+                numbers[i] = reader_u64(reader);
+        *group = (struct group){.serial = group->serial, .id = numbers[0], .last_alert = numbers[1], .first_name = numbers[2],
+                                .onset_ns = (int64_t)numbers[3], .last_ns = (int64_t)numbers[4], .parent = numbers[5],
+                                .stragglers_ns = (int64_t)numbers[6], .change = numbers[7], .is_firing = flags & FLAG_FIRING,
+                                .is_tentative = flags & FLAG_TENTATIVE, .is_onset = flags & FLAG_ONSET, .is_mixed = flags & FLAG_MIXED, .is_held = flags & FLAG_HELD, .is_stored = true};
+        group->stragglers = read_double(reader);
+        group->repeats = (uint32_t)reader_varint(reader);
+        group->alerts = (uint32_t)reader_varint(reader);
+        return read_told(reader, group) ? read_evidence(reader, &group->evidence, err) : fail_memory(err, "engage", sizeof *group);
+}
+
+static bool restore_group(struct correlator *correlator, uint32_t serial, struct reader *reader, struct err *err)
+{
+        struct group *group = calloc(1, sizeof *group);
+        if (!group)
+                return fail_memory(err, "engage", sizeof *group);
+        group->serial = serial;
+        bool good = grow(correlator, err) && read_group(reader, group, err);
+        each (item, &group->evidence)
+                good = good && (map_put(&correlator->by_entity, item->entity, serial) || fail_memory(err, "engage", sizeof *group));
+        if (!good) {
+                group_destroy(group);
+                return false;
+        }
+        correlator->groups[correlator->count++] = group;
+        return true;
+}
+
+bool correlator_restore(struct correlator *correlator, uint32_t serial, struct str bytes, struct err *err)
+{
+        struct reader reader = reader_of(bytes);
+        if (reader_u8(&reader) != FORMAT)
+                return fail(err, ERR_CORRUPT, "engage", "the evidence of group %u was written by another version, or is cut", serial);
+        if (serial == WHOLE) {
+                correlator->last_serial = reader_u32(&reader);
+                correlator->groups_seen = reader_u32(&reader);
+        } else if (!restore_group(correlator, serial, &reader, err)) {
+                return false;
+        }
+        return !reader.failed || fail(err, ERR_CORRUPT, "engage", "the evidence of group %u is cut", serial);
+}
+
+bool correlator_remember(struct correlator *correlator, uint64_t same, uint32_t incidents, struct err *err)
+{
+        return correlator->seen.count >= SEEN_MAX || map_put(&correlator->seen, same, incidents) || fail_memory(err, "engage", SEEN_MAX);
 }

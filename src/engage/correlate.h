@@ -108,7 +108,19 @@ void correlator_move(struct correlator *correlator, const struct clue *clue, uin
 /* Nothing joins the group any more. */
 void correlator_end(struct correlator *correlator, uint64_t group);
 void correlator_forget(struct correlator *correlator, int64_t time_ns);
-/* How many incidents an alert was in; at the load of the state. */
+
+/* What a later answer depends on, so that who restores it answers the same: changed groups as bytes, by a number of their own (empty: the
+ * group is gone), and how many incidents an alert was in. Saving may be repeated; correlator_clean follows the commit. */
+struct correlator_rows {
+        void *context;
+        bool (*group)(void *context, uint32_t serial, struct str bytes, struct err *err);
+        bool (*seen)(void *context, uint64_t same, uint32_t incidents, struct err *err);
+};
+bool correlator_is_dirty(const struct correlator *correlator);
+bool correlator_save(const struct correlator *correlator, const struct correlator_rows *rows, struct err *err);
+void correlator_clean(struct correlator *correlator);
+/* In order of serials, into a correlator that knows nothing yet. Changes are placed again, see correlator_place. */
+bool correlator_restore(struct correlator *correlator, uint32_t serial, struct str bytes, struct err *err);
 bool correlator_remember(struct correlator *correlator, uint64_t same, uint32_t incidents, struct err *err);
 
 /* What the group's alerts say about where the trouble is: entities with a number of surprise, best first. See cause.h. */

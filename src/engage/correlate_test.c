@@ -291,6 +291,141 @@ static void ten_thousand_alerts_cost_a_bound_each(void **unused)
         correlator_destroy(correlator);
 }
 
+#define ROWS_MAX 1024
+
+/* What a state database would hold. */
+struct rows {
+        struct { struct str bytes; } groups[ROWS_MAX];
+        struct { uint64_t same; uint32_t incidents; } seen[ROWS_MAX];
+        size_t seen_count;
+};
+
+static bool keep_group(void *context, uint32_t serial, struct str bytes, struct err *err)
+{
+        struct rows *rows = context;
+        (void)err;
+        assert_true(serial < ROWS_MAX);
+        free((char *)rows->groups[serial].bytes.bytes);
+        rows->groups[serial].bytes = (struct str){bytes.length ? memcpy(malloc(bytes.length), bytes.bytes, bytes.length) : NULL, bytes.length};
+        return true;
+}
+
+static bool keep_seen(void *context, uint64_t same, uint32_t incidents, struct err *err)
+{
+        struct rows *rows = context;
+        size_t i = 0;
+        (void)err;
+        while (i < rows->seen_count && rows->seen[i].same != same)
+                i++;
+        assert_true(i < ROWS_MAX);
+        rows->seen_count = max_of(rows->seen_count, i + 1);
+        rows->seen[i].same = same;
+        rows->seen[i].incidents = incidents;
+        return true;
+}
+
+static void store(struct correlator *correlator, struct rows *rows)
+{
+        struct err err;
+        assert_true(correlator_save(correlator, &(struct correlator_rows){rows, keep_group, keep_seen}, &err));
+        correlator_clean(correlator);
+        assert_false(correlator_is_dirty(correlator));
+}
+
+static struct correlator *restored(const struct rows *rows, const struct topology *topology_)
+{
+        struct correlator *correlator;
+        struct err err;
+        assert_true(correlator_create(topology_, NULL, &correlator, &err));
+        for (size_t i = rows->seen_count; i-- > 0;) /* in any order */
+                assert_true(correlator_remember(correlator, rows->seen[i].same, rows->seen[i].incidents, &err));
+        for (uint32_t serial = 0; serial < ROWS_MAX; serial++)
+                if (rows->groups[serial].bytes.length)
+                        assert_true(correlator_restore(correlator, serial, rows->groups[serial].bytes, &err));
+        return correlator;
+}
+
+/* One alert of a stream with repeats, several hosts an alert, groups that end, merge and are settled. */
+static uint64_t next_alert(struct correlator *correlator, uint64_t i)
+{
+        char host[16], other[16];
+        struct verdict verdict;
+        struct err err;
+        uint64_t group, into;
+        snprintf(host, sizeof host, "h%u", (unsigned)(i * 7 % 41));
+        snprintf(other, sizeof other, "h%u", (unsigned)(i * 13 % 43));
+        struct clue clue = clue_on(i, i % 5 ? "Slow" : "Down", host, (int64_t)(i / 3 + i / 60 * 45)), second = clue_on(i, "x", other, 0);
+        if (i % 4 == 0)
+                clue.entities[clue.entity_count++] = second.entities[0];
+        clue.same = 1 + i % 90;
+        assert_true(correlator_weigh(correlator, &clue, &verdict, &err));
+        group = verdict.group ? verdict.group : i;
+        assert_true(correlator_place(correlator, &clue, group, &verdict, &err));
+        correlator_hold(correlator, group, i % 2);
+        for (size_t m = 0; m < verdict.merge_count; m++)
+                correlator_move_group(correlator, verdict.merges[m], group);
+        while (correlator_settle(correlator, clue.time_ns, &group, &into))
+                correlator_move_group(correlator, group, into);
+        correlator_forget(correlator, clue.time_ns);
+        return verdict.group + verdict.merge_count * 1000000 + (uint64_t)(verdict.score * 1e6);
+}
+
+static void what_is_restored_decides_like_what_was_never_stored(void **unused)
+{
+        (void)unused;
+        struct topology nothing = {0};
+        struct err err;
+        struct rows *rows = calloc(1, sizeof *rows), *unbroken = calloc(1, sizeof *unbroken);
+        struct correlator *whole, *cut;
+        size_t joined = 0;
+        assert_true(correlator_create(&nothing, NULL, &whole, &err) && correlator_create(&nothing, NULL, &cut, &err));
+        for (uint64_t i = 1; i <= 900; i++) {
+                uint64_t decided = next_alert(whole, i);
+                assert_int_equal(next_alert(cut, i), decided);
+                joined += decided > 0;
+                store(cut, rows);
+                if (i % 7)
+                        continue;
+                correlator_destroy(cut);
+                cut = restored(rows, &nothing);
+        }
+        store(whole, unbroken);
+        assert_true(joined > 300 && joined < 900);
+        for (size_t i = 0; i < ROWS_MAX; i++) {
+                assert_true(str_equal(rows->groups[i].bytes, unbroken->groups[i].bytes));
+                free((char *)rows->groups[i].bytes.bytes);
+                free((char *)unbroken->groups[i].bytes.bytes);
+        }
+        assert_int_equal(rows->seen_count, unbroken->seen_count);
+        free(rows);
+        free(unbroken);
+        correlator_destroy(whole);
+        correlator_destroy(cut);
+}
+
+static void evidence_that_is_cut_is_refused(void **unused)
+{
+        (void)unused;
+        struct topology nothing = {0};
+        struct correlator *correlator, *other;
+        struct err err;
+        struct rows *rows = calloc(1, sizeof *rows);
+        assert_true(correlator_create(&nothing, NULL, &correlator, &err));
+        struct clue one = clue_on(1, "Slow", "web1", 60);
+        assert_true(correlator_place(correlator, &one, 7, NULL, &err));
+        store(correlator, rows);
+        for (size_t length = 0; length < rows->groups[1].bytes.length; length++) {
+                assert_true(correlator_create(&nothing, NULL, &other, &err));
+                assert_false(correlator_restore(other, 1, str_slice(rows->groups[1].bytes, 0, length), &err));
+                assert_int_equal(err.code, ERR_CORRUPT);
+                correlator_destroy(other);
+        }
+        for (size_t i = 0; i < ROWS_MAX; i++)
+                free((char *)rows->groups[i].bytes.bytes);
+        free(rows);
+        correlator_destroy(correlator);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -308,6 +443,8 @@ int main(void)
                 cmocka_unit_test(what_was_changed_upstream_is_suspected_without_an_alert),
                 cmocka_unit_test(ten_oddities_held_back_outweigh_no_alert),
                 cmocka_unit_test(ten_thousand_alerts_cost_a_bound_each),
+                cmocka_unit_test(what_is_restored_decides_like_what_was_never_stored),
+                cmocka_unit_test(evidence_that_is_cut_is_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define RETIDY_NS ((int64_t)60 * 1000000000)
+#define RETAIN_NS ((int64_t)60 * 1000000000)
 
 bool engage_create(const struct engage_options *options, struct engage **out_engage, struct err *err)
 {
@@ -47,8 +47,7 @@ void engage_destroy(struct engage *engage)
         correlator_destroy(engage->correlator);
         learned_destroy(engage->learned);
         engage_forget_ledger(engage);
-        engage_forget_changes(engage, INT64_MAX);
-        free(engage->changes_kept.items);
+        engage_forget_changes(engage);
         arena_done(&engage->pending);
         free(engage);
 }
@@ -113,6 +112,12 @@ static struct str kind_of(const struct clue *clue)
         return clue->entity_count ? clue->entities[0].kind : STR("nothing known");
 }
 
+static size_t resolve(struct engage *engage, const struct labels *labels, struct topology_entity out_entities[static TOPOLOGY_ENTITIES_MAX])
+{
+        return engage->topology.resolve ? engage->topology.resolve(engage->topology.context, labels, out_entities, TOPOLOGY_ENTITIES_MAX) :
+                                          topology_of_labels(labels, out_entities, TOPOLOGY_ENTITIES_MAX);
+}
+
 bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err)
 {
         struct alert_told told = alert_told(alert);
@@ -122,9 +127,7 @@ bool engage_clue(struct engage *engage, const struct alert *alert, struct arena 
         struct str summary = alert_annotation(alert, STR("summary"));
         *out_clue = (struct clue){.alert = alert->id, .time_ns = alert->changed_ns, .name = hash64(name_of(alert)), .name_text = name_of(alert), .same = alert->fingerprint.low,
                                   .is_held = alert->is_held, .text = summary.length ? summary : name_of(alert)};
-        out_clue->entity_count = engage->topology.resolve ?
-                engage->topology.resolve(engage->topology.context, &labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX) :
-                topology_of_labels(&labels, out_clue->entities, TOPOLOGY_ENTITIES_MAX);
+        out_clue->entity_count = resolve(engage, &labels, out_clue->entities);
         out_clue->sort = learned_sort(out_clue->name_text, kind_of(out_clue));
         return true;
 }
@@ -445,12 +448,11 @@ static bool take_finding(struct engage *engage, const struct finding *finding, i
         return true;
 }
 
-bool engage_place_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err)
+bool engage_place_change(struct engage *engage, const struct change_note *note, struct err *err)
 {
-        struct clue clue = {.alert = id, .time_ns = change->time_ns, .name = hash64(change->kind), .text = change->title, .is_change = true};
-        clue.entity_count = engage->topology.resolve ?
-                engage->topology.resolve(engage->topology.context, &change->labels, clue.entities, TOPOLOGY_ENTITIES_MAX) :
-                topology_of_labels(&change->labels, clue.entities, TOPOLOGY_ENTITIES_MAX);
+        struct clue clue = {.alert = note->id, .time_ns = note->change.time_ns, .is_change = true, .entity_count = note->entity_count};
+        for (size_t i = 0; i < note->entity_count; i++)
+                clue.entities[i].id = note->entities[i];
         return correlator_place(engage->correlator, &clue, 0, NULL, err);
 }
 
@@ -471,18 +473,32 @@ bool engage_take_one(struct engage *engage, const struct finding *finding, int64
 static bool take_change(struct engage *engage, const struct change_event *change, struct err *err)
 {
         struct change_note note = {.id = engage_id(engage)}, *kept;
+        struct topology_entity entities[TOPOLOGY_ENTITIES_MAX];
         if (!change_event_copy(change, &engage->pending, &note.change, err))
                 return false;
+        note.entity_count = resolve(engage, &change->labels, entities);
+        for (size_t i = 0; i < note.entity_count; i++)
+                note.entities[i] = entities[i].id;
         if (!(kept = arena_push(&engage->pending, &engage->changes)))
                 return fail_memory(err, "engage", sizeof note);
         *kept = note;
-        return engage_keep_change(engage, note.id, change, err) && engage_place_change(engage, note.id, &note.change, err);
+        return engage_keep_change(engage, &note, err) && engage_place_change(engage, &note, err);
+}
+
+/* What is too old goes at the beginning of an entry, before anything is dirty: then memory holds what a load would find. */
+void engage_pass(struct engage *engage, int64_t time_ns)
+{
+        alerts_forget(engage->alerts, time_ns);
+        incidents_forget(engage->incidents, time_ns);
+        engage->is_retention_due |= time_ns / RETAIN_NS != engage->now_ns / RETAIN_NS;
+        engage->now_ns = time_ns;
 }
 
 bool engage_take(struct engage *engage, const struct noticed *noticed, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         engage_begin(engage, sequence);
-        engage->now_ns = time_ns;
+        if (!engage->taken_changes && !engage->taken_findings)
+                engage_pass(engage, time_ns);
         for (; engage->taken_changes < noticed->changes.count; engage->taken_changes++)
                 if (!take_change(engage, &noticed->changes.items[engage->taken_changes], err))
                         return err_within(err, "taking a change");
@@ -537,15 +553,11 @@ bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, stru
 {
         struct ticking ticking = {engage, time_ns, true, err};
         engage_begin(engage, sequence);
-        engage->now_ns = time_ns;
-        alerts_tick(engage->alerts, time_ns, end_one, &ticking);
-        if (!ticking.good || !close_old(engage, time_ns, err))
+        if (!alerts_tick(engage->alerts, time_ns, end_one, &ticking, err) || !ticking.good || !close_old(engage, time_ns, err))
                 return err_within(err, "ending alerts at a tick");
         if (!settle(engage, time_ns, err) || !engage_find_causes(engage, time_ns, err))
                 return err_within(err, "joining incidents at a tick");
-        engage_forget_changes(engage, time_ns - CORRELATE_WINDOW_NS);
         correlator_forget(engage->correlator, time_ns);
-        incidents_forget(engage->incidents, time_ns);
         return true;
 }
 

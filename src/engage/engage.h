@@ -29,14 +29,16 @@ struct engage_options {
 bool engage_create(const struct engage_options *options, struct engage **out_engage, struct err *err);
 void engage_destroy(struct engage *engage);
 
-/* The tables: a migration of the state database. */
-extern const char engage_schema[];
+/* The tables: migrations of the state database, in this order. */
+extern const char engage_schema[], engage_evidence_schema[];
 
 /* The key "incidents" of content files: { volatile_labels: [pod] }, names that do not tell one alert from another. */
 bool engage_check_configuration(const json_t *content, struct err *err);
 bool engage_configure(struct engage *engage, const json_t *content, struct err *err);
 bool engage_load(struct engage *engage, struct database *state, int64_t time_ns, struct err *err); /* time_ns: of the newest entry decided */
 
+/* Time comes to this entry's: what is too old is forgotten. engage_take does it by itself; before a command it is the caller's. */
+void engage_pass(struct engage *engage, int64_t time_ns);
 bool engage_take(struct engage *engage, const struct noticed *noticed, uint64_t sequence, int64_t time_ns, struct err *err);
 bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, struct err *err);
 

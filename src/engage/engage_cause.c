@@ -13,33 +13,30 @@
 #define CAUSES_EVERY_NS ((int64_t)1000000000)
 #define SHOWN_SCORE_LEAST 0.02
 
-void engage_forget_changes(struct engage *engage, int64_t before_ns)
+void engage_forget_changes(struct engage *engage)
 {
-        size_t gone = 0;
-        while (gone < engage->changes_kept.count && engage->changes_kept.items[gone].change.time_ns < before_ns)
-                free((char *)engage->changes_kept.items[gone++].change.title.bytes);
-        if (!gone)
-                return;
-        engage->changes_kept.count -= gone;
-        memmove(engage->changes_kept.items, engage->changes_kept.items + gone, engage->changes_kept.count * sizeof *engage->changes_kept.items);
+        each (note, &engage->changes_kept)
+                free((char *)note->change.title.bytes);
+        free(engage->changes_kept.items);
+        engage->changes_kept.items = NULL;
+        engage->changes_kept.count = engage->changes_kept.capacity = 0;
 }
 
-bool engage_keep_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err)
+/* As many as correlation remembers, so that whatever it names has a title. */
+bool engage_keep_change(struct engage *engage, const struct change_note *note, struct err *err)
 {
-        if (!engage->changes_kept.items) {
-                engage->changes_kept.items = calloc(CORRELATE_CHANGES_MAX, sizeof *engage->changes_kept.items);
-                engage->changes_kept.capacity = CORRELATE_CHANGES_MAX;
-        }
-        if (!engage->changes_kept.items)
-                return fail_memory(err, "engage", CORRELATE_CHANGES_MAX * sizeof *engage->changes_kept.items);
-        if (engage->changes_kept.count == CORRELATE_CHANGES_MAX)
-                engage_forget_changes(engage, engage->changes_kept.items[0].change.time_ns + 1);
-        if (engage->changes_kept.count == CORRELATE_CHANGES_MAX)
-                return true; /* all of one moment, out of order: their titles are not needed */
-        char *title = strndup(change->title.bytes ? change->title.bytes : "", min_of(change->title.length, (size_t)200));
+        __typeof__(engage->changes_kept) *kept = &engage->changes_kept;
+        if (!kept->items && !(kept->items = calloc(CORRELATE_CHANGES_MAX, sizeof *kept->items)))
+                return fail_memory(err, "engage", CORRELATE_CHANGES_MAX * sizeof *kept->items);
+        kept->capacity = CORRELATE_CHANGES_MAX;
+        char *title = strndup(note->change.title.bytes ? note->change.title.bytes : "", min_of(note->change.title.length, (size_t)200));
         if (!title)
-                return fail_memory(err, "engage", change->title.length);
-        engage->changes_kept.items[engage->changes_kept.count++] = (struct change_note){id, {.time_ns = change->time_ns, .title = str_of(title)}};
+                return fail_memory(err, "engage", note->change.title.length);
+        if (kept->count == CORRELATE_CHANGES_MAX) {
+                free((char *)kept->items[0].change.title.bytes);
+                memmove(kept->items, kept->items + 1, --kept->count * sizeof *kept->items);
+        }
+        kept->items[kept->count++] = (struct change_note){.id = note->id, .change = {.time_ns = note->change.time_ns, .title = str_of(title)}};
         return true;
 }
 
@@ -88,6 +85,7 @@ static bool rank(struct engage *engage, struct incident *incident, int64_t time_
         }
         incident->causes_due = false;
         incident->causes_ns = time_ns;
+        incident_touch(engage->incidents, incident, 0, incident->changed_ns);
         if (!shown)
                 return true;
         bool is_other = !incident->causes.count || incident->causes.items[0].entity != causes[0].entity;

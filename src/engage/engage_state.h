@@ -39,6 +39,8 @@ struct ledger_entry {
 struct change_note {
         uint64_t id;
         struct change_event change;
+        uint64_t entities[TOPOLOGY_ENTITIES_MAX]; /* that it touches, as they were known when it came */
+        size_t entity_count;
 };
 
 struct engage {
@@ -60,7 +62,7 @@ struct engage {
         struct { struct explanation *items; size_t count, capacity; } whys;
         struct { struct change_note *items; size_t count, capacity; } changes;
         struct { struct ledger_entry *items; size_t count, capacity; } ledger;
-        int64_t retain_due_ns;          /* old rows go then */
+        bool is_retention_due;          /* old rows go with the next write: once a minute of journal time */
         int64_t now_ns;                 /* journal time of the newest entry decided */
 
         struct engage_counts counts;
@@ -81,10 +83,10 @@ bool engage_learn_cause(struct engage *engage, const struct incident *incident, 
                         struct err *err);
 bool engage_take_ledger(void *context, const struct ledger_entry *entry, struct err *err);
 void engage_forget_ledger(struct engage *engage);
-bool engage_keep_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err); /* its title, for sentences */
-void engage_forget_changes(struct engage *engage, int64_t before_ns);
+bool engage_keep_change(struct engage *engage, const struct change_note *note, struct err *err); /* its title, for sentences */
+void engage_forget_changes(struct engage *engage);
 bool engage_revert(struct engage *engage, uint64_t entry, struct str by, int64_t time_ns, struct err *err);
-bool engage_place_change(struct engage *engage, uint64_t id, const struct change_event *change, struct err *err); /* as evidence */
+bool engage_place_change(struct engage *engage, const struct change_note *note, struct err *err); /* as evidence */
 /* The alert belongs to the incident: member, entities, signature, severity, title. */
 bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err);
 bool engage_leave(struct engage *engage, struct incident *incident, struct alert *alert, struct err *err);

@@ -14,6 +14,7 @@
 #define ROWS_KEPT_NS ((int64_t)90 * 86400 * 1000000000)
 
 const char engage_schema[] = ALERT_SCHEMA INCIDENT_SCHEMA;
+const char engage_evidence_schema[] = EVIDENCE_SCHEMA;
 
 static bool take_learned(void *context, const struct learned_row *row, struct err *err)
 {
@@ -27,25 +28,15 @@ static bool take_seen(void *context, uint64_t same, uint32_t incidents, struct e
         return correlator_remember(engage->correlator, same, incidents, err);
 }
 
-static bool take_change(void *context, uint64_t id, const struct change_event *change, struct err *err)
+static bool take_group(void *context, uint32_t serial, struct str bytes, struct err *err)
 {
-        return engage_keep_change(context, id, change, err) && engage_place_change(context, id, change, err);
+        struct engage *engage = context;
+        return correlator_restore(engage->correlator, serial, bytes, err);
 }
 
-/* The newest alerts are evidence for the next ones: correlation learns them again. */
-static bool replace_alerts(struct engage *engage, struct err *err)
+static bool take_change(void *context, const struct change_note *note, struct err *err)
 {
-        struct alert *alert;
-        for (size_t at = 0; (alert = alerts_next(engage->alerts, &at));) {
-                scoped(arena_done) struct arena arena;
-                struct clue clue;
-                struct incident *incident = alert->incident ? incidents_find(engage->incidents, alert->incident) : NULL;
-                arena_init(&arena, 0);
-                if (incident && incident_is_alive(incident) &&
-                    (!engage_clue(engage, alert, &arena, &clue, err) || !correlator_place(engage->correlator, &clue, incident->id, NULL, err)))
-                        return false;
-        }
-        return true;
+        return engage_keep_change(context, note, err) && engage_place_change(context, note, err);
 }
 
 bool engage_load(struct engage *engage, struct database *state, int64_t newest_ns, struct err *err)
@@ -54,8 +45,8 @@ bool engage_load(struct engage *engage, struct database *state, int64_t newest_n
         if (!incident_rows_load(state, newest_ns - INCIDENT_KEPT_NS, engage->incidents, err) ||
             !alert_rows_load(state, newest_ns - ALERT_KEPT_NS, engage->alerts, err) ||
             !learned_rows_load(state, take_learned, engage, err) || !ledger_rows_load(state, 1000, engage_take_ledger, engage, err) ||
-            !seen_rows_load(state, take_seen, engage, err) ||
-            !change_rows_load(state, newest_ns - CORRELATE_WINDOW_NS, take_change, engage, err) || !replace_alerts(engage, err))
+            !seen_rows_load(state, take_seen, engage, err) || !group_rows_load(state, take_group, engage, err) ||
+            !change_rows_load(state, CORRELATE_CHANGES_MAX, take_change, engage, err))
                 return err_within(err, "loading alerts and incidents");
         learned_clean(engage->learned);
         return true;
@@ -64,7 +55,8 @@ bool engage_load(struct engage *engage, struct database *state, int64_t newest_n
 bool engage_is_dirty(const struct engage *engage)
 {
         return engage->timeline.count || engage->members.count || engage->whys.count || engage->changes.count || engage->ledger.count ||
-               alerts_dirty(engage->alerts, 0) || incidents_dirty(engage->incidents, 0) || learned_is_dirty(engage->learned);
+               alerts_dirty(engage->alerts, 0) || incidents_dirty(engage->incidents, 0) || learned_is_dirty(engage->learned) ||
+               correlator_is_dirty(engage->correlator);
 }
 
 static bool write_learned(struct engage *engage, struct database *state, struct err *err)
@@ -90,12 +82,22 @@ static bool write_lists(struct engage *engage, struct database *state, struct er
                 if (!why_row_write(state, why, err))
                         return false;
         each (note, &engage->changes)
-                if (!change_row_write(state, note->id, &note->change, err))
+                if (!change_row_write(state, note, err))
                         return false;
         each (entry, &engage->ledger)
                 if (!ledger_row_write(state, entry, err))
                         return false;
         return true;
+}
+
+static bool write_group(void *context, uint32_t serial, struct str bytes, struct err *err)
+{
+        return group_row_write(context, serial, bytes, err);
+}
+
+static bool write_seen(void *context, uint64_t same, uint32_t incidents, struct err *err)
+{
+        return seen_row_write(context, same, incidents, err);
 }
 
 bool engage_write(struct engage *engage, struct database *state, struct err *err)
@@ -108,9 +110,10 @@ bool engage_write(struct engage *engage, struct database *state, struct err *err
         for (size_t at = 0; (incident = incidents_dirty(engage->incidents, at)); at++)
                 if (!incident_row_write(state, incident, err))
                         return err_within(err, "writing incident %u", incident->number);
-        if (!write_lists(engage, state, err) || !write_learned(engage, state, err))
+        if (!write_lists(engage, state, err) || !write_learned(engage, state, err) ||
+            !correlator_save(engage->correlator, &(struct correlator_rows){state, write_group, write_seen}, err))
                 return err_within(err, "writing what happened to incidents");
-        return engage->now_ns < engage->retain_due_ns || (alert_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, err) &&
+        return !engage->is_retention_due || (alert_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, err) &&
                                                           incident_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, engage->now_ns - INCIDENTS_KEPT_NS, err));
 }
 
@@ -119,12 +122,12 @@ void engage_written(struct engage *engage)
         alerts_clean(engage->alerts);
         incidents_clean(engage->incidents);
         learned_clean(engage->learned);
+        correlator_clean(engage->correlator);
         arena_reset(&engage->pending);
         engage->timeline.items = NULL, engage->timeline.count = engage->timeline.capacity = 0;
         engage->members.items = NULL, engage->members.count = engage->members.capacity = 0;
         engage->whys.items = NULL, engage->whys.count = engage->whys.capacity = 0;
         engage->changes.items = NULL, engage->changes.count = engage->changes.capacity = 0;
         engage->ledger.items = NULL, engage->ledger.count = engage->ledger.capacity = 0;
-        if (engage->now_ns >= engage->retain_due_ns)
-                engage->retain_due_ns = engage->now_ns + (int64_t)60 * 1000000000;
+        engage->is_retention_due = false;
 }

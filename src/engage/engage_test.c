@@ -529,7 +529,7 @@ static void a_person_opens_an_incident(void **unused)
 
 static struct database *state_open(struct house *house)
 {
-        static const char *const migrations[] = {engage_schema, NULL};
+        static const char *const migrations[] = {engage_schema, engage_evidence_schema, NULL};
         struct database *state;
         char file[SCRATCH_BYTES + 16];
         assert_int_equal(scratch_make(house->folder, "engage"), 0);

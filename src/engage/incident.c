@@ -324,7 +324,11 @@ bool incident_append(struct incident *incident, uint64_t alert, int64_t time_ns,
 {
         if (!VECTOR_ROOM(&incident->members))
                 return fail_memory(err, "engage", incident->members.capacity * 2 * sizeof *incident->members.items);
-        incident->members.items[incident->members.count++] = (struct incident_member){alert, time_ns};
+        struct incident_member *items = incident->members.items;
+        size_t at = incident->members.count++;
+        for (; at && (items[at - 1].joined_ns > time_ns || (items[at - 1].joined_ns == time_ns && items[at - 1].alert > alert)); at--)
+                items[at] = items[at - 1];
+        items[at] = (struct incident_member){alert, time_ns};
         return true;
 }
 

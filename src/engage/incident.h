@@ -98,7 +98,7 @@ void incidents_news_clear(struct incidents *incidents);
 void incidents_number_from(struct incidents *incidents, uint32_t last_number);
 void incident_done(struct incident *incident); /* of one that incidents_restore did not take */
 
-bool incident_append(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err); /* known not to be there */
+bool incident_append(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err); /* known not to be there; in order of time, then id */
 bool incident_add(struct incident *incident, uint64_t alert, int64_t time_ns, struct err *err); /* once, however often asked */
 bool incident_remove(struct incident *incident, uint64_t alert);
 bool incident_has(const struct incident *incident, uint64_t alert);

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { FLAG_HELD = 1, FLAG_STORM = 2, FLAG_NOISE = 4, FLAG_PERSON_SEVERITY = 8 };
+enum { FLAG_HELD = 1, FLAG_STORM = 2, FLAG_NOISE = 4, FLAG_PERSON_SEVERITY = 8, FLAG_CAUSES_DUE = 16 };
 #define MEMBERS_READ_MAX 500
 #define TIMELINE_READ_MAX 1000
 #define SIMILAR_READ_MAX 5
@@ -18,7 +18,7 @@ enum { FLAG_HELD = 1, FLAG_STORM = 2, FLAG_NOISE = 4, FLAG_PERSON_SEVERITY = 8 }
 
 #define COLUMNS                                                                                                        \
         "id, number, state, severity, flags, title, headline, owner, team, signature, signature_text, opened_ns, changed_ns,"\
-        " acknowledged_ns, resolved_ns, closed_ns, merged_into, firing, entities, sorts, causes"
+        " acknowledged_ns, resolved_ns, closed_ns, merged_into, firing, entities, sorts, causes, causes_ns"
 #define COUNTED COLUMNS ", (SELECT count(*) FROM engage_member m WHERE m.incident = engage_incident.id)"
 
 static json_t *str_json(struct str text)
@@ -100,14 +100,15 @@ bool incident_row_write(struct database *state, const struct incident *incident,
         scoped(query_done) struct query query = {0};
         if (!entities_text(incident, &entities, err) || !sorts_text(incident, &sorts, err) || !causes_text(incident, &causes, err) ||
             !query_begin(&query, state, "INSERT OR REPLACE INTO engage_incident (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
-                                        " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)", err))
+                                        " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)", err))
                 return false;
         query_bind_i64(&query, 1, (int64_t)incident->id);
         query_bind_i64(&query, 2, incident->number);
         query_bind_i64(&query, 3, incident->state);
         query_bind_i64(&query, 4, incident->severity);
         query_bind_i64(&query, 5, (incident->is_held ? FLAG_HELD : 0) | (incident->is_storm ? FLAG_STORM : 0) |
-                                  (incident->is_noise ? FLAG_NOISE : 0) | (incident->has_person_severity ? FLAG_PERSON_SEVERITY : 0));
+                                  (incident->is_noise ? FLAG_NOISE : 0) | (incident->has_person_severity ? FLAG_PERSON_SEVERITY : 0) |
+                                  (incident->causes_due ? FLAG_CAUSES_DUE : 0));
         query_bind_str(&query, 6, str_of(incident->title));
         query_bind_str(&query, 7, str_of(incident->headline));
         query_bind_str(&query, 8, str_of(incident->owner));
@@ -124,6 +125,7 @@ bool incident_row_write(struct database *state, const struct incident *incident,
         query_bind_str(&query, 19, buf_str(&entities));
         query_bind_str(&query, 20, buf_str(&sorts));
         query_bind_str(&query, 21, buf_str(&causes));
+        query_bind_i64(&query, 22, incident->causes_ns);
         query_step(&query, err);
         return query_good(&query);
 }
@@ -208,20 +210,49 @@ bool learned_rows_load(struct database *state, bool (*take)(void *context, const
         return query_good(&query);
 }
 
+bool seen_row_write(struct database *state, uint64_t same, uint32_t incidents, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "INSERT OR REPLACE INTO engage_seen (same, incidents) VALUES (?1, ?2)", err))
+                return false;
+        query_bind_i64(&query, 1, (int64_t)same);
+        query_bind_i64(&query, 2, incidents);
+        query_step(&query, err);
+        return query_good(&query);
+}
+
 bool seen_rows_load(struct database *state, bool (*take)(void *context, uint64_t same, uint32_t incidents, struct err *err), void *context, struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT a.fingerprint, count(DISTINCT m.incident) FROM engage_member m JOIN engage_alert a ON a.id = m.alert"
-                                        " GROUP BY a.fingerprint ORDER BY 2 DESC LIMIT 100000", err))
+        if (!query_begin(&query, state, "SELECT same, incidents FROM engage_seen", err))
                 return false;
-        while (query_step(&query, err)) {
-                struct hash128 print = {0};
-                struct str bytes = query_str(&query, 0);
-                if (bytes.length == sizeof print)
-                        memcpy(&print, bytes.bytes, sizeof print);
-                if (!take(context, print.low, (uint32_t)query_i64(&query, 1), err))
+        while (query_step(&query, err))
+                if (!take(context, (uint64_t)query_i64(&query, 0), (uint32_t)query_i64(&query, 1), err))
                         return false;
-        }
+        return query_good(&query);
+}
+
+bool group_row_write(struct database *state, uint32_t serial, struct str bytes, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, bytes.length ? "INSERT OR REPLACE INTO engage_group (serial, body) VALUES (?1, ?2)" :
+                                                       "DELETE FROM engage_group WHERE serial = ?1", err))
+                return false;
+        query_bind_i64(&query, 1, serial);
+        if (bytes.length)
+                query_bind_blob(&query, 2, bytes);
+        query_step(&query, err);
+        return query_good(&query);
+}
+
+bool group_rows_load(struct database *state, bool (*take)(void *context, uint32_t serial, struct str bytes, struct err *err), void *context, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "SELECT serial, body FROM engage_group ORDER BY serial", err))
+                return false;
+        while (query_step(&query, err))
+                if (!take(context, (uint32_t)query_i64(&query, 0), query_str(&query, 1), err))
+                        return false;
         return query_good(&query);
 }
 
@@ -310,7 +341,8 @@ static bool load_one(struct database *state, struct query *query, struct inciden
                                       .is_noise = flags & FLAG_NOISE, .has_person_severity = flags & FLAG_PERSON_SEVERITY,
                                       .opened_ns = query_i64(query, 11), .changed_ns = query_i64(query, 12), .acknowledged_ns = query_i64(query, 13),
                                       .resolved_ns = query_i64(query, 14), .closed_ns = query_i64(query, 15),
-                                      .merged_into = (uint64_t)query_i64(query, 16), .firing = (uint32_t)query_i64(query, 17)};
+                                      .merged_into = (uint64_t)query_i64(query, 16), .firing = (uint32_t)query_i64(query, 17),
+                                      .causes_due = flags & FLAG_CAUSES_DUE, .causes_ns = query_i64(query, 21)};
         return incident_set_text(&incident->title, query_str(query, 5), err) && incident_set_text(&incident->headline, query_str(query, 6), err) &&
                incident_set_text(&incident->owner, query_str(query, 7), err) && incident_set_text(&incident->team, query_str(query, 8), err) &&
                read_lists(incident, query_str(query, 18), query_str(query, 19), query_str(query, 20), err) && load_members(state, incident, err);
@@ -356,7 +388,7 @@ static json_t *incident_json(struct query *query)
                          "acknowledged_ns", time_ns_json(query_i64(query, 13)), "resolved_ns", time_ns_json(query_i64(query, 14)),
                          "closed_ns", time_ns_json(query_i64(query, 15)), "merged_into", id_json((uint64_t)query_i64(query, 16)),
                          "firing", (json_int_t)query_i64(query, 17), "entities", parsed_or_null(query_str(query, 18)),
-                         "causes", parsed_or_null(query_str(query, 20)), "alert_count", (json_int_t)query_i64(query, 21));
+                         "causes", parsed_or_null(query_str(query, 20)), "alert_count", (json_int_t)query_i64(query, 22));
 }
 
 json_t *incident_rows_read(struct database *reader, const struct incident_filter *filter, struct err *err)

@@ -39,6 +39,13 @@ struct ledger_entry;
         " by TEXT NOT NULL, what TEXT NOT NULL, effect TEXT NOT NULL, reverted_ns INTEGER NOT NULL DEFAULT 0,"         \
         " reverted_by TEXT NOT NULL DEFAULT '') STRICT;"
 
+/* What a decision depends on beside alerts and incidents, so that it is found again as it was. */
+#define EVIDENCE_SCHEMA                                                                                                \
+        "CREATE TABLE engage_group (serial INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"                           \
+        "CREATE TABLE engage_seen (same INTEGER PRIMARY KEY, incidents INTEGER NOT NULL) STRICT;"                      \
+        "ALTER TABLE engage_change ADD COLUMN entities BLOB NOT NULL DEFAULT x'';"                                     \
+        "ALTER TABLE engage_incident ADD COLUMN causes_ns INTEGER NOT NULL DEFAULT 0;"
+
 bool incident_row_write(struct database *state, const struct incident *incident, struct err *err); /* adds or replaces */
 bool member_row_write(struct database *state, const struct member_change *change, struct err *err);
 bool timeline_row_write(struct database *state, const struct timeline_entry *entry, struct err *err);
@@ -57,7 +64,10 @@ bool learned_rows_load(struct database *state, bool (*take)(void *context, const
                        struct err *err);
 /* What was decided and why, and incidents closed for long, a few at a time. */
 bool incident_rows_forget(struct database *state, int64_t whys_before_ns, int64_t closed_before_ns, struct err *err);
-/* In how many incidents each alert was, by the first half of its fingerprint. */
+/* What correlation knows: see correlator_save. Groups in order of serials. */
+bool group_row_write(struct database *state, uint32_t serial, struct str bytes, struct err *err); /* without bytes: takes it away */
+bool group_rows_load(struct database *state, bool (*take)(void *context, uint32_t serial, struct str bytes, struct err *err), void *context, struct err *err);
+bool seen_row_write(struct database *state, uint64_t same, uint32_t incidents, struct err *err);
 bool seen_rows_load(struct database *state, bool (*take)(void *context, uint64_t same, uint32_t incidents, struct err *err), void *context, struct err *err);
 bool ledger_row_write(struct database *state, const struct ledger_entry *entry, struct err *err);
 bool ledger_rows_load(struct database *state, size_t newest, bool (*take)(void *context, const struct ledger_entry *entry, struct err *err), void *context,

@@ -719,6 +719,15 @@ static bool is_past_end(struct loop *loop, const struct entry *entry)
         return false;
 }
 
+static bool recall_command(struct loop *loop, const struct entry *entry, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *command = json_parse(entry->payload, err);
+        const char *verb = json_string_value(json_object_get(command, "verb"));
+        if (verb)
+                pipeline_recall(loop->deciding, verb);
+        return command;
+}
+
 /* Folding stages see every entry again; what is decided already, up to the watermark, is not decided twice. */
 static bool replay_entry(void *context, const struct entry *entry, struct err *err)
 {
@@ -734,7 +743,7 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         if (entry->kind == ENTRY_BATCH && !replay_batch(loop, entry, err))
                 return false;
         if (entry->sequence <= recovery->watermark)
-                return pipeline_forget(loop->deciding, err);
+                return pipeline_forget(loop->deciding, err) && (entry->kind != ENTRY_COMMAND || recall_command(loop, entry, err));
         if (entry->kind == ENTRY_COMMAND)
                 return replay_command(loop, entry, err) && hear_results(loop, entry, err);
         return entry->kind != ENTRY_TICK || (decide_tick(loop, entry->sequence, entry->time_ns) && hear_results(loop, entry, err)) ||

@@ -332,9 +332,18 @@ bool pipeline_handles(const char *verb)
                act_handles(verb);
 }
 
+/* What folding stages make of a command: the same when it is decided and when it is replayed, accepted or not. */
+void pipeline_recall(struct pipeline *pipeline, const char *verb)
+{
+        if (strcmp(verb, "configure") == 0)
+                observe_forget_seen(pipeline->observe);
+}
+
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
                       int64_t time_ns, json_t **out_result, struct err *err)
 {
+        engage_pass(pipeline->engage, time_ns);
+        pipeline_recall(pipeline, verb);
         if (strcmp(verb, "configure") == 0)
                 return configure(pipeline, arguments, sequence, time_ns, out_result, err);
         if (engage_handles(verb))

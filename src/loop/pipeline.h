@@ -52,6 +52,7 @@ bool pipeline_tick(struct pipeline *pipeline, uint64_t sequence, int64_t time_ns
 
 bool pipeline_handles(const char *verb);
 /* Changes memory, once; a refusal (false) changes nothing. out_result is the caller's. */
+void pipeline_recall(struct pipeline *pipeline, const char *verb); /* a command that was decided before a restart */
 bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t *arguments, const char *by, uint64_t sequence,
                       int64_t time_ns, json_t **out_result, struct err *err);
 

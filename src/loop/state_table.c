@@ -36,6 +36,7 @@ static const char *const migrations[] = {
         act_schema,
         rule_tick_schema,
         notify_schema,
+        engage_evidence_schema,
         NULL,
 };
 

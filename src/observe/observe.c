@@ -56,9 +56,20 @@ static bool restore_metric_detectors(struct observe *observe, struct str bytes, 
         return metric_detectors_restore(observe->metric_detectors, bytes, err);
 }
 
+static bool save_resources(struct observe *observe, struct buf *out, struct err *err)
+{
+        return resources_save(observe->resources, out, err);
+}
+
+static bool restore_resources(struct observe *observe, struct str bytes, struct err *err)
+{
+        return resources_restore(observe->resources, bytes, err);
+}
+
 const struct fold_part fold_parts[] = {
         {"log_templates", save_log_templates, restore_log_templates},
         {"metric_detectors", save_metric_detectors, restore_metric_detectors},
+        {"resources", save_resources, restore_resources},
         {0},
 };
 
@@ -138,6 +149,11 @@ struct rules *observe_rules(struct observe *observe)
 struct checks *observe_checks(struct observe *observe)
 {
         return observe->checks;
+}
+
+void observe_forget_seen(struct observe *observe)
+{
+        resources_forget(observe->resources);
 }
 
 void observe_watch(struct observe *observe, struct kinds *kinds)

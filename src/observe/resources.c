@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/reader.h"
 #include "base/scope.h"
 #include "store/logs.h"
 
@@ -59,6 +60,10 @@ void resources_watch(struct resources *resources, struct kinds *kinds)
 {
         kinds_unref(resources->kinds);
         resources->kinds = kinds_ref(kinds);
+}
+
+void resources_forget(struct resources *resources)
+{
         for (int p = 0; p < PARTITIONS; p++)
                 place_clear(&resources->places[p]);
 }
@@ -174,4 +179,61 @@ bool resources_fold(struct resources *resources, const struct fold *fold, struct
                         return false;
         }
         return true;
+}
+
+/* --- checkpoints ------------------------------------------------------------------------------------------------------------ */
+
+#define FORMAT 1
+
+static int hash_compare(const void *a, const void *b)
+{
+        const uint64_t *one = a, *other = b;
+        return (*one > *other) - (*one < *other);
+}
+
+/* Sorted, so that the same knowledge has the same bytes. */
+static bool save_place(const struct place *place, int partition, struct buf *out)
+{
+        uint64_t *hashes = malloc(place->known.count * sizeof *hashes);
+        size_t count = 0;
+        for (size_t slot = 0; hashes && slot < place->known.capacity; slot++)
+                if (place->known.values[slot] != MAP_NONE)
+                        hashes[count++] = place->known.hashes[slot];
+        if (hashes)
+                qsort(hashes, count, sizeof *hashes, hash_compare);
+        bool good = hashes && buf_u16(out, (uint16_t)partition) && buf_u64(out, (uint64_t)place->until_ns) && buf_varint(out, count) &&
+                    buf_append(out, hashes, count * sizeof *hashes);
+        free(hashes);
+        return good;
+}
+
+bool resources_save(const struct resources *resources, struct buf *out, struct err *err)
+{
+        buf_u8(out, FORMAT);
+        for (int p = 0; p < PARTITIONS; p++)
+                if (resources->places[p].known.count && !save_place(&resources->places[p], p, out))
+                        return fail_memory(err, "resources", out->length);
+        return !out->failed || fail_memory(err, "resources", out->length);
+}
+
+static bool restore_place(struct resources *resources, struct reader *reader)
+{
+        struct place *place = &resources->places[reader_u16(reader) % PARTITIONS];
+        place->until_ns = (int64_t)reader_u64(reader);
+        uint64_t count = reader_varint(reader);
+        for (uint64_t i = 0; i < count && !reader->failed; i++)
+                if (!map_put(&place->known, reader_u64(reader), 0))
+                        return false;
+        return true;
+}
+
+bool resources_restore(struct resources *resources, struct str bytes, struct err *err)
+{
+        struct reader reader = reader_of(bytes);
+        if (reader_u8(&reader) != FORMAT)
+                return fail(err, ERR_CORRUPT, "resources", "reading which resources were told: another version wrote it, or it is cut");
+        while (!reader.failed && reader_left(&reader))
+                if (!restore_place(resources, &reader))
+                        return fail_memory(err, "resources", bytes.length);
+        return !reader.failed || fail(err, ERR_CORRUPT, "resources", "reading which resources were told: it is cut");
 }

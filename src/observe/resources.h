@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "model/noticed.h"
 #include "observe/observe.h"
@@ -20,8 +21,12 @@ struct resources;
 
 bool resources_create(struct resources **out_resources, struct err *err);
 void resources_destroy(struct resources *resources);
-/* What to look for from now on; when no worker runs. All is told again. A reference of its own is kept. */
+/* What to look for from now on; when no worker runs. A reference of its own is kept. */
 void resources_watch(struct resources *resources, struct kinds *kinds);
+void resources_forget(struct resources *resources); /* all is told again: at every command that configures, decided now or replayed */
+/* What was told within the hour, for checkpoints; into one that was told nothing yet. */
+bool resources_save(const struct resources *resources, struct buf *out, struct err *err);
+bool resources_restore(struct resources *resources, struct str bytes, struct err *err);
 /* On the worker that owns the partition; again with the same fold does no harm. False: no memory. */
 bool resources_fold(struct resources *resources, const struct fold *fold, struct noticed *noticed, struct err *err);
 uint64_t resources_refused(const struct resources *resources); /* when no worker runs */

@@ -90,11 +90,32 @@ static void beyond_the_bound_resources_are_refused_and_counted(void **unused)
         assert_int_equal(resources_refused(resources), 7);
 }
 
+static void what_was_told_is_known_after_a_restart_and_told_anew_when_forgotten(void **unused)
+{
+        (void)unused;
+        struct label cpu[] = {{STR("__name__"), STR("cpu")}, {STR("instance"), STR("web1:9100")}};
+        scoped(buf_done) struct buf saved = {0}, again = {0};
+        struct err err;
+        fold_series(cpu, countof(cpu), HOUR);
+        assert_true(resources_save(resources, &saved, &err));
+        resources_forget(resources);
+        fold_series(cpu, countof(cpu), HOUR + 1);
+        assert_int_equal(noticed.resources.count, 2);
+        resources_forget(resources);
+        assert_true(resources_restore(resources, buf_str(&saved), &err));
+        fold_series(cpu, countof(cpu), HOUR + 2);
+        assert_int_equal(noticed.resources.count, 2);
+        assert_true(resources_save(resources, &again, &err));
+        assert_true(str_equal(buf_str(&saved), buf_str(&again)));
+        assert_false(resources_restore(resources, str_slice(buf_str(&saved), 0, saved.length - 1), &err));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_resource_is_told_once_and_again_after_an_hour, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_label_that_one_metric_alone_is_asked_for_is_not_told_of_others, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_was_told_is_known_after_a_restart_and_told_anew_when_forgotten, setup, teardown),
                 cmocka_unit_test_setup_teardown(beyond_the_bound_resources_are_refused_and_counted, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

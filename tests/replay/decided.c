@@ -35,7 +35,7 @@ static bool add_value(sqlite3_stmt *statement, int column, struct buf *out)
         return buf_printf(out, "|%zu bytes %016" PRIx64, bytes.length, hash64(bytes));
 }
 
-static bool add_table(sqlite3 *state, const char *table, const char *masked, struct buf *out, struct err *err)
+static bool add_table(sqlite3 *state, const char *table, struct buf *out, struct err *err)
 {
         char sql[256];
         sqlite3_stmt *statement = NULL;
@@ -47,7 +47,7 @@ static bool add_table(sqlite3 *state, const char *table, const char *masked, str
         while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
                 good = buf_printf(out, "row %s ", table);
                 for (int i = 0; good && i < sqlite3_column_count(statement); i++)
-                        good = (masked && strcmp(sqlite3_column_name(statement, i), masked) == 0) || add_value(statement, i, out);
+                        good = add_value(statement, i, out);
                 good = good && buf_text(out, "\n");
         }
         sqlite3_finalize(statement);
@@ -56,34 +56,23 @@ static bool add_table(sqlite3 *state, const char *table, const char *masked, str
         return step == SQLITE_DONE || fail_sqlite(state, table, err);
 }
 
-static bool is_left_out(const char *table, struct decided_mask mask)
-{
-        for (size_t i = 0; i < countof(mask.tables); i++)
-                if (mask.tables[i] && strncmp(table, mask.tables[i], strlen(mask.tables[i])) == 0)
-                        return true;
-        return false;
-}
-
-static bool add_tables(sqlite3 *state, struct decided_mask mask, struct buf *out, struct err *err)
+static bool add_tables(sqlite3 *state, struct buf *out, struct err *err)
 {
         sqlite3_stmt *names = NULL;
         bool good = true;
         if (sqlite3_prepare_v2(state, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND sql NOT LIKE 'CREATE VIRTUAL%'"
                                " AND name NOT IN ('checkpoint', 'watermark') ORDER BY name", -1, &names, NULL) != SQLITE_OK)
                 return fail_sqlite(state, "listing tables", err);
-        while (good && sqlite3_step(names) == SQLITE_ROW) {
-                const char *name = (const char *)sqlite3_column_text(names, 0);
-                if (!is_left_out(name, mask))
-                        good = add_table(state, name, mask.column, out, err);
-        }
+        while (good && sqlite3_step(names) == SQLITE_ROW)
+                good = add_table(state, (const char *)sqlite3_column_text(names, 0), out, err);
         sqlite3_finalize(names);
         return good;
 }
 
-bool decided_read(const char *path, const char *vfs, struct decided_mask mask, struct buf *out, struct err *err)
+bool decided_read(const char *path, const char *vfs, struct buf *out, struct err *err)
 {
         sqlite3 *state = NULL;
-        bool good = sqlite3_open_v2(path, &state, SQLITE_OPEN_READONLY, vfs) == SQLITE_OK ? add_tables(state, mask, out, err) :
+        bool good = sqlite3_open_v2(path, &state, SQLITE_OPEN_READONLY, vfs) == SQLITE_OK ? add_tables(state, out, err) :
                     fail_sqlite(state, path, err);
         sqlite3_close(state);
         return good;

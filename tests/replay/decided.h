@@ -13,11 +13,6 @@
 
 #include <stdbool.h>
 
-/* What is left out: tables whose name begins so (two beginnings), and columns of this name. NULL: none. */
-struct decided_mask {
-        const char *tables[4], *column; /* tables: beginnings of names */
-};
-
-bool decided_read(const char *path, const char *vfs, struct decided_mask mask, struct buf *out, struct err *err);
+bool decided_read(const char *path, const char *vfs, struct buf *out, struct err *err);
 /* The first line in which the two differ, one below the other, into out; false: they are equal. */
 bool decided_differ(struct str one, struct str other, char out[1200]);

@@ -1,7 +1,7 @@
 /*
  * decisions - the same input, told in different ways, must be decided the same, byte for byte (docs/decisions/0006).
  *
- *      decisions [--seed S] [--steps N] [--kills N] [--strict] [--rows]
+ *      decisions [--seed S] [--steps N] [--kills N] [--rows]
  *
  * An hour or two of everything that comes in (lines for the miner, samples for detectors and rules, other tools' alerts, results of checks,
  * changes, configurations, commands) goes through the real loop on a virtual clock, and all tables of the state database are compared:
@@ -13,10 +13,6 @@
  * A step is one input and one tick. After a kill in the middle of a step the journal tells how much of it was committed, and the rest is sent,
  * as a sender does that was not answered. What recording rules give is fed back from memory and may miss a step after a kill, as a scrape
  * may; so the kills are told without recording rules.
- *
- * Not yet exact after a kill, and so compared with --strict only: what engage knows beside its tables (the evidence that correlation keeps of
- * the last minutes is rebuilt from rows, in another order) and what act learns from its incidents, and when telemetry named an entity last (rewritten every ten minutes; what was seen
- * already is told anew after a restart).
  */
 #include "base/clock.h"
 #include "base/hash.h"
@@ -52,8 +48,6 @@ struct telling {
         uint64_t kills;                 /* every so many steps on average; 0: never */
         bool has_recording;
         bool keeps_journal;
-        bool is_about_incidents;        /* people give commands about them */
-        struct decided_mask mask;
         struct clock clock;
         struct disk *disk;
         struct loop *loop;
@@ -180,7 +174,7 @@ static void order(struct telling *telling, struct rng *rng, uint64_t step)
         snprintf(name, sizeof name, "n%" PRIu64, step);
         json_t *arguments = NULL, *result = NULL;
         const char *verb = NULL;
-        switch (rng_below(rng, telling->is_about_incidents ? 8 : 3)) {
+        switch (rng_below(rng, 8)) {
         case 0:
                 verb = "entity_create";
                 arguments = json_pack("{s:s, s:{s:s}}", "kind", "team", "fields", "name", name);
@@ -307,7 +301,7 @@ static void read_all(struct telling *telling)
         struct err err = {0};
         if (!loop_checkpoint(telling->loop, 0, &err))
                 stop("the last checkpoint", &err);
-        if (!decided_read(FOLDER "/state.db", VFS, telling->mask, &telling->rows, &err))
+        if (!decided_read(FOLDER "/state.db", VFS, &telling->rows, &err))
                 stop("reading what was decided", &err);
         for (int kind = BLOCK_LOGS; kind <= BLOCK_METRICS; kind++) {
                 struct archive_range range = {.kind = (enum block_kind)kind, .start_ns = INT64_MIN, .end_ns = INT64_MAX};
@@ -416,7 +410,7 @@ static size_t count_rows(struct str rows, const char *table)
 
 static bool compare_workers(uint64_t seed, uint64_t steps)
 {
-        struct telling one = {.seed = seed, .steps = steps, .workers = 1, .has_recording = true, .is_about_incidents = true}, four = one;
+        struct telling one = {.seed = seed, .steps = steps, .workers = 1, .has_recording = true}, four = one;
         four.workers = 4;
         tell(&one);
         tell(&four);
@@ -430,7 +424,7 @@ static bool compare_workers(uint64_t seed, uint64_t steps)
 
 static bool compare_replayed(uint64_t seed, uint64_t steps, bool is_shown)
 {
-        struct telling whole = {.seed = seed, .steps = steps, .workers = 1, .keeps_journal = true, .is_about_incidents = true}, replayed = whole;
+        struct telling whole = {.seed = seed, .steps = steps, .workers = 1, .keeps_journal = true}, replayed = whole;
         replayed.workers = 4;
         tell(&whole);
         tell_from_journal(&replayed, whole.disk);
@@ -445,16 +439,16 @@ static bool compare_replayed(uint64_t seed, uint64_t steps, bool is_shown)
 /* Each kind of thing happened often enough for equality to mean something. */
 static bool is_eventful(const struct telling *telling)
 {
-        static const char *const tables[] = {"row audit", "row entity ", "row fold", "row rule_alert"};
+        static const char *const tables[] = {"row audit", "row engage_alert", "row engage_group", "row engage_incident", "row engage_seen", "row entity ", "row fold", "row rule_alert"};
         for (size_t i = 0; i < countof(tables); i++)
                 if (!count_rows(buf_str(&telling->rows), tables[i]))
                         return !printf("seed %" PRIu64 ": there is no %s\n", telling->seed, tables[i]);
         return true;
 }
 
-static bool compare_killed(uint64_t seed, uint64_t steps, uint64_t kills, struct decided_mask mask)
+static bool compare_killed(uint64_t seed, uint64_t steps, uint64_t kills)
 {
-        struct telling whole = {.seed = seed, .steps = steps, .workers = 1, .mask = mask, .is_about_incidents = !mask.tables[0]}, cut = whole;
+        struct telling whole = {.seed = seed, .steps = steps, .workers = 1}, cut = whole;
         cut.kills = kills;
         cut.workers = 4;
         tell(&whole);
@@ -473,20 +467,18 @@ static bool compare_killed(uint64_t seed, uint64_t steps, uint64_t kills, struct
 int main(int argc, char **argv)
 {
         uint64_t seed = 1, steps = 900, kills = 6;
-        bool is_shown = false, is_strict = false;
+        bool is_shown = false;
         log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
         for (int i = 1; i < argc; i++) {
                 const char *value = i + 1 < argc ? argv[i + 1] : NULL;
                 if (strcmp(argv[i], "--rows") == 0)
                         is_shown = true;
-                else if (strcmp(argv[i], "--strict") == 0)
-                        is_strict = true;
                 else if (!(value && strcmp(argv[i], "--seed") == 0 && str_to_u64(str_of(argv[++i]), &seed)) &&
                          !(value && strcmp(argv[i], "--steps") == 0 && str_to_u64(str_of(argv[++i]), &steps)) &&
                          !(value && strcmp(argv[i], "--kills") == 0 && str_to_u64(str_of(argv[++i]), &kills)))
-                        return fprintf(stderr, "usage: %s [--seed S] [--steps N] [--kills N] [--strict] [--rows]\n", argv[0]), 2;
+                        return fprintf(stderr, "usage: %s [--seed S] [--steps N] [--kills N] [--rows]\n", argv[0]), 2;
         }
         bool good = compare_workers(seed, steps);
         good = compare_replayed(seed, steps, is_shown) && good;
-        return compare_killed(seed, steps, kills, is_strict ? (struct decided_mask){0} : (struct decided_mask){{"engage_", "act_", "notify_"}, "seen_ns"}) && good ? 0 : 1;
+        return compare_killed(seed, steps, kills) && good ? 0 : 1;
 }

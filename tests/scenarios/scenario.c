@@ -852,7 +852,7 @@ static void dump(struct story *story)
                         stop(story, NULL, story->err.message);
         }
         scoped(buf_done) struct buf rows = {0};
-        if (!decided_read(FOLDER "/state.db", "scenario", (struct decided_mask){0}, &rows, &story->err))
+        if (!decided_read(FOLDER "/state.db", "scenario", &rows, &story->err))
                 stop(story, NULL, story->err.message);
         printf("%.*s", STR_ARGS(buf_str(&rows)));
 }
