@@ -140,11 +140,17 @@ static void stop_sources(struct daemon *daemon)
         }
 }
 
+static size_t damaged_days(void *context, int64_t *out_days, size_t days_max)
+{
+        return archive_damaged_days(context, INT64_MIN, INT64_MAX, out_days, days_max);
+}
+
 static void start_checks(struct daemon *daemon)
 {
         struct err err = {0};
         struct check_source_options options = {.intake = loop_intake(daemon->loop), .checks = observe_checks(loop_observe(daemon->loop)),
-                                               .launcher = daemon->launcher, .data_directory = loop_directory(daemon->loop)};
+                                               .launcher = daemon->launcher, .data_directory = loop_directory(daemon->loop),
+                                               .store = {damaged_days, loop_archive(daemon->loop)}};
         if (!check_source_start(&options, &daemon->checks, &err))
                 log_err(LOG_LEVEL_ERROR, &err);
 }

@@ -48,6 +48,8 @@ struct alert {
         uint32_t slot, times, flaps, held_flaps;
         uint8_t origin, severity;
         bool is_firing, is_expired, is_flapping, is_held;
+        uint8_t counted;        /* as what its incident counts it: a severity; 0: not at all */
+        bool is_counted_held;   /* ... and among those held back */
         bool is_dirty, is_used; /* is_used: the slot holds an alert */
 };
 

@@ -778,6 +778,7 @@ static void write_evidence(const struct evidence *evidence, struct buf *out)
                 write_text(item->kind, out);
                 write_text(item->name, out);
                 write_double(item->surprise, out);
+                write_double(item->held, out);
                 buf_varint(out, item->alerts);
                 buf_u64(out, (uint64_t)item->first_ns);
         }
@@ -873,7 +874,7 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                 struct topology_entity entity = {.id = reader_u64(reader)};
                 entity.kind = reader_bytes(reader, reader_varint(reader));
                 entity.name = reader_bytes(reader, reader_varint(reader));
-                double surprise = read_double(reader);
+                double surprise = read_double(reader), held = read_double(reader);
                 uint32_t alerts = (uint32_t)reader_varint(reader);
                 int64_t first_ns = (int64_t)reader_u64(reader);
                 if (reader->failed)
@@ -881,6 +882,7 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                 if (!evidence_entity(evidence, &entity, first_ns, err))
                         return false;
                 evidence->items[evidence->count - 1].surprise = surprise;
+                evidence->items[evidence->count - 1].held = held;
                 evidence->items[evidence->count - 1].alerts = alerts;
         }
         return true;

@@ -143,28 +143,96 @@ static bool headline_of(const struct alert *alert, const struct clue *clue, stru
         return buf_printf(out, "%.*s on %.*s %.*s", STR_ARGS(name), STR_ARGS(clue->entities[0].kind), STR_ARGS(clue->entities[0].name));
 }
 
-/* What keeps an incident going: what was held back is evidence beside an alert that was not, and no trouble by itself. */
-static bool keeps_open(const struct incident *incident, const struct alert *alert)
+/* --- what fires, and how bad it is ------------------------------------------------------------------------------------------- */
+
+/* No longer counted where it belongs; before that changes. */
+static void uncount(struct engage *engage, struct alert *alert)
 {
-        return alert->is_firing && (incident->is_held || !alert->is_held);
+        struct incident *incident = alert->counted ? incidents_find(engage->incidents, alert->incident) : NULL;
+        if (incident)
+                incident->counts[alert->is_counted_held][alert->counted]--;
+        alert->counted = 0;
 }
 
-static void count_in(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns)
+static void count_alert(struct engage *engage, struct incident *incident, struct alert *alert)
 {
-        unsigned news = 0;
-        if (incident->is_held && !alert->is_held) {
-                engage_recount(engage, incident);
-                news |= NEWS_SEVERITY;
-        } else {
-                incident->firing += keeps_open(incident, alert);
-        }
-        correlator_hold(engage->correlator, incident->id, incident->firing > 0);
-        if (!incident->has_person_severity && alert->severity > incident->severity) {
-                incident->severity = alert->severity;
-                news |= NEWS_SEVERITY;
-        }
-        incident_touch(engage->incidents, incident, news | NEWS_ALERTS, time_ns);
+        uncount(engage, alert);
+        if (!alert->is_firing || alert->incident != incident->id)
+                return;
+        alert->counted = alert->severity;
+        alert->is_counted_held = alert->is_held;
+        incident->counts[alert->is_held][alert->severity]++;
 }
+
+/* What keeps an incident going: what was held back is evidence beside an alert that was not, and no trouble by itself. */
+static void add_up(struct engage *engage, struct incident *incident)
+{
+        const uint32_t *counts = incident->counts[incident->is_held];
+        incident->firing = counts[ALERT_INFO] + counts[ALERT_WARNING] + counts[ALERT_CRITICAL];
+        correlator_hold(engage->correlator, incident->id, incident->firing > 0);
+}
+
+/* The severity is that of the worst alert that fires, and of the worst there was when none does; what a person set stays. */
+static bool follow_severity(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        enum alert_severity worst = ALERT_CRITICAL, before = incident->severity;
+        while (worst && !incident->counts[incident->is_held][worst])
+                worst--;
+        if (incident->has_person_severity || !worst || worst == before)
+                return true;
+        incident->severity = worst;
+        incident_touch(engage->incidents, incident, worst > before ? NEWS_SEVERITY : NEWS_ALERTS, time_ns);
+        if (incident->members.count < 2 && worst > before && incident->opened_ns == time_ns)
+                return true;    /* it opened as what it is */
+        buf_printf(&text, "from %s to %s: ", alert_severity_name(before), alert_severity_name(worst));
+        if (!alert)
+                buf_text(&text, "what belongs to it changed");
+        else if (alert->is_firing && alert->severity == worst)
+                buf_printf(&text, "%.*s is %s", STR_ARGS(name_of(alert)), alert_severity_name(worst));
+        else
+                buf_printf(&text, "%.*s is %s, and the worst that still fires is %s", STR_ARGS(name_of(alert)), alert->is_firing ? "less bad" : "over",
+                           alert_severity_name(worst));
+        return text.failed ? fail_memory(err, "engage", text.length) :
+                             engage_tell(engage, incident, alert ? alert->id : 0, time_ns, "severity", STR(""), buf_str(&text), err);
+}
+
+static bool count_in(struct engage *engage, struct incident *incident, struct alert *alert, int64_t time_ns, struct err *err)
+{
+        bool is_told_now = incident->is_held && !alert->is_held && alert->is_firing;
+        count_alert(engage, incident, alert);
+        incident->is_held &= !is_told_now;
+        add_up(engage, incident);
+        incident_touch(engage->incidents, incident, NEWS_ALERTS | (is_told_now ? NEWS_SEVERITY : 0), time_ns);
+        return follow_severity(engage, incident, alert, time_ns, err);
+}
+
+void engage_count_again(struct engage *engage, struct incident *incident)
+{
+        memset(incident->counts, 0, sizeof incident->counts);
+        each (member, &incident->members) {
+                struct alert *alert = alerts_find(engage->alerts, member->alert);
+                if (!alert || alert->incident != incident->id)
+                        continue;
+                alert->counted = 0;
+                count_alert(engage, incident, alert);
+        }
+        add_up(engage, incident);
+}
+
+bool engage_recount(struct engage *engage, struct incident *incident, int64_t time_ns, struct err *err)
+{
+        bool is_held = true;
+        each (member, &incident->members) {
+                const struct alert *alert = alerts_find(engage->alerts, member->alert);
+                is_held &= !alert || alert->incident != incident->id || alert->is_held;
+        }
+        incident->is_held = is_held;
+        engage_count_again(engage, incident);
+        return follow_severity(engage, incident, NULL, time_ns, err);
+}
+
+/* --- members ----------------------------------------------------------------------------------------------------------------- */
 
 bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err)
 {
@@ -182,10 +250,10 @@ bool engage_join(struct engage *engage, struct incident *incident, struct alert 
             !incident_add(incident, alert->id, time_ns, err) || !incident_retitle(incident, err) ||
             !note_member(engage, incident->id, alert->id, time_ns, false, err))
                 return false;
+        uncount(engage, alert);
         alert->incident = incident->id;
         alerts_touch(engage->alerts, alert);
-        count_in(engage, incident, alert, time_ns);
-        return true;
+        return count_in(engage, incident, alert, time_ns, err);
 }
 
 bool engage_leave(struct engage *engage, struct incident *incident, struct alert *alert, struct err *err)
@@ -193,30 +261,11 @@ bool engage_leave(struct engage *engage, struct incident *incident, struct alert
         if (!note_member(engage, incident->id, alert->id, 0, true, err))
                 return false;
         incident_remove(incident, alert->id);
+        uncount(engage, alert);
         if (alert->incident == incident->id)
                 alert->incident = 0;
         alerts_touch(engage->alerts, alert);
         return incident_retitle(incident, err);
-}
-
-void engage_recount(struct engage *engage, struct incident *incident)
-{
-        enum alert_severity severity = ALERT_INFO;
-        uint32_t held_firing = 0;
-        incident->firing = 0;
-        incident->is_held = true;
-        each (member, &incident->members) {
-                const struct alert *alert = alerts_find(engage->alerts, member->alert);
-                if (!alert || alert->incident != incident->id)
-                        continue;
-                incident->firing += alert->is_firing && !alert->is_held;
-                held_firing += alert->is_firing && alert->is_held;
-                incident->is_held &= alert->is_held;
-                severity = max_of(severity, (enum alert_severity)alert->severity);
-        }
-        incident->firing = incident->is_held ? held_firing : incident->firing;
-        if (!incident->has_person_severity && incident->members.count)
-                incident->severity = severity;
 }
 
 /* --- an alert fires ------------------------------------------------------------------------------------------------------------ */
@@ -231,6 +280,7 @@ static bool may_reopen(const struct incident *incident, const struct alert *aler
 static bool reopen(struct engage *engage, struct incident *incident, const struct alert *alert, int64_t time_ns, struct err *err)
 {
         int64_t after_s = (time_ns - incident->resolved_ns) / 1000000000;
+        engage_count_again(engage, incident); /* what is closed was not counted any more */
         char text[200];
         snprintf(text, sizeof text, "%.*s fired again %" PRId64 " s after the incident was resolved", STR_ARGS(name_of(alert)), after_s);
         return engage_tell(engage, incident, alert->id, time_ns, "reopened", STR(""), str_of(text), err) &&
@@ -273,6 +323,7 @@ static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_
         if (incident && incident->state >= INCIDENT_RESOLVED && !brings_back(engage, incident, alert, time_ns, &is_again, err))
                 return false;
         if (!incident || !is_again) {
+                uncount(engage, alert);
                 alert->incident = 0;
                 alert->flaps = 0; /* another trouble: it does not flap */
                 alert->is_flapping = false;
@@ -282,9 +333,8 @@ static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_
                 return false;
         if (!engage_tell(engage, incident, alert->id, time_ns, "alert_fired", STR(""), name_of(alert), err))
                 return false;
-        count_in(engage, incident, alert, time_ns);
         *out_is_done = true;
-        return true;
+        return count_in(engage, incident, alert, time_ns, err);
 }
 
 /* What a weight rests on, for people. */
@@ -412,15 +462,14 @@ static bool ended(struct engage *engage, struct alert *alert, int64_t time_ns, s
         struct incident *incident = alert->incident ? incidents_find(engage->incidents, alert->incident) : NULL;
         if (!incident || !incident_is_alive(incident))
                 return true;
-        incident->firing -= incident->firing > 0 && (incident->is_held || !alert->is_held);
-        if (!incident->firing)
-                engage_recount(engage, incident); /* an alert may have been held back once, and not any more */
+        count_alert(engage, incident, alert);
+        add_up(engage, incident);
         incident_touch(engage->incidents, incident, NEWS_ALERTS, time_ns);
-        if (!engage_tell(engage, incident, alert->id, time_ns, alert->is_expired ? "alert_expired" : "alert_resolved", STR(""), name_of(alert), err))
+        if (!engage_tell(engage, incident, alert->id, time_ns, alert->is_expired ? "alert_expired" : "alert_resolved", STR(""), name_of(alert), err) ||
+            !follow_severity(engage, incident, alert, time_ns, err))
                 return false;
         if (incident->firing || incident->state == INCIDENT_RESOLVED)
                 return true;
-        correlator_hold(engage->correlator, incident->id, false);
         return incident_move(engage->incidents, incident, INCIDENT_RESOLVED, time_ns, err) &&
                engage_tell(engage, incident, 0, time_ns, "resolved", STR(""), STR("all its alerts are resolved"), err);
 }
@@ -439,13 +488,7 @@ static bool take_finding(struct engage *engage, const struct finding *finding, i
         if (step != ALERT_TOLD_MORE || !alert->incident)
                 return true;
         struct incident *incident = incidents_find(engage->incidents, alert->incident);
-        if (incident && incident_is_alive(incident)) {
-                if (alert->is_held) /* it may not have been before: rare enough to count anew */
-                        engage_recount(engage, incident);
-                incident->firing -= incident->firing > 0 && keeps_open(incident, alert);
-                count_in(engage, incident, alert, time_ns);
-        }
-        return true;
+        return !incident || !incident_is_alive(incident) || count_in(engage, incident, alert, time_ns, err);
 }
 
 bool engage_place_change(struct engage *engage, const struct change_note *note, struct err *err)
@@ -570,6 +613,7 @@ static bool move_member(struct engage *engage, struct incident *from, struct inc
             !note_member(engage, into->id, member->alert, member->joined_ns, false, err))
                 return false;
         if (alert && alert->incident == from->id) {
+                uncount(engage, alert);
                 alert->incident = into->id;
                 alerts_touch(engage->alerts, alert);
         }
@@ -597,13 +641,11 @@ bool engage_merge(struct engage *engage, struct incident *from, struct incident 
                 return false;
         from->merged_into = into->id;
         correlator_move_group(engage->correlator, from->id, into->id);
-        engage_recount(engage, into);
-        correlator_hold(engage->correlator, into->id, into->firing > 0);
         into->is_storm &= into->sorts.count == 1;
         into->causes_due = true;
         incident_touch(engage->incidents, into, NEWS_ALERTS, time_ns);
         engage->counts.merges++;
-        return true;
+        return engage_recount(engage, into, time_ns, err);
 }
 
 /* --- for others ---------------------------------------------------------------------------------------------------------------- */

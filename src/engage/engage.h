@@ -53,7 +53,7 @@ bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, stru
  * incident_merge        incident into
  * incident_split        incident alerts (ids)                    into a new incident, told in the result
  * incident_reroute      incident team
- * incident_severity     incident severity
+ * incident_severity     incident severity                        a person's word stays; "auto": that of its alerts again
  * incident_cause        incident entity | text                   "this was the cause"
  * incident_fix          incident text                            "this fixed it"
  * incident_noise        incident kind (false, true, planned)

@@ -77,7 +77,10 @@ static bool close_it(const struct order *order, struct err *err)
 static bool reopen(const struct order *order, struct err *err)
 {
         order->incident->is_noise = order->incident->is_noise && order->incident->state < INCIDENT_RESOLVED;
-        return move(order, INCIDENT_OPEN, "reopened", err);
+        if (!move(order, INCIDENT_OPEN, "reopened", err))
+                return false;
+        engage_count_again(order->engage, order->incident);
+        return true;
 }
 
 static bool assign(const struct order *order, struct err *err)
@@ -132,11 +135,19 @@ static bool set_severity(const struct order *order, struct err *err)
         struct str name;
         if (!text_of(order, "severity", true, &name, err))
                 return false;
+        if (str_is(name, "auto")) {
+                order->incident->has_person_severity = false;
+                return tell(order, "severity", STR("it follows the alerts again"), err) &&
+                       engage_recount(order->engage, order->incident, order->time_ns, err);
+        }
         struct label label = {STR("severity"), name};
         enum alert_severity severity = alert_severity_of(&(struct labels){&label, 1, 1});
         if (!str_is(name, alert_severity_name(severity)))
-                return fail(err, ERR_INVALID, "engage", "\"%.*s\" is no severity; there are info, warning, critical", STR_ARGS(name));
-        if (!tell(order, "severity", name, err))
+                return fail(err, ERR_INVALID, "engage", "\"%.*s\" is no severity; there are info, warning, critical, and auto: that of the alerts", STR_ARGS(name));
+        char text[100];
+        snprintf(text, sizeof text, "from %s to %s, set by hand; it does not follow the alerts any more", alert_severity_name(order->incident->severity),
+                 alert_severity_name(severity));
+        if (!tell(order, "severity", str_of(text), err))
                 return false;
         order->incident->severity = severity;
         order->incident->has_person_severity = true;
@@ -202,9 +213,8 @@ static bool split(const struct order *order, struct err *err)
         for (size_t i = 0; i < count; i++)
                 if (!take_out(order, into, alerts[i], err))
                         return false;
-        engage_recount(order->engage, into);
-        engage_recount(order->engage, order->incident);
-        if (!engage_learn(order->engage, order->incident, into, false, order->by, order->time_ns, err))
+        if (!engage_recount(order->engage, into, order->time_ns, err) || !engage_recount(order->engage, order->incident, order->time_ns, err) ||
+            !engage_learn(order->engage, order->incident, into, false, order->by, order->time_ns, err))
                 return false;
         incident_touch(order->engage->incidents, order->incident, NEWS_SPLIT, order->time_ns);
         snprintf(text, sizeof text, "%zu alerts became incident %u", count, into->number);

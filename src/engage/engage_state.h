@@ -93,5 +93,7 @@ bool engage_leave(struct engage *engage, struct incident *incident, struct alert
 /* Both alive; from's alerts go into `into`, its number stays as an alias. */
 bool engage_merge(struct engage *engage, struct incident *from, struct incident *into, struct str by, int64_t time_ns, struct err *err);
 bool engage_find_causes(struct engage *engage, int64_t time_ns, struct err *err);
-void engage_recount(struct engage *engage, struct incident *incident); /* firing, severity, held: from its members */
+/* From its members: what fires, whether all is held back, the severity. engage_count_again leaves the latter two. */
+bool engage_recount(struct engage *engage, struct incident *incident, int64_t time_ns, struct err *err);
+void engage_count_again(struct engage *engage, struct incident *incident);
 bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err);

@@ -49,6 +49,11 @@ bool engage_load(struct engage *engage, struct database *state, int64_t newest_n
             !change_rows_load(state, CORRELATE_CHANGES_MAX, take_change, engage, err))
                 return err_within(err, "loading alerts and incidents");
         learned_clean(engage->learned);
+        struct incident *incident;
+        for (size_t at = 0; (incident = incidents_next(engage->incidents, &at));)
+                if (incident_is_alive(incident))
+                        engage_count_again(engage, incident);
+        correlator_clean(engage->correlator);
         return true;
 }
 

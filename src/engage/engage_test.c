@@ -356,6 +356,95 @@ static void an_alert_goes_to_what_is_open_rather_than_to_where_it_was_before(voi
         assert_int_equal(view(&house, 2).alerts.count, 2);
 }
 
+/* How often the incident's timeline says such a thing, and the last one it said. */
+static size_t told(struct house *house, struct database *state, uint32_t number, const char *kind, char out_text[200])
+{
+        size_t at, count = 0;
+        json_t *entry;
+        assert_true(database_begin(state, &house->err) && engage_write(house->engage, state, &house->err) && database_commit(state, &house->err));
+        engage_written(house->engage);
+        scoped_ptr(json_decref) json_t *incident = incident_row_read(state, number, &house->err);
+        assert_non_null(incident);
+        json_array_foreach (json_object_get(incident, "timeline"), at, entry)
+                if (str_is(json_str(entry, "kind"), kind)) {
+                        count++;
+                        snprintf(out_text, 200, "%s", json_string_value(json_object_get(entry, "text")));
+                }
+        return count;
+}
+
+static struct database *state_open(struct house *house);
+
+static void the_severity_follows_the_alerts_that_fire_up_and_down(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        char text[200] = "";
+        fire(&house, "alertname=Slow host=web1 severity=warning");
+        assert_int_equal(told(&house, state, 1, "severity", text), 0);
+        later(&house, 5);
+        fire(&house, "alertname=Down host=web1 severity=critical");
+        assert_int_equal(view(&house, 1).severity, ALERT_CRITICAL);
+        assert_int_equal(told(&house, state, 1, "severity", text), 1);
+        assert_string_equal(text, "from warning to critical: Down is critical");
+        later(&house, 5);
+        resolve(&house, "alertname=Down host=web1 severity=critical");
+        assert_int_equal(view(&house, 1).severity, ALERT_WARNING);
+        assert_int_equal(told(&house, state, 1, "severity", text), 2);
+        assert_string_equal(text, "from critical to warning: Down is over, and the worst that still fires is warning");
+        resolve(&house, "alertname=Slow host=web1 severity=warning");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        assert_int_equal(view(&house, 1).severity, ALERT_WARNING); /* what it was, not none */
+        assert_int_equal(told(&house, state, 1, "severity", text), 2);
+}
+
+static void a_persons_severity_stays_until_it_is_given_back(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        char text[200] = "";
+        fire(&house, "alertname=Slow host=web1 severity=warning");
+        assert_true(order(&house, "incident_severity", "{\"incident\":1,\"severity\":\"info\"}"));
+        later(&house, 5);
+        fire(&house, "alertname=Down host=web1 severity=critical");
+        assert_int_equal(view(&house, 1).severity, ALERT_INFO);
+        assert_int_equal(told(&house, state, 1, "severity", text), 1);
+        assert_string_equal(text, "from warning to info, set by hand; it does not follow the alerts any more");
+        scoped_ptr(json_decref) json_t *row = incident_row_read(state, 1, &house.err);
+        assert_true(json_flag(row, "has_person_severity", false));
+        assert_true(order(&house, "incident_severity", "{\"incident\":1,\"severity\":\"auto\"}"));
+        assert_int_equal(view(&house, 1).severity, ALERT_CRITICAL);
+        assert_false(order(&house, "incident_severity", "{\"incident\":1,\"severity\":\"dreadful\"}"));
+}
+
+static void a_severity_follows_alerts_that_move_between_incidents(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=Slow host=web1 severity=warning");
+        fire(&house, "alertname=Down host=web1 severity=critical");
+        char arguments[100];
+        snprintf(arguments, sizeof arguments, "{\"incident\":1,\"alerts\":[\"%llu\"]}", (unsigned long long)view(&house, 1).alerts.items[1].id);
+        assert_true(order(&house, "incident_split", arguments));
+        assert_int_equal(view(&house, 1).severity, ALERT_WARNING);
+        assert_int_equal(view(&house, 2).severity, ALERT_CRITICAL);
+        assert_true(order(&house, "incident_merge", "{\"incident\":2,\"into\":1}"));
+        assert_int_equal(view(&house, 1).severity, ALERT_CRITICAL);
+        resolve(&house, "alertname=Down host=web1 severity=critical");
+        assert_int_equal(view(&house, 1).severity, ALERT_WARNING);
+        assert_int_equal(view(&house, 1).state, INCIDENT_OPEN);
+        assert_true(order(&house, "incident_close", "{\"incident\":1}")); /* while one fires */
+        resolve(&house, "alertname=Slow host=web1 severity=warning");
+        fire(&house, "alertname=Slow host=web1 severity=warning");
+        resolve(&house, "alertname=Slow host=web1 severity=warning");
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED); /* re-opened and resolved: nothing was counted twice */
+}
+
 static void hold_back(struct house *house, const char *labels)
 {
         take(house, (struct finding){.origin = FINDING_ANOMALY, .labels = labels_of(house, labels), .is_firing = true, .is_held = true});
@@ -688,6 +777,9 @@ int main(void)
                 cmocka_unit_test(a_later_symptom_alone_brings_no_incident_back),
                 cmocka_unit_test(what_fires_again_after_a_change_begins_anew),
                 cmocka_unit_test(an_alert_goes_to_what_is_open_rather_than_to_where_it_was_before),
+                cmocka_unit_test(the_severity_follows_the_alerts_that_fire_up_and_down),
+                cmocka_unit_test(a_persons_severity_stays_until_it_is_given_back),
+                cmocka_unit_test(a_severity_follows_alerts_that_move_between_incidents),
                 cmocka_unit_test(what_was_held_back_keeps_no_incident_open_and_brings_none_back),
                 cmocka_unit_test(trouble_begins_anew_beside_what_was_held_back_long_before),
                 cmocka_unit_test(what_was_held_back_just_before_is_evidence_and_gives_no_title),

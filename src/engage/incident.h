@@ -47,7 +47,7 @@ struct incident {
         bool is_held;
         bool is_storm;                  /* alike issues on unrelated entities */
         bool is_noise;                  /* a person said so */
-        bool has_person_severity;
+        bool has_person_severity;       /* it does not follow the alerts */
         char *title, *owner, *team;     /* NULL: none */
         uint64_t signature;
         char *signature_text;
@@ -57,7 +57,8 @@ struct incident {
         struct { struct incident_member *items; size_t count, capacity; } members;
         struct { struct incident_entity *items; size_t count, capacity; } entities; /* texts owned */
         struct { struct incident_cause *items; size_t count, capacity; } causes;    /* texts owned */
-        uint32_t firing;                /* of its members */
+        uint32_t firing;                /* of its members that keep it open */
+        uint32_t counts[2][ALERT_CRITICAL + 1]; /* firing ones by is_held and severity */
         unsigned news;
         bool is_dirty, is_listed;
         bool causes_due;                /* alerts came since its causes were ranked */

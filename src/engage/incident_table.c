@@ -378,7 +378,7 @@ static json_t *parsed_or_null(struct str text)
 static json_t *incident_json(struct query *query)
 {
         int64_t flags = query_i64(query, 4);
-        return json_pack("{s:o, s:I, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}",
+        return json_pack("{s:o, s:I, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:b}",
                          "id", id_json((uint64_t)query_i64(query, 0)), "number", (json_int_t)query_i64(query, 1), "state",
                          incident_state_name(query_i64(query, 2)), "severity", alert_severity_name(query_i64(query, 3)),
                          "is_held", (flags & FLAG_HELD) != 0, "is_storm", (flags & FLAG_STORM) != 0, "is_noise", (flags & FLAG_NOISE) != 0,
@@ -388,7 +388,8 @@ static json_t *incident_json(struct query *query)
                          "acknowledged_ns", time_ns_json(query_i64(query, 13)), "resolved_ns", time_ns_json(query_i64(query, 14)),
                          "closed_ns", time_ns_json(query_i64(query, 15)), "merged_into", id_json((uint64_t)query_i64(query, 16)),
                          "firing", (json_int_t)query_i64(query, 17), "entities", parsed_or_null(query_str(query, 18)),
-                         "causes", parsed_or_null(query_str(query, 20)), "alert_count", (json_int_t)query_i64(query, 22));
+                         "causes", parsed_or_null(query_str(query, 20)), "alert_count", (json_int_t)query_i64(query, 22),
+                         "has_person_severity", (flags & FLAG_PERSON_SEVERITY) != 0);
 }
 
 json_t *incident_rows_read(struct database *reader, const struct incident_filter *filter, struct err *err)

@@ -258,7 +258,7 @@ static void run_self(void *context)
         struct check_source *source = context;
         struct self_watch *watch = NULL;
         struct err err;
-        if (!self_watch_create(source->options.intake, source->options.data_directory, &watch, &err)) {
+        if (!self_watch_create(source->options.intake, source->options.data_directory, &source->options.store, &watch, &err)) {
                 log_err(LOG_LEVEL_ERROR, &err);
                 return;
         }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "observe/self_watch.h"
 
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct check_source_options {
         struct checks *checks;
         struct launcher *launcher;      /* NULL: nothing can be executed */
         const char *data_directory;     /* whose disk is watched; NULL: it is not */
+        struct self_store store;        /* whose days are watched */
         int threads;                    /* 0: 8 */
         int64_t self_every_ns;          /* how often Evenkeel looks at itself; 0: 15 s */
 };

@@ -167,7 +167,7 @@ static void a_source_that_stays_silent_is_told_once_and_resolved_once(void **sta
         struct err err = {0};
         fake_init(&fake);
         fake.decode = check_result_decode;
-        assert_true(self_watch_create(&fake, NULL, &watch, &err));
+        assert_true(self_watch_create(&fake, NULL, NULL, &watch, &err));
         fake.sources_count = 1;
         snprintf(fake.sources[0].name, sizeof fake.sources[0].name, "syslog");
         fake.sources[0].silent = true; /* and spoke for a minute only */
@@ -197,6 +197,39 @@ static void a_source_that_stays_silent_is_told_once_and_resolved_once(void **sta
         fake_done(&fake);
 }
 
+static size_t damaged_days(void *context, int64_t *out_days, size_t days_max)
+{
+        const size_t *count = context;
+        for (size_t i = 0; i < *count && i < days_max; i++)
+                out_days[i] = 20500 + (int64_t)i;
+        return *count;
+}
+
+static void a_damaged_day_is_told_by_its_date_until_it_is_mended(void **state)
+{
+        (void)state;
+        struct intake fake;
+        struct self_watch *watch;
+        struct err err = {0};
+        size_t damaged = 1;
+        fake_init(&fake);
+        fake.decode = check_result_decode;
+        assert_true(self_watch_create(&fake, NULL, &(struct self_store){damaged_days, &damaged}, &watch, &err));
+        for (int64_t s = 1000; s <= 1100; s += 15)
+                assert_true(self_watch_look(watch, s * NS_PER_S, s * NS_PER_S, &err));
+        assert_int_equal(fake.batches_count, 1);
+        const struct finding *firing = &fake.batches[0]->telemetry.findings.items[0];
+        assert_int_equal(firing->origin, FINDING_SELF);
+        assert_true(str_is(labels_value(&firing->labels, STR("alertname")), "StoredDayDamaged"));
+        assert_true(str_is(labels_value(&firing->labels, STR("source")), "2026-02-16"));
+        damaged = 0;
+        assert_true(self_watch_look(watch, 1115 * NS_PER_S, 1115 * NS_PER_S, &err));
+        assert_int_equal(fake.batches_count, 2);
+        assert_false(fake.batches[1]->telemetry.findings.items[0].is_firing);
+        self_watch_destroy(watch);
+        fake_done(&fake);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -205,6 +238,7 @@ int main(void)
                 cmocka_unit_test(a_plugin_without_a_launcher_is_told_on_the_sources_page),
                 cmocka_unit_test(a_wrong_check_is_refused_by_name),
                 cmocka_unit_test(a_source_that_stays_silent_is_told_once_and_resolved_once),
+                cmocka_unit_test(a_damaged_day_is_told_by_its_date_until_it_is_mended),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
-#define TROUBLES_MAX (SOURCES_MAX + 8)
+#define DAYS_MAX 16 /* damaged ones told by name */
+#define TROUBLES_MAX (SOURCES_MAX + DAYS_MAX + 8)
 #define ENDS_S 86400
 #define JUMP_TOLD_NS (600 * NS_PER_S) /* a jump is a moment; it is told for as long */
 
@@ -25,6 +26,7 @@ struct trouble {
 struct self_watch {
         struct intake *intake;
         const char *data_directory;
+        struct self_store store;
         struct trouble *troubles;       /* TROUBLES_MAX */
         size_t count;
         struct source_counters *sources; /* SOURCES_MAX: room to list them */
@@ -32,7 +34,7 @@ struct self_watch {
         json_t *results;                /* of this look */
 };
 
-bool self_watch_create(struct intake *intake, const char *data_directory, struct self_watch **out_watch, struct err *err)
+bool self_watch_create(struct intake *intake, const char *data_directory, const struct self_store *store, struct self_watch **out_watch, struct err *err)
 {
         struct self_watch *watch = calloc(1, sizeof *watch);
         if (watch) {
@@ -45,6 +47,7 @@ bool self_watch_create(struct intake *intake, const char *data_directory, struct
         }
         watch->intake = intake;
         watch->data_directory = data_directory;
+        watch->store = store ? *store : (struct self_store){0};
         *out_watch = watch;
         return true;
 }
@@ -172,11 +175,29 @@ static bool look_at_clock(struct self_watch *watch, int64_t wall_ns, int64_t mon
         return see(watch, "ClockJumped", "", false, 0, wall_ns, text, err);
 }
 
+/* A day's file that cannot be read: answers about it miss something until it is mended or its age takes it away. */
+static bool look_at_days(struct self_watch *watch, int64_t wall_ns, struct err *err)
+{
+        int64_t days[DAYS_MAX];
+        char name[40], text[300];
+        size_t count = watch->store.damaged_days ? min_of(watch->store.damaged_days(watch->store.context, days, DAYS_MAX), (size_t)DAYS_MAX) : 0;
+        for (size_t i = 0; i < count; i++) {
+                int64_t year;
+                unsigned month, day;
+                clock_date_of_days(days[i], &year, &month, &day);
+                snprintf(name, sizeof name, "%04lld-%02u-%02u", (long long)year, month, day);
+                snprintf(text, sizeof text, "the stored day %s is damaged; answers about it miss something. docs/operators/damage.md says what to do", name);
+                if (!see(watch, "StoredDayDamaged", name, false, 0, wall_ns, text, err))
+                        return false;
+        }
+        return true;
+}
+
 bool self_watch_look(struct self_watch *watch, int64_t wall_ns, int64_t monotonic_ns, struct err *err)
 {
         watch->results = json_array();
         bool good = watch->results && look_at_sources(watch, wall_ns, err) && look_at_disk(watch, wall_ns, err) &&
-                    look_at_clock(watch, wall_ns, monotonic_ns, err) && end_unseen(watch, err);
+                    look_at_clock(watch, wall_ns, monotonic_ns, err) && look_at_days(watch, wall_ns, err) && end_unseen(watch, err);
         if (good && json_array_size(watch->results))
                 return check_batch_offer(watch->intake, STR("self"), watch->results, err);
         json_decref(watch->results);
