@@ -19,6 +19,8 @@
 #define CHANGED_HOPS 2
 #define PARENTS_MAX 8
 #define CANDIDATES_MAX 2048
+#define SUFFERING_HOPS_MAX 3
+#define SUFFERING_NODES_MAX 256
 
 void evidence_done(struct evidence *evidence)
 {
@@ -84,6 +86,8 @@ void evidence_merge(struct evidence *to, const struct evidence *from, int64_t la
                         continue;
                 known->surprise += item->surprise * fresh;
                 known->held = fmax(known->held, item->held * fresh);
+                if (item->first_alert && (!known->first_alert || item->first_ns < known->first_ns))
+                        known->first_alert = item->first_alert;
                 known->alerts += item->alerts;
                 known->first_ns = min_of(known->first_ns, item->first_ns);
         }
@@ -118,6 +122,8 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
                 item->held = fmax(item->held, HELD_WEIGHT * told);
         else
                 item->surprise += told;
+        if (!item->first_alert)
+                item->first_alert = clue->alert;
         item->alerts++;
         item->first_ns = min_of(item->first_ns, clue->time_ns);
 }
@@ -202,7 +208,8 @@ static size_t add_wholes(const struct evidence *evidence, const struct graph *gr
                 const struct evidence_item *own = evidence_find(evidence, wholes.ids[i]);
                 struct suspect *whole = &suspects[count++];
                 *whole = (struct suspect){.entity = node.id, .kind = node.kind, .name = node.name, .score = own ? says(own) : 0,
-                                          .alerts = own ? own->alerts : 0, .after_ns = own ? own->first_ns - onset_ns : 0};
+                                          .alerts = own ? own->alerts : 0, .first_alert = own ? own->first_alert : 0,
+                                          .after_ns = own ? own->first_ns - onset_ns : 0};
                 gather(evidence, graph, whole);
         }
         return count;
@@ -232,7 +239,8 @@ bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t on
         each (item, evidence)
                 if (count < most && !suspect_find(suspects, count, item->entity))
                         suspects[count++] = (struct suspect){.entity = item->entity, .kind = str_of(item->kind), .name = str_of(item->name),
-                                                             .score = says(item), .alerts = item->alerts, .after_ns = item->first_ns - onset_ns};
+                                                             .score = says(item), .alerts = item->alerts, .first_alert = item->first_alert,
+                                                             .after_ns = item->first_ns - onset_ns};
         cause_order(suspects, count);
         count = min_of(count, max);
         double sum = 0;
@@ -245,6 +253,28 @@ bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t on
         *out_count = count;
         free(suspects);
         return true;
+}
+
+struct suffering {
+        const struct evidence *evidence;
+        uint64_t self;
+        uint32_t count;
+};
+
+static bool note_suffering(void *context, const struct graph_step *step)
+{
+        struct suffering *suffering = context;
+        const struct evidence_item *item = step->node.id == suffering->self ? NULL : evidence_find(suffering->evidence, step->node.id);
+        suffering->count += item && item->alerts;
+        return true;
+}
+
+uint32_t cause_suffering(const struct evidence *evidence, struct graph *graph, uint64_t entity)
+{
+        struct suffering suffering = {evidence, entity, 0};
+        if (graph)
+                graph_visit(graph, entity, GRAPH_DOWNSTREAM, SUFFERING_HOPS_MAX, SUFFERING_NODES_MAX, note_suffering, &suffering);
+        return suffering.count;
 }
 
 void cause_consider_change(struct suspect *suspects, size_t count, uint64_t entity, uint64_t change, int64_t before_ns)

@@ -31,6 +31,7 @@ struct evidence_item {
         double surprise;
         double held;            /* the most that one alert said which was held back: many oddities of one thing are one */
         uint32_t alerts;
+        uint64_t first_alert;           /* about it; 0: none */
         int64_t first_ns;
 };
 
@@ -54,6 +55,8 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
 double cause_surprise(uint32_t groups, uint32_t times);
 
 /* graph may be NULL. Scores add up to 1 over what is given. */
+/* How many of the evidence's other entities in trouble depend on it. */
+uint32_t cause_suffering(const struct evidence *evidence, struct graph *graph, uint64_t entity);
 bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t onset_ns, struct suspect *out_suspects, size_t max, size_t *out_count,
                 struct err *err);
 void cause_consider_change(struct suspect *suspects, size_t count, uint64_t entity, uint64_t change, int64_t before_ns);

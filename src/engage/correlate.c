@@ -733,9 +733,11 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
                 cause_consider_change(out_suspects, *out_count, change->entities[0], change->id, before_ns);
                 cause_add_changed(out_suspects, out_count, max, graph, change->entities[0], change->id, before_ns);
         }
-        topology_give_back(correlator->topology);
         if (good)
                 cause_order(out_suspects, *out_count);
+        for (size_t i = 0; good && i < *out_count; i++)
+                out_suspects[i].suffering = cause_suffering(&group->evidence, graph, out_suspects[i].entity);
+        topology_give_back(correlator->topology);
         return good;
 }
 
@@ -780,6 +782,7 @@ static void write_evidence(const struct evidence *evidence, struct buf *out)
                 write_double(item->surprise, out);
                 write_double(item->held, out);
                 buf_varint(out, item->alerts);
+                buf_u64(out, item->first_alert);
                 buf_u64(out, (uint64_t)item->first_ns);
         }
 }
@@ -876,6 +879,7 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                 entity.name = reader_bytes(reader, reader_varint(reader));
                 double surprise = read_double(reader), held = read_double(reader);
                 uint32_t alerts = (uint32_t)reader_varint(reader);
+                uint64_t first_alert = reader_u64(reader);
                 int64_t first_ns = (int64_t)reader_u64(reader);
                 if (reader->failed)
                         return true;
@@ -884,6 +888,7 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                 evidence->items[evidence->count - 1].surprise = surprise;
                 evidence->items[evidence->count - 1].held = held;
                 evidence->items[evidence->count - 1].alerts = alerts;
+                evidence->items[evidence->count - 1].first_alert = first_alert;
         }
         return true;
 }

@@ -129,6 +129,8 @@ struct suspect {
         struct str kind, name;          /* borrowed until the next correlator_place */
         double score;                   /* 0 to 1 */
         uint32_t alerts;                /* that are about it itself */
+        uint64_t first_alert;           /* of these */
+        uint32_t suffering;             /* others in trouble that depend on it */
         uint32_t parts, parts_troubled; /* of what runs on it or belongs to it */
         int64_t after_ns;               /* its first alert, after the group's */
         uint64_t change;                /* the change it stands for; 0: none */

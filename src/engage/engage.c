@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/scope.h"
 #include "engage/engage_state.h"
+#include "engage/words.h"
 #include "model/telemetry.h"
 
 #include <inttypes.h>
@@ -134,13 +135,9 @@ bool engage_clue(struct engage *engage, const struct alert *alert, struct arena 
 
 static bool headline_of(const struct alert *alert, const struct clue *clue, struct buf *out)
 {
-        struct str summary = alert_annotation(alert, STR("summary"));
-        struct str name = name_of(alert);
-        if (summary.length)
-                return buf_add(out, summary);
-        if (!clue->entity_count)
-                return buf_add(out, name);
-        return buf_printf(out, "%.*s on %.*s %.*s", STR_ARGS(name), STR_ARGS(clue->entities[0].kind), STR_ARGS(clue->entities[0].name));
+        struct str kind = clue->entity_count ? clue->entities[0].kind : STR(""), name = clue->entity_count ? clue->entities[0].name : STR("");
+        words_headline(name_of(alert), alert_annotation(alert, STR("summary")), kind, name, out);
+        return !out->failed;
 }
 
 /* --- what fires, and how bad it is ------------------------------------------------------------------------------------------- */

@@ -6,8 +6,8 @@
 #include "base/scope.h"
 #include "engage/cause.h"
 #include "engage/engage_state.h"
+#include "engage/words.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #define CAUSES_EVERY_NS ((int64_t)1000000000)
@@ -48,24 +48,27 @@ static const char *change_title(const struct engage *engage, uint64_t id)
         return NULL;
 }
 
-/* "2 of its 3 parts are in trouble, the first alert came at once; 4 min before: deploy 17". */
-static struct str sentence(const struct engage *engage, const struct suspect *suspect, struct arena *arena)
+/* The name of an alert, for a sentence; gone from memory, it had one. */
+static struct str alert_name(const struct engage *engage, uint64_t id)
 {
-        struct buf text = {0};
+        const struct alert *alert = alerts_find(engage->alerts, id);
+        struct str name = alert ? alert_label(alert, STR("alertname")) : STR("");
+        return name.length ? name : STR("an alert");
+}
+
+static struct str sentence(const struct engage *engage, const struct suspect *suspects, size_t at, size_t count, struct arena *arena)
+{
+        scoped(buf_done) struct buf text = {0};
+        const struct suspect *suspect = &suspects[at];
         const char *change = suspect->change ? change_title(engage, suspect->change) : NULL;
-        if (suspect->parts_troubled)
-                buf_printf(&text, "%u of its %u parts are in trouble", suspect->parts_troubled, suspect->parts);
-        if (suspect->alerts)
-                buf_printf(&text, "%s%u unusual alert%s, the first %" PRId64 " s after the beginning", text.length ? ", " : "", suspect->alerts,
-                           suspect->alerts > 1 ? "s" : "", suspect->after_ns / 1000000000);
-        if (suspect->change)
-                buf_printf(&text, "%sthere was a change %" PRId64 " min before%s%s", text.length ? "; " : "", suspect->change_before_ns / 60000000000,
-                           change ? ": " : "", change ? change : "");
-        if (!text.length)
-                buf_text(&text, "an alert names it");
-        struct str copy = text.failed ? (struct str){0} : arena_str(arena, buf_str(&text));
-        buf_done(&text);
-        return copy;
+        struct cause_words words = {.kind = suspect->kind, .name = suspect->name, .alert = alert_name(engage, suspect->first_alert), .alerts = suspect->alerts,
+                                    .parts = suspect->parts, .parts_troubled = suspect->parts_troubled, .suffering = suspect->suffering,
+                                    .after_ns = suspect->after_ns, .is_first = true, .has_change = suspect->change, .change = str_of(change),
+                                    .change_before_ns = suspect->change_before_ns, .rank = (uint32_t)at + 1, .of = (uint32_t)count};
+        for (size_t i = 0; i < count; i++)
+                words.is_first &= i == at || !suspects[i].alerts || suspects[i].after_ns > suspect->after_ns;
+        words_cause(&words, &text);
+        return text.failed ? (struct str){0} : arena_str(arena, buf_str(&text));
 }
 
 static bool rank(struct engage *engage, struct incident *incident, int64_t time_ns, struct err *err)
@@ -77,9 +80,13 @@ static bool rank(struct engage *engage, struct incident *incident, int64_t time_
         arena_init(&arena, 0);
         if (!correlator_suspects(engage->correlator, incident->id, suspects, CAUSES_MAX, &count, err))
                 return false;
-        for (size_t i = 0; i < count && suspects[i].score >= SHOWN_SCORE_LEAST; i++) {
+        while (shown < count && suspects[shown].score >= SHOWN_SCORE_LEAST)
+                shown++;
+        count = shown;
+        shown = 0;
+        for (size_t i = 0; i < count; i++) {
                 causes[shown] = (struct incident_cause){suspects[i].entity, suspects[i].name, suspects[i].kind, suspects[i].score,
-                                                        sentence(engage, &suspects[i], &arena)};
+                                                        sentence(engage, suspects, i, count, &arena)};
                 if (!causes[shown++].reason.bytes)
                         return fail_memory(err, "engage", sizeof causes);
         }

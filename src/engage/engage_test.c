@@ -131,7 +131,7 @@ static void the_same_alert_told_often_is_one_alert_and_one_incident(void **unuse
         assert_int_equal(seen.alerts.count, 1);
         assert_int_equal(seen.state, INCIDENT_OPEN);
         assert_int_equal(seen.severity, ALERT_CRITICAL);
-        assert_string_equal(seen.title.bytes, "DiskFull on host web1");
+        assert_string_equal(seen.title.bytes, "Disk full on host web1");
         assert_string_equal(seen.signature_text.bytes, "DiskFull on host");
         assert_false(exists(&house, 2));
 }
@@ -255,7 +255,7 @@ static void people_acknowledge_split_and_merge(void **unused)
         assert_true(order(&house, "incident_split", split));
         assert_int_equal(view(&house, 1).alerts.count, 1);
         assert_int_equal(view(&house, 2).alerts.count, 1);
-        assert_string_equal(view(&house, 2).title.bytes, "SlowDisk on host web1");
+        assert_string_equal(view(&house, 2).title.bytes, "Slow disk on host web1");
         assert_true(order(&house, "incident_merge", "{\"incident\":2,\"into\":1}"));
         assert_int_equal(view(&house, 2).state, INCIDENT_MERGED);
         assert_int_equal(view(&house, 1).alerts.count, 2);
@@ -518,7 +518,7 @@ static void forty_certificates_are_one_incident(void **unused)
         later(&house, 1);
         struct incident_view seen = view(&house, 1);
         assert_int_equal(seen.alerts.count, 40);
-        assert_string_equal(seen.title.bytes, "CertificateExpires on 40 hosts");
+        assert_string_equal(seen.title.bytes, "Certificate expires on 40 hosts");
         assert_false(exists(&house, 2));
 }
 
@@ -548,7 +548,7 @@ static void a_title_counts_no_further_than_the_list_of_entities(void **unused)
                 fire(&house, labels);
         }
         assert_int_equal(view(&house, 1).alerts.count, 600);
-        assert_string_equal(view(&house, 1).title.bytes, "CertificateExpires on more than 512 hosts");
+        assert_string_equal(view(&house, 1).title.bytes, "Certificate expires on more than 512 hosts");
 }
 
 static void an_incident_names_its_likely_cause_with_a_reason(void **unused)
@@ -566,7 +566,7 @@ static void an_incident_names_its_likely_cause_with_a_reason(void **unused)
         struct incident_view seen = view(&house, 1);
         assert_int_equal(seen.causes.count, 1);
         assert_string_equal(seen.causes.items[0].name.bytes, "web1");
-        assert_non_null(strstr(seen.causes.items[0].reason.bytes, "there was a change 2 min before: shop 1.7"));
+        assert_non_null(strstr(seen.causes.items[0].reason.bytes, "it was changed 2 minutes before the incident began: shop 1.7"));
 }
 
 static uint64_t last_ledger_entry(struct house *house, struct database *state)
@@ -658,7 +658,7 @@ static void what_was_written_goes_on_after_a_start(void **unused)
         struct incident_view seen = view(&house, 1);
         assert_int_equal(seen.state, INCIDENT_ACKNOWLEDGED);
         assert_int_equal(seen.alerts.count, 2);
-        assert_string_equal(seen.title.bytes, "DiskFull on host web1, and 1 more alert");
+        assert_string_equal(seen.title.bytes, "Disk full on host web1, and 1 more alert");
         fire(&house, "alertname=Hot host=web1"); /* the older alerts are evidence again */
         assert_int_equal(view(&house, 1).alerts.count, 3);
         resolve(&house, "alertname=DiskFull host=web1 severity=critical");

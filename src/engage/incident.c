@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/scope.h"
+#include "engage/words.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -445,36 +446,37 @@ bool incident_add_sort(struct incident *incident, struct str name, struct str ki
         return write_signature(incident, err);
 }
 
-/* A blank of a log template, "<*>", reads as an omission. */
 bool incident_set_headline(struct incident *incident, struct str headline, struct err *err)
 {
-        scoped(buf_done) struct buf text = {0};
-        size_t at;
-        while (str_find(headline, STR("<*>"), &at)) {
-                buf_add(&text, str_slice(headline, 0, at));
-                buf_text(&text, "\u2026");
-                headline = str_slice(headline, at + 3, headline.length);
-        }
-        buf_add(&text, headline);
-        if (text.failed)
-                return fail_memory(err, "engage", text.length);
-        return incident_set_text(&incident->headline, buf_str(&text), err) && incident_retitle(incident, err);
+        return incident_set_text(&incident->headline, headline, err) && incident_retitle(incident, err);
+}
+
+/* "40 hosts" when they are of one kind, else "40 things". */
+static void write_entities(const struct incident *incident, struct buf *out)
+{
+        struct str kind = incident->entities.items[0].kind;
+        bool is_same = true;
+        each (entity, &incident->entities)
+                is_same &= str_equal(entity->kind, kind);
+        buf_printf(out, "%s%zu ", incident->entities.count == INCIDENT_ENTITIES_MAX ? "more than " : "", incident->entities.count);
+        words_plural(is_same ? kind : STR("thing"), out);
 }
 
 bool incident_retitle(struct incident *incident, struct err *err)
 {
         scoped(buf_done) struct buf text = {0};
-        const struct incident_sort *sort = incident->sorts.items;
         size_t alerts = incident->members.count, entities = incident->entities.count;
-        const char *more = entities == INCIDENT_ENTITIES_MAX ? "more than " : "";
-        if (incident->is_storm && incident->sorts.count == 1 && entities > 1)
-                buf_printf(&text, "%.*s on %s%zu %.*ss", STR_ARGS(sort->name), more, entities, STR_ARGS(sort->kind));
+        bool is_storm = incident->is_storm && incident->sorts.count == 1 && entities > 1;
+        if (is_storm)
+                words_of_name(incident->sorts.items[0].name, &text);
         else
                 buf_text(&text, incident->headline ? incident->headline : "An incident without alerts");
         if (!incident->is_storm && alerts > 1)
                 buf_printf(&text, ", and %zu more alert%s", alerts - 1, alerts > 2 ? "s" : "");
-        if (!incident->is_storm && alerts > 1 && entities > 1)
-                buf_printf(&text, " on %s%zu entities", more, entities);
+        if (entities > 1 && (is_storm || (!incident->is_storm && alerts > 1))) {
+                buf_text(&text, " on ");
+                write_entities(incident, &text);
+        }
         return text.failed ? fail_memory(err, "engage", text.length) : incident_set_text(&incident->title, buf_str(&text), err);
 }
 
