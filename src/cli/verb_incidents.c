@@ -60,7 +60,7 @@ static void add_options(const struct cli *cli, const char *const names[], size_t
 
 bool verb_incidents(struct cli *cli, struct err *err)
 {
-        static const char *const options[] = {"state", "team", "owner", "limit"};
+        static const char *const options[] = {"state", "severity", "team", "owner", "text", "held", "limit"};
         scoped_ptr(json_decref) json_t *answer = NULL;
         scoped(buf_done) struct buf path = {0};
         bool is_shown;
@@ -71,7 +71,7 @@ bool verb_incidents(struct cli *cli, struct err *err)
         if (!ask(cli, path.bytes, &answer, &is_shown, err) || is_shown)
                 return answer != NULL;
         scoped(table_done) struct table table;
-        table_init(&table, ">NUMBER|STATE|SEVERITY|OPENED|OWNER|>FIRING|TITLE");
+        table_init(&table, ">NUMBER|STATE|SEVERITY|OPENED|TEAM|OWNER|>FIRING|>ALERTS|TITLE");
         json_array_foreach (json_object_get(answer, "incidents"), i, item) {
                 char time[CLOCK_RFC3339_BYTES];
                 time_text(item, "opened_ns", time);
@@ -79,8 +79,10 @@ bool verb_incidents(struct cli *cli, struct err *err)
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "state"));
                 table_cell(&table, color_of(item), "%s", text_of(item, "severity"));
                 table_cell(&table, COLOR_DIM, "%s", time);
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "owner"));
+                safe_cell(&table, COLOR_NONE, text_of(item, "team"));
+                safe_cell(&table, COLOR_NONE, text_of(item, "owner"));
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "firing", 0));
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "alert_count", 0));
                 safe_cell(&table, COLOR_NONE, text_of(item, "title"));
         }
         table_print(&table, stdout, cli->has_color);

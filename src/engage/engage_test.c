@@ -502,7 +502,7 @@ static void a_title_never_shows_a_templates_blank(void **unused)
         struct label summary = {STR("summary"), STR("new message: user <*> failed <*> times")};
         take(&house, (struct finding){.origin = FINDING_ANOMALY, .labels = labels_of(&house, "alertname=NewTemplate host=web1"),
                                       .annotations = {&summary, 1, 1}, .is_firing = true});
-        assert_string_equal(view(&house, 1).title.bytes, "new message: user \u2026 failed \u2026 times");
+        assert_string_equal(view(&house, 1).title.bytes, "new message: user \u2026 failed \u2026 times on host web1");
 }
 
 static void forty_certificates_are_one_incident(void **unused)

@@ -7,6 +7,8 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static bool name_is_good(const char *name)
 {
@@ -47,6 +49,45 @@ static bool take_time(const json_t *alert, const char *key, int64_t *out_ns, str
                fail(err, ERR_INVALID, "alertmanager", "%s \"%.*s\" is no time; write it as 2026-01-31T23:59:59Z", key, STR_ARGS(str_slice(text, 0, 40)));
 }
 
+static int hex_of(char c)
+{
+        return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* The rule's expression, that Prometheus puts into the link to itself: what to look at. Empty: the link has none. */
+static bool take_evidence(struct str url, struct arena *arena, struct str *out_evidence)
+{
+        size_t at, length = 0;
+        *out_evidence = STR("");
+        if (!str_find(url, STR("g0.expr="), &at))
+                return true;
+        struct str text = str_slice(url, at + 8, url.length);
+        char *bytes = arena_alloc(arena, text.length + 1);
+        for (size_t i = 0; bytes && i < text.length && text.bytes[i] != '&' && text.bytes[i] != '#'; i++) {
+                int high = text.bytes[i] == '%' && i + 2 < text.length ? hex_of(text.bytes[i + 1]) : -1, low = high < 0 ? -1 : hex_of(text.bytes[i + 2]);
+                bytes[length++] = low >= 0 ? (char)(high << 4 | low) : text.bytes[i] == '+' ? ' ' : text.bytes[i];
+                i += low >= 0 ? 2 : 0;
+        }
+        *out_evidence = (struct str){bytes, length};
+        return bytes;
+}
+
+/* The value, as annotations tell it by custom. */
+static double value_of(const struct labels *annotations)
+{
+        static const struct str names[] = {STR_INIT("value"), STR_INIT("current_value")};
+        char text[40];
+        for (size_t i = 0; i < countof(names); i++) {
+                struct str value = labels_value(annotations, names[i]);
+                char *end = text;
+                snprintf(text, sizeof text, "%.*s", STR_ARGS(str_slice(value, 0, sizeof text - 1)));
+                double number = value.length && value.length < sizeof text ? strtod(text, &end) : NAN;
+                if (end != text && !*end)
+                        return number;
+        }
+        return NAN;
+}
+
 static bool take_alert(struct batch *batch, const json_t *alert, struct finding *out_finding, struct err *err)
 {
         struct finding finding = {.origin = FINDING_EXTERNAL, .value = NAN, .source = batch->source};
@@ -60,9 +101,11 @@ static bool take_alert(struct batch *batch, const json_t *alert, struct finding 
                 return fail(err, ERR_INVALID, "alertmanager", "an alert needs at least one label");
         if (finding.ends_ns && finding.starts_ns > finding.ends_ns)
                 return fail(err, ERR_INVALID, "alertmanager", "startsAt is after endsAt");
-        if (!text_copy(json_str(alert, "generatorURL"), &batch->arena, &finding.generator_url))
+        if (!text_copy(json_str(alert, "generatorURL"), &batch->arena, &finding.generator_url) ||
+            !take_evidence(finding.generator_url, &batch->arena, &finding.evidence))
                 return fail_memory(err, "alertmanager", sizeof finding);
-        finding.evidence = finding.held_why = STR("");
+        finding.held_why = STR("");
+        finding.value = value_of(&finding.annotations);
         finding.is_firing = !finding.ends_ns || finding.ends_ns > batch->received_ns;
         finding.starts_ns = finding.starts_ns ? finding.starts_ns : min_of(finding.ends_ns ? finding.ends_ns : INT64_MAX, batch->received_ns);
         finding.ends_ns = finding.ends_ns ? finding.ends_ns : batch->received_ns + ALERTMANAGER_RESOLVE_NS;

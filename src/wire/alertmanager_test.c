@@ -3,6 +3,8 @@
 
 #include "wire/decode_try.h"
 
+#include <math.h>
+
 static void an_alert_fires_until_its_end_or_five_minutes(void **state)
 {
         (void)state;
@@ -25,6 +27,22 @@ static void an_alert_fires_until_its_end_or_five_minutes(void **state)
         assert_int_equal(findings[1].labels.count, 1);
         assert_int_equal(findings[1].starts_ns, batch->received_ns);
         assert_int_equal(findings[1].ends_ns, batch->received_ns + ALERTMANAGER_RESOLVE_NS);
+}
+
+static void the_rules_expression_and_the_value_are_evidence(void **state)
+{
+        (void)state;
+        scoped_ptr(batch_destroy) struct batch *batch = try_decode(
+                alertmanager_decode,
+                STR("[{\"labels\":{\"alertname\":\"Down\"},\"annotations\":{\"value\":\"0.25\"},"
+                    "\"generatorURL\":\"http://p/graph?g0.expr=rate%28up%5B5m%5D%29+%3C+0.5%zz%4&g0.tab=1\"},"
+                    "{\"labels\":{\"alertname\":\"Other\"},\"annotations\":{\"value\":\"about 3\"},\"generatorURL\":\"http://p/graph\"}]"), STR(""));
+        assert_int_equal(batch->telemetry.findings.count, 2);
+        const struct finding *findings = batch->telemetry.findings.items;
+        assert_str(findings[0].evidence, "rate(up[5m]) < 0.5%zz%4");
+        assert_true(findings[0].value == 0.25);
+        assert_str(findings[1].evidence, "");
+        assert_true(isnan(findings[1].value));
 }
 
 static void an_end_that_has_passed_resolves(void **state)
@@ -68,6 +86,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_alert_fires_until_its_end_or_five_minutes),
+                cmocka_unit_test(the_rules_expression_and_the_value_are_evidence),
                 cmocka_unit_test(an_end_that_has_passed_resolves),
                 cmocka_unit_test(wrong_alerts_are_told_and_the_others_taken),
         };
