@@ -14,6 +14,8 @@
  *      commands        are applied once, in the order of an audit log whose chain verifies
  *      alerts          of other tools become alerts, each once, though the power went between telling and deciding; commands about incidents
  *                      in between are applied once, like all others
+ *      pages           every incident is told to the receiver or has its explanation; a message comes twice only as a repeat, and not at all once its
+ *                      result was answered; what was told is in the outbox, whatever the crash took
  *      calm seas       a voyage without faults gives the same bytes with one worker and with four
  *
  * --forget: only without this sync; being shipwrecked is the good result. --syncs: all of them in turn.
@@ -25,6 +27,8 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/scope.h"
+#include "base/yaml.h"
+#include "engage/receiver.h"
 #include "loop/command.h"
 #include "loop/loop.h"
 #include "loop/state_table.h"
@@ -50,6 +54,7 @@
 #define RETENTION_DAYS_KEPT 3
 #define LAST_SYNC "the end of a life" /* fails: it only stops the disk */
 #define FILES 2
+#define TOLD_WITHIN_NS (60 * NS_PER_S) /* messages wait a little for others */
 #define SITES_MAX 32
 #define FORGOTTEN_SEEDS_MAX 400 /* a left out sync must show within so many voyages */
 #define OTLP_JSON 10
@@ -95,8 +100,15 @@ struct order {
         bool is_told;           /* answered at all */
 };
 
+/* A message that reached the receiver. */
+struct heard {
+        uint64_t id;
+        bool is_answered;       /* that it arrived was answered well: it may not come again */
+        bool is_there;          /* in the outbox, when that was read */
+};
+
 struct totals {
-        uint64_t voyages, crashes, kills, recoveries, checks, pieces, acknowledged, refused, repeats, commands, checkpoints, days_removed, alerts;
+        uint64_t voyages, crashes, kills, recoveries, checks, pieces, acknowledged, refused, repeats, commands, checkpoints, days_removed, alerts, pages, page_repeats;
 };
 
 struct voyage {
@@ -112,6 +124,8 @@ struct voyage {
         struct { struct sent **items; size_t count, capacity; } sent;
         struct { struct order *items; size_t count, capacity; } orders;
         struct { struct told **items; size_t count, capacity; } told;
+        struct { struct heard *items; size_t count, capacity; } heard;
+        bool is_configured;     /* whom to tell was answered well */
         struct followed files[FILES];
         int64_t newest_ns;      /* journal time, highest seen */
         struct source_counters *counters; /* as they were read before */
@@ -388,13 +402,115 @@ static void tell_alert(struct voyage *voyage)
                 (*place)->voyage = voyage;
         }
         clock_rfc3339(is_new ? now_ns + 30 * DAY_NS : now_ns, 3, ends);
-        snprintf(body, sizeof body, "[{\"labels\":{\"alertname\":\"A%zu\",\"host\":\"host%zu\"},\"endsAt\":\"%s\"}]", number, number % 7, ends);
+        snprintf(body, sizeof body, "[{\"labels\":{\"alertname\":\"A%zu\",\"host\":\"host%zu\",\"severity\":\"critical\"},\"endsAt\":\"%s\"}]", number, number % 7, ends);
         struct batch *batch = batch_create(ALERTMANAGER, STR("prometheus"), NULL);
         batch->bytes = arena_str(&batch->arena, str_of(body));
         batch->received_ns = now_ns;
         /* that an end was acknowledged says nothing about whether its beginning was */
         if (!intake_offer(loop_intake(voyage->loop), batch, is_new ? alert_is_taken : NULL, voyage->told.items[number], NULL))
                 voyage->totals->refused++;
+}
+
+/* --- pages ------------------------------------------------------------------------------------------------------------------ */
+
+/* The receiver. On the thread that turns the loop. */
+static void hear(void *context, const struct outgoing *outgoing)
+{
+        struct voyage *voyage = context;
+        each (heard, &voyage->heard) {
+                if (heard->id != outgoing->id)
+                        continue;
+                voyage->totals->page_repeats++;
+                if (heard->is_answered)
+                        violate(voyage, "message %" PRIu64 " comes again, though its arrival was answered", outgoing->id);
+                else if (!outgoing->is_repeat)
+                        violate(voyage, "message %" PRIu64 " comes twice and is not marked as a repeat", outgoing->id);
+                return;
+        }
+        grow(&voyage->heard)->id = outgoing->id;
+        voyage->totals->pages++;
+}
+
+/* Some of what was heard is said to have arrived; the answer may be lost. */
+static void answer_pages(struct voyage *voyage)
+{
+        for (size_t i = 0; i < voyage->heard.count && !disk_stopped(voyage->disk); i++) {
+                char id[24];
+                json_t *result = NULL;
+                struct err err = {0};
+                if (voyage->heard.items[i].is_answered || rng_below(&voyage->rng, 3) == 0)
+                        continue;
+                snprintf(id, sizeof id, "%" PRIu64, voyage->heard.items[i].id);
+                bool good = loop_command(voyage->loop, "notification_result", json_pack("{s:s, s:s}", "id", id, "outcome", "sent"), "voyage", &result, &err);
+                voyage->heard.items[i].is_answered = good; /* by index: others may have been heard meanwhile */
+                json_decref(result);
+        }
+}
+
+static void configure(struct voyage *voyage)
+{
+        static const char whom[] = "receivers:\n  - { name: chat, webhook: { url: \"http://127.0.0.1:9/chat\" } }\n"
+                                   "teams:\n  - { name: ops, receivers: [ chat ] }\nroutes:\n  - { team: ops }\n";
+        struct err err = {0};
+        json_t *tree = yaml_parse(str_of(whom), "whom.yaml", &err), *result = NULL;
+        if (!tree)
+                violate(voyage, "whom to tell: %s", err.message);
+        else
+                voyage->is_configured = loop_command(voyage->loop, "configure", json_pack("{s:{s:[{s:s, s:o}]}}", "content", "files", "name", "whom.yaml", "tree", tree),
+                                                     "configuration", &result, &err);
+        json_decref(result);
+}
+
+static bool see_outbox(struct voyage *voyage, struct database *reader)
+{
+        scoped(query_done) struct query query = {0};
+        struct err err = {0};
+        each (heard, &voyage->heard)
+                heard->is_there = false;
+        if (!query_begin(&query, reader, "SELECT id FROM notify_outbox ORDER BY id", &err))
+                return violate(voyage, "reading the outbox: %s", err.message);
+        while (query_step(&query, &err)) {
+                bool is_heard = false;
+                each (heard, &voyage->heard)
+                        if (heard->id == (uint64_t)query_i64(&query, 0))
+                                is_heard = heard->is_there = true;
+                if (!is_heard)
+                        return violate(voyage, "message %" PRIu64 " was decided and reached nobody", (uint64_t)query_i64(&query, 0));
+        }
+        return query_good(&query) || violate(voyage, "reading the outbox: %s", err.message);
+}
+
+/* Incidents that somebody should have been told of, and nothing says why he was not. */
+static bool see_missed(struct voyage *voyage, struct database *reader)
+{
+        scoped(query_done) struct query query = {0};
+        struct err err = {0};
+        if (!query_begin(&query, reader, "SELECT number, state, title, opened_ns, resolved_ns FROM engage_incident i WHERE (flags & 1) = 0 AND state <> 6 AND changed_ns < ?1 AND NOT EXISTS"
+                                         " (SELECT 1 FROM notify_outbox o WHERE o.incident = i.id) AND NOT EXISTS"
+                                         " (SELECT 1 FROM notify_decision d WHERE d.incident = i.id)", &err))
+                return violate(voyage, "looking for missed pages: %s", err.message);
+        query_bind_i64(&query, 1, voyage->newest_ns - TOLD_WITHIN_NS);
+        if (query_step(&query, &err))
+                return violate(voyage, "nobody was told of incident %" PRId64 " (%.*s, state %" PRId64 ", opened at %" PRId64 ", resolved at %" PRId64
+                                       "), and nothing says why", query_i64(&query, 0), STR_ARGS(query_str(&query, 2)), query_i64(&query, 1),
+                               query_i64(&query, 3), query_i64(&query, 4));
+        return query_good(&query) || violate(voyage, "looking for missed pages: %s", err.message);
+}
+
+static bool check_pages(struct voyage *voyage)
+{
+        struct err err = {0};
+        struct database *reader;
+        if (!voyage->is_configured)
+                return true;
+        if (!loop_open_state(voyage->loop, &reader, &err))
+                return violate(voyage, "opening the state: %s", err.message);
+        bool good = see_outbox(voyage, reader) && see_missed(voyage, reader);
+        database_close(reader);
+        for (size_t i = 0; good && i < voyage->heard.count; i++)
+                if (!voyage->heard.items[i].is_there)
+                        good = violate(voyage, "message %" PRIu64 " left, and nothing is known of it", voyage->heard.items[i].id);
+        return good && !voyage->violation[0];
 }
 
 /* --- reading back --------------------------------------------------------------------------------------------------------- */
@@ -516,6 +632,8 @@ static bool see_audit(void *context, const struct audit_row *row, struct err *er
         struct auditing *auditing = context;
         struct voyage *voyage = auditing->voyage;
         uint64_t number;
+        if (str_is(row->by, "configuration") || str_is(row->by, "voyage"))
+                return true; /* what it says shows in the pages */
         if (row->by.length < 2 || !str_to_u64(str_slice(row->by, 1, row->by.length), &number) || number >= voyage->orders.count)
                 return violate(voyage, "the audit log has a command by %.*s that was never given", STR_ARGS(row->by));
         if (auditing->is_there[number])
@@ -680,6 +798,7 @@ static bool open_loop(struct voyage *voyage, struct err *err)
                 .workers = voyage->workers ? voyage->workers : rng_below(&voyage->rng, 2) ? 1 : 4,
                 .checkpoint_ns = checkpoints[rng_below(&voyage->rng, countof(checkpoints))], .retention_days = RETENTION_DAYS_KEPT,
                 .segment_bytes = 16384, .stalled = heal_and_go_on, .stalled_context = voyage,
+                .delivery = {.fake = hear, .fake_context = voyage},
         };
         return loop_open(&options, &voyage->loop, err);
 }
@@ -821,7 +940,9 @@ static void break_something(struct voyage *voyage)
 static void do_something(struct voyage *voyage)
 {
         uint64_t what = rng_below(&voyage->rng, 24);
-        if (what == 0)
+        if (!voyage->is_configured)
+                configure(voyage);
+        else if (what == 0)
                 loop_checkpoint(voyage->loop, 0, NULL);
         else if (what == 1)
                 give_order(voyage);
@@ -829,6 +950,8 @@ static void do_something(struct voyage *voyage)
                 send_again(voyage);
         else if (what == 8)
                 tell_alert(voyage);
+        else if (what == 9)
+                answer_pages(voyage);
         else if (what <= 5)
                 follow_file(voyage, rng_below(&voyage->rng, FILES));
         else if (what == 6 && !voyage->is_calm)
@@ -871,7 +994,7 @@ static bool live(struct voyage *voyage, int64_t until_ns)
                 decide_all(voyage);
                 if (!disk_stopped(voyage->disk))
                         note_time(voyage);
-                if (!disk_stopped(voyage->disk) && !check_alerts(voyage) && !disk_stopped(voyage->disk))
+                if (!disk_stopped(voyage->disk) && (!check_alerts(voyage) || !check_pages(voyage)) && !disk_stopped(voyage->disk))
                         return false;
                 voyage->violation[0] = 0;
                 if (!check(voyage, false) && !disk_stopped(voyage->disk))
@@ -924,6 +1047,7 @@ static void finish(struct voyage *voyage)
         each (told, &voyage->told)
                 free(*told);
         free(voyage->told.items);
+        free(voyage->heard.items);
         free(voyage->pieces.items);
         free(voyage->orders.items);
         free(voyage->counters);
@@ -948,7 +1072,7 @@ static bool sail(struct voyage *voyage, int64_t days, const char *forgotten_site
                 disk_stop_nth(voyage->disk, 0);
                 heal_and_go_on(voyage);
                 decide_all(voyage);
-                good = check_alerts(voyage);
+                good = check_alerts(voyage) && check_pages(voyage);
         }
         if (good && out_sum)
                 *out_sum = sum_blocks(voyage);
@@ -1011,9 +1135,10 @@ static bool sail_all(uint64_t first, uint64_t seeds, int64_t days, bool verbose,
         }
         printf("%" PRIu64 " voyages of %" PRId64 " days: %" PRIu64 " power cuts, %" PRIu64 " kills, %" PRIu64 " recoveries, %" PRIu64 " checkpoints, %" PRIu64
                " days removed; %" PRIu64 " records and samples, %" PRIu64 " batches acknowledged, %" PRIu64 " refused, %" PRIu64
-               " sent again, %" PRIu64 " commands, %" PRIu64 " alerts; all read back %" PRIu64 " times, none lost, none twice\n",
+               " sent again, %" PRIu64 " commands, %" PRIu64 " alerts, %" PRIu64 " messages, %" PRIu64 " of them repeats; all read back %" PRIu64 " times, none lost, none twice\n",
                totals.voyages, days, totals.crashes, totals.kills, totals.recoveries, totals.checkpoints, totals.days_removed, totals.pieces,
-               totals.acknowledged, totals.refused, totals.repeats, totals.commands, totals.alerts, totals.checks);
+               totals.acknowledged, totals.refused, totals.repeats, totals.commands, totals.alerts, totals.pages + totals.page_repeats,
+               totals.page_repeats, totals.checks);
         return true;
 }
 
