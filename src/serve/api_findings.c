@@ -62,6 +62,8 @@ static bool begin_row(struct listing *listing, struct str packed, struct err *er
 static bool answer(struct request *request, struct err *err)
 {
         buf_text(&request->answer.body, "]}");
+        request->answer.status = 200;
+        request->answer.content_type = "application/json";
         return !request->answer.body.failed || fail_memory(err, "serve", request->answer.body.length);
 }
 
