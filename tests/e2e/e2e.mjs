@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { browserOpen, desktop, phone } from './browser.mjs';
-import { daemonStart, syslogSend } from './daemon.mjs';
+import { daemonStart, post, syslogSend } from './daemon.mjs';
 import { operationPages, operationSteps } from './operations.mjs';
 import { trafficSend } from './traffic.mjs';
 
 const [program, shots] = process.argv.slice(2);
 const password = 'a harbour with four boats';
-const pages = ['overview', 'metrics', 'logs', 'templates', 'sources', 'sources/host', ...operationPages, 'settings'];
+const pages = ['overview', 'incidents', 'metrics', 'logs', 'templates', 'sources', 'sources/host', ...operationPages, 'settings'];
 const routes = 'sum by (route) (rate(http_server_requests_total[2m]))';
 let browser;
 try {
@@ -119,6 +119,92 @@ await step('telemetry that is sent shows on the sources page, and each source ha
     await page.getByText('240').first().waitFor();
     await page.keyboard.press('u');
     await page.getByRole('heading', { level: 1, name: 'Sources' }).waitFor();
+});
+
+const alarm = (name, labels, summary) => post(daemon.address, '/api/v2/alerts', token, [{ labels: { alertname: name, ...labels }, annotations: { summary }, startsAt: new Date(Date.now() - 60e3).toISOString() }]);
+const told = async (path) => (await page.request.get(at(`api/v1/${path}`))).json();
+const numberHere = () => Number(/incidents\/(\d+)/.exec(page.url())[1]);
+let slow; // the number of the incident that was posted
+let missed; // and of the one that a person reports
+const waiting = () => page.getByRole('region', { name: 'Waiting for me' });
+
+await step('an alert that is posted stands on the list as an incident, and waits on the overview', async () => {
+    await page.goto(at('overview'));
+    await page.getByRole('heading', { name: 'Nothing waits for me' }).waitFor();
+    await alarm('CheckoutSlow', { service: 'checkout', host: 'shop1', severity: 'critical' }, 'Half of all orders take longer than 6 s');
+    await waiting().getByRole('link', { name: 'Half of all orders take longer than 6 s' }).waitFor();
+    await page.getByRole('region', { name: 'Open incidents by service' }).getByRole('link', { name: /checkout/ }).waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('i');
+    const row = page.getByRole('row', { name: /Half of all orders/ });
+    await row.getByText('critical').waitFor();
+    await row.getByText('Open', { exact: true }).waitFor();
+    await row.getByText('nobody').waitFor();
+    await page.getByLabel('Severity').selectOption('info');
+    await page.getByText('Nothing matches').waitFor();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await row.waitFor();
+});
+
+await step('its page says which alert it is, why it is there, and what was said meanwhile', async () => {
+    await page.keyboard.press('/');
+    await page.keyboard.type('orders');
+    await page.waitForFunction(() => location.hash.includes('text=orders'));
+    await page.keyboard.press('Enter'); // to the first row
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Half of all orders take longer than 6 s' }).waitFor();
+    slow = numberHere();
+    const alerts = page.getByRole('region', { name: 'Alerts and reasons' });
+    await alerts.getByText('CheckoutSlow').waitFor();
+    await alerts.getByText(`opened incident ${slow}: no open incident has enough evidence in common with it`).waitFor();
+    await page.getByRole('region', { name: 'Likely causes' }).getByRole('link', { name: /checkout/ }).waitFor();
+    await page.getByRole('region', { name: 'Evidence' }).getByText(/cart is closed|limit is 2 s/).first().waitFor();
+    await shoot('incident');
+});
+
+await step('an incident is acknowledged, commented and its cause named by keyboard, as timeline and API tell', async () => {
+    await page.keyboard.press('a');
+    const story = page.getByRole('list', { name: 'Timeline' });
+    await story.getByText(`${daemon.name} acknowledged`).waitFor();
+    await page.getByRole('region', { name: 'Facts' }).getByText(daemon.name).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Acknowledge' }).count(), 0, 'once is enough');
+    let one = await told(`incidents/${slow}`);
+    assert.deepEqual([one.state, one.owner], ['acknowledged', daemon.name]);
+    await page.keyboard.press('c');
+    await page.getByRole('dialog', { name: 'Comment' }).getByRole('textbox').waitFor();
+    await page.keyboard.type('the provider is slow again');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await story.getByText('the provider is slow again').waitFor();
+    await page.getByRole('button', { name: 'checkout on shop1 was the cause' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('This was the cause, somebody said.').waitFor();
+    one = await told(`incidents/${slow}`);
+    assert.deepEqual(one.timeline.filter((e) => e.by === daemon.name).map((e) => [e.kind, e.text]), [['acknowledged', ''], ['commented', 'the provider is slow again'], ['cause', 'checkout on shop1']]);
+});
+
+await step('noise of three kinds is told apart, and counted on the overview beside what was missed', async () => {
+    await page.keyboard.press('n');
+    const form = page.getByRole('dialog', { name: 'This is noise' });
+    await form.getByLabel(/Planned work/).check();
+    await form.getByRole('button', { name: 'Close as noise' }).click();
+    await form.waitFor({ state: 'detached' });
+    const one = await told(`incidents/${slow}`);
+    assert.deepEqual([one.state, one.is_noise, one.timeline.at(-1).text], ['closed', true, 'planned']);
+    await page.goto(at('incidents'));
+    await page.getByRole('heading', { name: 'No incident is open' }).waitFor();
+    await page.keyboard.press('n');
+    await page.getByRole('dialog', { name: 'Report an incident' }).getByLabel('What is wrong').fill('A customer sees the prices of yesterday');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'A customer sees the prices of yesterday' }).waitFor();
+    missed = numberHere();
+    await page.goto(at('overview'));
+    const panel = page.getByRole('region', { name: 'Noise and misses' });
+    await panel.getByText('1 planned work').waitFor();
+    await panel.getByRole('link', { name: 'A customer sees the prices of yesterday' }).waitFor();
+    await waiting().getByRole('button', { name: `Acknowledge incident ${missed}` }).click();
+    await page.getByRole('heading', { name: 'Nothing waits for me' }).waitFor();
+    assert.equal((await told(`incidents/${missed}`)).state, 'acknowledged');
 });
 
 await step('what a program says is listed by sentence, with its values, and leads to its lines, by keyboard alone', async () => {
@@ -337,6 +423,10 @@ await step('who only looks is offered nothing else', async () => {
     await view.goto(at('settings'));
     await view.getByRole('region', { name: 'Own password' }).waitFor();
     for (const name of ['Users', 'API tokens', 'Backup', 'Masking of secrets']) assert.equal(await view.getByRole('region', { name }).count(), 0, name);
+    await view.goto(at(`incidents/${missed}`));
+    await view.getByRole('region', { name: 'Alerts and reasons' }).getByText('Reported').waitFor();
+    assert.equal(await view.getByRole('group', { name: 'What to do' }).count(), 0);
+    assert.equal(await view.getByRole('button', { name: /Acknowledge|Resolve|Comment|cause|Approve/ }).count(), 0, 'no command is offered');
     for (const title of await view.locator('.rail a span').allTextContents()) {
         const link = view.locator('.bar').getByRole('link', { name: title });
         if ((await link.count()) === 0) await view.getByRole('button', { name: 'More' }).click();
@@ -353,7 +443,7 @@ await step('every page has named controls and fits desktop and phone, light and 
         for (const [size, viewport] of [['desktop', desktop], ['phone', phone]]) {
             await page.emulateMedia({ colorScheme: scheme });
             await page.setViewportSize(viewport);
-            for (const name of [...pages, 'chart']) {
+            for (const name of [...pages, `incidents/${slow}`, 'chart']) {
                 await page.goto(name === 'chart' ? at('metrics', `?q=${encodeURIComponent(routes)}`) : at(name));
                 await page.getByRole('heading', { level: 1 }).first().waitFor();
                 await page.waitForTimeout(400); // charts and the live stream draw
@@ -370,7 +460,7 @@ await step('every page has named controls and fits desktop and phone, light and 
                 assert.ok(found.over <= 0, `${name} is ${found.over} px too wide on a ${size}`);
                 assert.ok(found.clipped <= 0, `${found.clipped} px of ${name} are cut off on a ${size}`);
                 assert.deepEqual(found.nameless, [], `${name} has controls without a name`);
-                await shoot(`${name.replace('/', '-')}-${size}-${scheme}`);
+                await shoot(`${name.replace(/\/\d*/, '-')}-${size}-${scheme}`);
             }
         }
     await page.setViewportSize(desktop);

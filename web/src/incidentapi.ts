@@ -205,6 +205,7 @@ export const incidentApi = {
     told: (number: string, signal?: AbortSignal) =>
         get<{ notifications: Told[]; decisions?: ToldDecision[] }>(`${path(encodeURIComponent(number))}/notifications`, signal),
     order: (number: number, verb: string, body: Record<string, unknown> = {}) => post<{ incident?: number }>(`${path(number)}/${verb}`, body),
+    draft: (number: number) => get<{ yaml: string }>(`${path(number)}/draft`),
     report: (body: { title: string; entity?: string; severity?: string }) => post<{ incident: number }>('/api/v1/incidents', body),
     tally: (hours: number, signal?: AbortSignal) => get<Tally>(`/api/v1/incidents-tally?${query({ hours })}`, signal),
 

@@ -119,7 +119,7 @@ test('a step is shown as it would run, quoted where a word has more than plain l
 test('incidents are grouped by service, the worst group first, and listed by urgency', () => {
     const list = [
         incident({ number: 1, severity: 'info', entities: [thing('mail')] }),
-        incident({ number: 2, severity: 'critical', state: 'acknowledged', entities: [thing('shop'), thing('mail'), thing('h', 'host')], firing: 4 }),
+        incident({ number: 2, severity: 'critical', state: 'acknowledged', entities: [thing('shop'), thing('mail'), thing('h', 'host')], firing: 4, alert_count: 4 }),
         incident({ number: 3, severity: 'warning', entities: [thing('h', 'host')] }),
     ];
     const groups = grouped(list, servicesOf);

@@ -85,12 +85,13 @@ export function storyOf(entry: TimelineEntry): string {
         case 'split': case 'split_from': return `split${said}`;
         case 'noise': return `judged it to be noise: ${noiseText(text)}`;
         case 'cause': return `said that this was the cause: ${text}`;
+        case 'action': return `did this: ${text}`;
         case 'fix': return `said that this fixed it: ${text}`;
         case 'resolved': return `resolved${said}`;
         case 'closed': return `closed${said}`;
         case 'reopened': return `opened again${said}`;
         case 'notified': return `told ${text}`;
-        case 'run': return text;
+        case 'run': return text.replace(/:\s*$/, '');
         default: return `${entry.kind.replaceAll('_', ' ')}${said}`;
     }
 }
@@ -248,7 +249,7 @@ export function grouped(incidents: Incident[], names: (incident: Incident) => st
         for (const name of new Set(names(incident))) {
             const group = groups.get(name) ?? { name, worst: 'info', incidents: [], alerts: 0, sinceNs: incident.opened_ns };
             group.incidents.push(incident);
-            group.alerts += incident.firing;
+            group.alerts += Math.min(incident.firing, incident.alert_count);
             if (severityRank[incident.severity] > severityRank[group.worst]) group.worst = incident.severity;
             if (nsOf(incident.opened_ns) < nsOf(group.sinceNs)) group.sinceNs = incident.opened_ns;
             groups.set(name, group);
@@ -256,12 +257,13 @@ export function grouped(incidents: Incident[], names: (incident: Incident) => st
     return [...groups.values()].sort((a, b) => severityRank[b.worst] - severityRank[a.worst] || Number(nsOf(a.sinceNs) - nsOf(b.sinceNs)));
 }
 
+export const nowhere = 'no known service';
 /** The services it is about; where there is none, its first host or other thing. */
 export function servicesOf(incident: Incident): string[] {
     const things = incident.entities ?? [];
     const services = things.filter((e) => e.kind === 'service').map((e) => e.name);
     if (services.length > 0) return services.slice(0, 3);
-    return [things[0]?.name ?? 'something without a name'];
+    return [things[0]?.name ?? nowhere];
 }
 
 /** Worst first, those that nobody has seen before the others, then the oldest. */
