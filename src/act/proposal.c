@@ -282,6 +282,33 @@ static bool propose_target(struct act *act, const struct incident_view *incident
         return settle_proposal(act, run, runbook, is_planned, &why, time_ns, err);
 }
 
+static bool has_entity(const struct incident_view *incident, uint64_t id, struct str kind)
+{
+        each (entity, &incident->entities)
+                if (entity->id == id && str_equal(entity->kind, kind))
+                        return true;
+        return false;
+}
+
+/* Whether an alert that the runbook is meant for is about the target: an incident has other things too, which only suffer, and nobody restarts
+ * these for it. When those alerts are about no such thing, any may be meant. */
+static bool is_meant_for(struct act *act, const struct incident_view *incident, const struct runbook *runbook, const struct place *target)
+{
+        bool is_about_others = false;
+        each (alert, &incident->alerts) {
+                uint64_t ids[8];
+                if (!alert->is_firing || !runbook_means_alert(runbook, alert))
+                        continue;
+                size_t count = registry_resolve(act->options.registry, &alert->labels, ids, countof(ids));
+                for (size_t i = 0; i < count; i++) {
+                        if (ids[i] == target->id)
+                                return true;
+                        is_about_others |= has_entity(incident, ids[i], target->kind);
+                }
+        }
+        return !is_about_others;
+}
+
 bool propose_for(struct act *act, const struct incident_view *incident, int64_t time_ns, struct err *err)
 {
         for (size_t i = 0; act->runbooks && i < act->runbooks->list.count; i++) {
@@ -294,7 +321,8 @@ bool propose_for(struct act *act, const struct incident_view *incident, int64_t 
                         scoped(arena_done) struct arena arena;
                         struct place place;
                         arena_init(&arena, 0);
-                        if (targets == TARGETS_MAX || !str_equal(entity->kind, kind) || !find_place(act, entity, &arena, &place))
+                        if (targets == TARGETS_MAX || !str_equal(entity->kind, kind) || !find_place(act, entity, &arena, &place) ||
+                            !is_meant_for(act, incident, runbook, &place))
                                 continue;
                         targets++;
                         if (!propose_target(act, incident, runbook, &place, time_ns, err))
