@@ -285,11 +285,22 @@ static bool reopen(struct engage *engage, struct incident *incident, const struc
                incident_move(engage->incidents, incident, INCIDENT_OPEN, time_ns, err);
 }
 
+/* The alert that it began with; of an incident that is not held back, the first one that was not. NULL: it is forgotten. */
+static const struct alert *first_told(const struct engage *engage, const struct incident *incident)
+{
+        each (member, &incident->members) {
+                const struct alert *alert = alerts_find(engage->alerts, member->alert);
+                if (alert && alert->is_held == incident->is_held)
+                        return alert;
+        }
+        return NULL;
+}
+
 /* The same trouble once more: it begins as it began, and nothing was changed there in between. One of its later symptoms alone may be
  * of something else. */
 static bool is_same_again(const struct engage *engage, const struct incident *incident, const struct alert *alert, const struct clue *clue, int64_t time_ns)
 {
-        const struct alert *first = incident->members.count ? alerts_find(engage->alerts, incident->members.items[0].alert) : NULL;
+        const struct alert *first = first_told(engage, incident);
         return may_reopen(incident, alert, time_ns) && first && str_equal(name_of(alert), name_of(first)) &&
                incident_has_sort(incident, name_of(alert), kind_of(clue)) && !correlator_changed_since(engage->correlator, clue, incident->resolved_ns);
 }

@@ -489,6 +489,11 @@ static void what_was_held_back_just_before_is_evidence_and_gives_no_title(void *
         hold_back(&house, "alertname=UnusualLevel host=web1 metric=memory");
         later(&house, 30);
         fire(&house, "alertname=Down host=web1");
+        resolve(&house, "alertname=Down host=web1");
+        later(&house, 5);
+        assert_int_equal(view(&house, 1).state, INCIDENT_RESOLVED);
+        fire(&house, "alertname=Down host=web1");
+        assert_int_equal(view(&house, 1).state, INCIDENT_OPEN);
         assert_false(exists(&house, 2));
         assert_false(view(&house, 1).is_held);
         assert_non_null(strstr(view(&house, 1).title.bytes, "Down"));

@@ -180,7 +180,7 @@ static void a_source_that_stays_silent_is_told_once_and_resolved_once(void **sta
         for (int64_t s = 1000; s <= 1400; s += 15)
                 assert_true(self_watch_look(watch, s * NS_PER_S, s * NS_PER_S, &err));
         assert_int_equal(fake.batches_count, 1);
-        const struct finding *firing = &fake.batches[0]->telemetry.findings.items[fake.batches[0]->telemetry.findings.count - 1];
+        const struct finding *firing = &fake.batches[0]->telemetry.findings.items[0];
         assert_true(firing->is_firing);
         assert_int_equal(firing->origin, FINDING_SELF);
         assert_int_equal(alert_severity_of(&firing->labels), ALERT_WARNING);

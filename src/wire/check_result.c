@@ -219,7 +219,8 @@ static bool add_finding(struct decoding *decoding, struct str severity, bool is_
         return true;
 }
 
-/* Severity is a label, so a warning that becomes critical is another alert: the one resolves as the other fires. */
+/* Severity is a label, so a warning that becomes critical is another alert: it fires before the other one resolves, so that
+ * their incident goes on. */
 static bool add_findings(struct decoding *decoding, int state, struct err *err)
 {
         struct str worst = json_str(decoding->result, "severity"), warning = STR("warning");
@@ -230,9 +231,7 @@ static bool add_findings(struct decoding *decoding, int state, struct err *err)
                 return true;
         if (state == 0)
                 return !is_new || (add_finding(decoding, worst, false, state, err) && (str_equal(worst, warning) || add_finding(decoding, warning, false, state, err)));
-        if (is_new && !str_equal(now, other) && !add_finding(decoding, other, false, state, err))
-                return false;
-        return add_finding(decoding, now, true, state, err);
+        return add_finding(decoding, now, true, state, err) && (!is_new || str_equal(now, other) || add_finding(decoding, other, false, state, err));
 }
 
 /* --- results ------------------------------------------------------------------------------------------------------------------- */

@@ -47,7 +47,7 @@ static void a_warning_that_becomes_critical_resolves_as_the_other_fires(void **s
                 STR("{\"check\":\"web\",\"alert\":\"Down\",\"labels\":{\"host\":\"web1\"},\"annotations\":{\"runbook\":\"restart\"},\"state\":\"critical\",\"hard\":true,"
                     "\"new\":true,\"text\":\"no answer\",\"ends_s\":3600,\"since_ns\":1767225500000000000}"), STR(""));
         assert_int_equal(batch->telemetry.findings.count, 2);
-        const struct finding *resolved = &batch->telemetry.findings.items[0], *firing = &batch->telemetry.findings.items[1];
+        const struct finding *resolved = &batch->telemetry.findings.items[1], *firing = &batch->telemetry.findings.items[0];
         assert_false(resolved->is_firing);
         assert_str(labels_value(&resolved->labels, STR("severity")), "warning");
         assert_true(firing->is_firing);
