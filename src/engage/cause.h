@@ -2,7 +2,7 @@
  * cause - where the trouble of a group of alerts is, by what is unusual about them.
  *
  * An alert says more about its entity the more seldom it was in an incident before, the earlier it came, and when it is about the
- * entity itself rather than about a call to it. What entities have in common (the host they run on, the service they are
+ * entity itself rather than about a call to it or what its users see. What entities have in common (the host they run on, the service they are
  * instances of) gathers their surprise as Stouffer combines independent tests (1949): the sum over the root of how many there
  * are, so that one bad instance of eight blames the instance, and eight slightly bad ones what they share. A change of an
  * entity shortly before raises it, and what was changed upstream of the trouble a few minutes before is suspected without an alert of its own.

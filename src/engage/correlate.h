@@ -48,6 +48,7 @@ struct clue {
         struct topology_entity entities[TOPOLOGY_ENTITIES_MAX]; /* the one in trouble first */
         size_t entity_count;
         bool is_held;           /* held back: evidence beside others, and nothing to be told of by itself */
+        bool is_symptom;        /* seen by those who use it: what breaks may stand behind it */
         bool is_call;           /* about a call between entities: a symptom, seen where it hurts */
         bool is_change;         /* a change event: evidence, but no trouble by itself */
 };

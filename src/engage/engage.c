@@ -119,6 +119,13 @@ static size_t resolve(struct engage *engage, const struct labels *labels, struct
                                           topology_of_labels(labels, out_entities, TOPOLOGY_ENTITIES_MAX);
 }
 
+/* A check of a page, and a rule that says so: failing requests are seen where they are made, whatever of all behind it breaks. */
+static bool is_symptom(const struct alert *alert)
+{
+        return str_is(alert_annotation(alert, STR("symptom")), "true") ||
+               (alert_label(alert, STR("check")).length && str_is(alert_label(alert, STR("kind")), "http"));
+}
+
 bool engage_clue(struct engage *engage, const struct alert *alert, struct arena *arena, struct clue *out_clue, struct err *err)
 {
         struct alert_told told = alert_told(alert);
@@ -127,7 +134,7 @@ bool engage_clue(struct engage *engage, const struct alert *alert, struct arena 
                 return false;
         struct str summary = alert_annotation(alert, STR("summary"));
         *out_clue = (struct clue){.alert = alert->id, .time_ns = alert->changed_ns, .name = hash64(name_of(alert)), .name_text = name_of(alert), .same = alert->fingerprint.low,
-                                  .is_held = alert->is_held, .text = summary.length ? summary : name_of(alert)};
+                                  .is_held = alert->is_held, .is_symptom = is_symptom(alert), .text = summary.length ? summary : name_of(alert)};
         out_clue->entity_count = resolve(engage, &labels, out_clue->entities);
         out_clue->sort = learned_sort(out_clue->name_text, kind_of(out_clue));
         return true;

@@ -574,6 +574,20 @@ static void an_incident_names_its_likely_cause_with_a_reason(void **unused)
         assert_non_null(strstr(seen.causes.items[0].reason.bytes, "it was changed 2 minutes before the incident began: shop 1.7"));
 }
 
+static void what_users_see_is_suspected_less_than_what_is_down_behind_it(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house, 0);
+        fire(&house, "alertname=PageFails check=page kind=http service=front host=web1");
+        later(&house, 2);
+        fire(&house, "alertname=Down service=store host=web1");
+        later(&house, 2);
+        struct incident_view seen = view(&house, 1);
+        assert_string_equal(seen.causes.items[0].name.bytes, "store");
+        assert_string_equal(seen.causes.items[1].name.bytes, "front");
+}
+
 static uint64_t last_ledger_entry(struct house *house, struct database *state)
 {
         uint64_t entry = 0;
@@ -793,6 +807,7 @@ int main(void)
                 cmocka_unit_test(many_alerts_of_one_host_do_not_draw_in_a_stranger),
                 cmocka_unit_test(a_title_counts_no_further_than_the_list_of_entities),
                 cmocka_unit_test(an_incident_names_its_likely_cause_with_a_reason),
+                cmocka_unit_test(what_users_see_is_suspected_less_than_what_is_down_behind_it),
                 cmocka_unit_test(what_a_split_taught_can_be_taken_back_once),
                 cmocka_unit_test(a_person_opens_an_incident),
                 cmocka_unit_test(what_was_written_goes_on_after_a_start),
