@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define EARLY_NS 60e9           /* how fast an alert loses weight after the first */
-#define HELD_WEIGHT 0.2         /* what was held back may be chance */
+#define HELD_WEIGHT 0.1         /* what was held back may be chance */
 #define SYMPTOM_WEIGHT 0.5      /* what users see is as often behind it as there */
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
 #define CHANGE_FACTOR 0.5
