@@ -20,9 +20,21 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* What was written past the page cache and does not fill a block yet is kept, and written again with what follows it. */
+struct bypass {
+        char *room;             /* aligned */
+        uint64_t start;         /* of the room in the file; a multiple of a block */
+        size_t used;
+        uint64_t end;           /* where the last write ended; UINT64_MAX: not known */
+};
+
+#define BLOCK_BYTES ((size_t)4096)
+#define ROOM_BYTES ((size_t)1 << 20)
+
 struct real_file {
         struct disk_file base;
         int fd;
+        struct bypass *bypass; /* NULL: through the page cache */
         char path[];
 };
 
@@ -52,6 +64,7 @@ static struct disk_file *real_open(struct disk *disk, const char *path, enum dis
                 return NULL;
         }
         file->base.disk = disk;
+        file->bypass = NULL;
         memcpy(file->path, path, path_bytes);
         file->fd = open(path, flags[mode] | O_CLOEXEC, 0600);
         if (file->fd < 0) {
@@ -62,9 +75,101 @@ static struct disk_file *real_open(struct disk *disk, const char *path, enum dis
         return &file->base;
 }
 
+/* --- past the page cache -------------------------------------------------------------------------------------------- */
+
+static void bypass_end(struct real_file *file)
+{
+        if (!file->bypass)
+                return;
+        fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) & ~O_DIRECT);
+        free(file->bypass->room);
+        free(file->bypass);
+        file->bypass = NULL;
+}
+
+static void real_bypass_cache(struct disk_file *base)
+{
+        struct real_file *file = (struct real_file *)base;
+        struct bypass *bypass = file->bypass ? NULL : malloc(sizeof *bypass);
+        if (!bypass)
+                return;
+        *bypass = (struct bypass){.room = aligned_alloc(BLOCK_BYTES, ROOM_BYTES), .end = UINT64_MAX};
+        file->bypass = bypass;
+        if (!bypass->room || fcntl(file->fd, F_SETFL, fcntl(file->fd, F_GETFL) | O_DIRECT) < 0)
+                bypass_end(file);
+}
+
+/* One aligned transfer; errno is left on failure. */
+static bool bypass_put(const struct real_file *file, const char *bytes, size_t count, uint64_t offset)
+{
+        for (size_t done = 0; done < count;) {
+                ssize_t wrote = pwrite(file->fd, bytes + done, count - done, (off_t)(offset + done));
+                if (wrote < 0 && errno == EINTR)
+                        continue;
+                if (wrote <= 0) {
+                        errno = wrote ? errno : ENOSPC;
+                        return false;
+                }
+                done += (size_t)wrote;
+        }
+        return true;
+}
+
+/* What the file holds of the block before the offset; errno is left on failure. */
+static bool bypass_begin(const struct real_file *file, uint64_t offset)
+{
+        struct bypass *bypass = file->bypass;
+        bypass->used = offset % BLOCK_BYTES;
+        bypass->start = offset - bypass->used;
+        memset(bypass->room, 0, BLOCK_BYTES);
+        ssize_t got = 0;
+        while (bypass->used && (got = pread(file->fd, bypass->room, BLOCK_BYTES, (off_t)bypass->start)) < 0 && errno == EINTR)
+                ;
+        return got >= 0;
+}
+
+static bool bypass_parts(const struct real_file *file, const struct iovec *parts, int part_count)
+{
+        struct bypass *bypass = file->bypass;
+        for (int i = 0; i < part_count; i++) {
+                const char *from = parts[i].iov_base;
+                for (size_t left = parts[i].iov_len, count; left; left -= count, from += count) {
+                        count = min_of(left, ROOM_BYTES - bypass->used);
+                        memcpy(bypass->room + bypass->used, from, count);
+                        if ((bypass->used += count) < ROOM_BYTES)
+                                continue;
+                        if (!bypass_put(file, bypass->room, ROOM_BYTES, bypass->start))
+                                return false;
+                        bypass->start += ROOM_BYTES;
+                        bypass->used = 0;
+                }
+        }
+        size_t whole = bypass->used / BLOCK_BYTES * BLOCK_BYTES, padded = (bypass->used + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+        memset(bypass->room + bypass->used, 0, padded - bypass->used);
+        if (!bypass_put(file, bypass->room, padded, bypass->start))
+                return false;
+        memmove(bypass->room, bypass->room + whole, bypass->used - whole);
+        bypass->start += whole;
+        bypass->used -= whole;
+        return true;
+}
+
+/* False with errno EINVAL: the filesystem does not want it after all. */
+static bool bypass_write(const struct real_file *file, const struct iovec *parts, int part_count, uint64_t offset)
+{
+        struct bypass *bypass = file->bypass;
+        bool goes_on = bypass->end == offset;
+        bypass->end = UINT64_MAX;
+        if ((!goes_on && !bypass_begin(file, offset)) || !bypass_parts(file, parts, part_count))
+                return false;
+        bypass->end = bypass->start + bypass->used;
+        return true;
+}
+
 static void real_close(struct disk_file *base)
 {
         struct real_file *file = (struct real_file *)base;
+        bypass_end(file);
         close(file->fd); /* nothing depends on it: what must last was synced */
         free(file);
 }
@@ -73,6 +178,7 @@ static bool real_read(struct disk_file *base, void *bytes, size_t count, uint64_
 {
         struct real_file *file = (struct real_file *)base;
         size_t done = 0;
+        bypass_end(file);
         while (done < count) {
                 ssize_t got = pread(file->fd, (char *)bytes + done, count - done, (off_t)(offset + done));
                 if (got == 0)
@@ -104,6 +210,11 @@ static bool finish_part(struct real_file *file, const struct iovec *part, size_t
 static bool real_write(struct disk_file *base, const struct iovec *parts, int part_count, uint64_t offset, struct err *err)
 {
         struct real_file *file = (struct real_file *)base;
+        if (file->bypass && bypass_write(file, parts, part_count, offset))
+                return true;
+        if (file->bypass && errno != EINVAL)
+                return fail_disk(err, errno, "writing", file->path);
+        bypass_end(file);
         while (part_count > 0) {
                 ssize_t wrote = pwritev(file->fd, parts, min_of(part_count, IOV_MAX), (off_t)offset);
                 if (wrote < 0) {
@@ -262,7 +373,8 @@ struct disk *disk_real(void)
                 .size = real_size,
                 .truncate = real_truncate,
                 .allocate = real_allocate,
-                .sync = real_sync,
+                .bypass_cache = real_bypass_cache,
+        .sync = real_sync,
                 .sync_directory = real_sync_directory,
                 .rename = real_rename,
                 .unlink = real_unlink,
@@ -314,6 +426,12 @@ bool disk_truncate(struct disk_file *file, uint64_t bytes, struct err *err)
 bool disk_allocate(struct disk_file *file, uint64_t bytes, struct err *err)
 {
         return file->disk->ops->allocate(file, bytes, err);
+}
+
+void disk_bypass_cache(struct disk_file *file)
+{
+        if (file->disk->ops->bypass_cache)
+                file->disk->ops->bypass_cache(file);
 }
 
 bool disk_sync(struct disk_file *file, const char *site, struct err *err)

@@ -31,6 +31,7 @@ struct disk_ops {
         bool (*size)(struct disk_file *file, uint64_t *out_bytes, struct err *err);
         bool (*truncate)(struct disk_file *file, uint64_t bytes, struct err *err);
         bool (*allocate)(struct disk_file *file, uint64_t bytes, struct err *err);   /* fallocate; size becomes at least bytes */
+        void (*bypass_cache)(struct disk_file *file);                                /* may be missing */
         bool (*sync)(struct disk_file *file, const char *site, struct err *err);     /* fdatasync */
         bool (*sync_directory)(struct disk *disk, const char *path, const char *site, struct err *err);
         bool (*rename)(struct disk *disk, const char *from, const char *to, struct err *err);
@@ -61,6 +62,9 @@ bool disk_writev(struct disk_file *file, const struct iovec *parts, int part_cou
 bool disk_size(struct disk_file *file, uint64_t *out_bytes, struct err *err);
 bool disk_truncate(struct disk_file *file, uint64_t bytes, struct err *err);
 bool disk_allocate(struct disk_file *file, uint64_t bytes, struct err *err);
+/* Writes from here on go past the page cache where the system can: for a file that is written in order and read only after a
+ * crash. A hint; what lies behind the end of a write within its block of 4 KiB may become zeros. */
+void disk_bypass_cache(struct disk_file *file);
 bool disk_sync(struct disk_file *file, const char *site, struct err *err);
 bool disk_sync_directory(struct disk *disk, const char *path, const char *site, struct err *err);
 bool disk_rename(struct disk *disk, const char *from, const char *to, struct err *err);

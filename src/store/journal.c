@@ -458,6 +458,7 @@ static bool segment_make(struct journal *journal, const char *from_name, uint64_
                 disk_close(file);
                 return false;
         }
+        disk_bypass_cache(file); /* read again only after a crash: the page cache is for what is asked for */
         journal->active = file;
         journal->active_bytes = bytes;
         journal->active_end = SEGMENT_HEAD_BYTES;
