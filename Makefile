@@ -50,7 +50,7 @@ demo: build
 	python3 demo/demo.py $(BUILD)/evenkeel $(BUILD)/peers --seeds $(or $(SEEDS),1) --first $(or $(SEED),1)
 
 bench: build
-	bench/run.sh $(BUILD)
+	bench/run.sh $(BUILD) $(if $(QUICK),--quick)
 
 tidy:
 	python3 scripts/tidy.py

@@ -2,6 +2,8 @@
  * load - makes and sends the telemetry that the comparisons use, faster than any receiver takes it.
  *
  *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 apps
+ *      load hard FILE.log... -- LINES OUT     the same, but in three lines of ten words with digits become random letters
+ *      load snappy SERIES SAMPLES             packs the samples of remote-write, prints what unpacking them costs the processor
  *      load syslog PORT FILE                  the file over one TCP connection to 127.0.0.1
  *      load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]   10,000 samples a request, one connection;
  *                                                             a token may be "-" for none; samples 15 s apart or STEP_MS
@@ -96,7 +98,24 @@ static void body(struct buf *out, struct rng *rng, struct str line, bool mutate)
         buf_byte(out, '\n');
 }
 
-static int make_mix(int argc, char **argv)
+/* Every word with a digit in it, which is to say every variable, becomes three to twelve letters. */
+static void scramble(struct buf *out, struct rng *rng, struct str line)
+{
+        struct str word;
+        while (str_cut(&line, ' ', &word)) {
+                bool variable = false;
+                for (size_t i = 0; i < word.length; i++)
+                        variable |= word.bytes[i] >= '0' && word.bytes[i] <= '9';
+                if (variable)
+                        for (uint64_t left = 3 + rng_below(rng, 10); left; left--)
+                                buf_byte(out, (char)('a' + rng_below(rng, 26)));
+                else
+                        buf_add(out, word);
+                buf_byte(out, line.bytes ? ' ' : '\n');
+        }
+}
+
+static int make_mix(bool hard, int argc, char **argv)
 {
         struct { struct buf text; struct str rest; } files[32] = {0};
         int count = 0;
@@ -119,7 +138,10 @@ static int make_mix(int argc, char **argv)
                 if (line.length && line.bytes[line.length - 1] == '\r')
                         line.length--;
                 header(&out, &rng, i);
-                body(&out, &rng, line, i >= 2000 * (uint64_t)count);
+                if (hard && rng_below(&rng, 10) < 3)
+                        scramble(&out, &rng, line);
+                else
+                        body(&out, &rng, line, i >= 2000 * (uint64_t)count);
                 if (out.length > 1 << 20) {
                         fwrite(out.bytes, 1, out.length, out_file);
                         buf_clear(&out);
@@ -208,12 +230,34 @@ static void put_sample(struct buf *out, double value, int64_t time_ms)
         put_field(out, 2, buf_str(&at));
 }
 
+static double unpacking_s; /* of the processor, by unpack_again */
+
+/* Into pages that were touched before: the limit of whoever must unpack it. */
+static void unpack_again(const struct buf *packed, size_t length, size_t room)
+{
+        static struct buf out;
+        size_t whole = room;
+        struct timespec begun, ended;
+        if (!buf_reserve(&out, room))
+                stop("memory");
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+        if (snappy_uncompress(packed->bytes, length, out.bytes, &whole) != SNAPPY_OK)
+                stop("unpacking");
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+        unpacking_s += (double)(ended.tv_sec - begun.tv_sec) + (double)(ended.tv_nsec - begun.tv_nsec) / 1e9;
+}
+
+/* Without a path nothing is sent: only unpacking is timed. */
 static void post(int to, const char *path, const char *token, struct buf *request, struct buf *packed)
 {
         size_t length = snappy_max_compressed_length(request->length);
         buf_clear(packed);
         if (!buf_reserve(packed, length) || snappy_compress(request->bytes, request->length, packed->bytes, &length) != SNAPPY_OK)
                 stop("packing");
+        if (!path) {
+                unpack_again(packed, length, request->length);
+                return;
+        }
         char head[512];
         int head_length = snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\n"
                                    "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n%s%s%sContent-Length: %zu\r\n\r\n",
@@ -228,7 +272,7 @@ static void post(int to, const char *path, const char *token, struct buf *reques
                 answer[got] = 0;
                 if (strncmp(answer, "HTTP/1.1 2", 10) == 0)
                         return;
-                if (strncmp(answer, "HTTP/1.1 429", 12) != 0) {
+                if (strncmp(answer, "HTTP/1.1 429", 12) != 0 && strncmp(answer, "HTTP/1.1 503", 12) != 0) {
                         fprintf(stderr, "%s\n", answer);
                         exit(1);
                 }
@@ -242,7 +286,7 @@ static int send_samples(const char *port, const char *path, const char *token, u
         struct rng rng = {7};
         for (uint64_t i = 0; i < series; i++)
                 walks[i] = (struct walk){(double)rng_below(&rng, 100000) / (i % 10 == 4 ? 100 : 1), i % 10 < 4 ? 0 : i % 10 < 7 ? 1 : i % 10 < 9 ? 2 : 3};
-        int to = connect_to(port);
+        int to = port ? connect_to(port) : -1;
         struct buf request = {0}, packed = {0}, *labels = calloc(series, sizeof *labels);
         for (uint64_t i = 0; i < series; i++)
                 put_labels(&labels[i], i);
@@ -263,7 +307,8 @@ static int send_samples(const char *port, const char *path, const char *token, u
                 }
         if (in_request)
                 post(to, path, token, &request, &packed);
-        printf("%.3f s, %llu samples\n", (double)(clock_monotonic_ns(&clock_real) - start) / 1e9, (unsigned long long)(series * samples));
+        printf("%.3f s, %llu samples\n", path ? (double)(clock_monotonic_ns(&clock_real) - start) / 1e9 : unpacking_s,
+               (unsigned long long)(series * samples));
         return 0;
 }
 
@@ -273,7 +318,11 @@ int main(int argc, char **argv)
         if (argc == 8 && !str_to_u64(str_of(argv[7]), &step_ms))
                 return 2;
         if (argc > 2 && strcmp(argv[1], "mix") == 0)
-                return make_mix(argc - 2, argv + 2);
+                return make_mix(false, argc - 2, argv + 2);
+        if (argc > 2 && strcmp(argv[1], "hard") == 0)
+                return make_mix(true, argc - 2, argv + 2);
+        if (argc == 4 && strcmp(argv[1], "snappy") == 0 && str_to_u64(str_of(argv[2]), &series) && str_to_u64(str_of(argv[3]), &samples))
+                return send_samples(NULL, NULL, NULL, series, samples, STEP_MS);
         if (argc == 4 && strcmp(argv[1], "syslog") == 0)
                 return send_file(argv[2], argv[3]);
         if (argc >= 6 && argc <= 8 && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))

@@ -1,18 +1,14 @@
 #!/bin/sh
-# run.sh BUILD: every comparison of bench/README.md. CORPUS: a folder with *.log files, for those of log lines.
+# run.sh BUILD [--quick]: every comparison of bench/README.md, and one table at the end (also in BUILD/bench/table.md). Needs nobody's attention.
+# CORPUS: a folder with *.log files to be the lines; without it they are made. --quick: smaller, once each, less than five minutes.
 set -eu
 build=$1
+shift
 here=$(dirname "$0")
-"$here/../scripts/peers.sh" "$build/peers" rsyslog victoria-metrics prometheus
-compare() { echo "== $*"; python3 "$here/compare.py" --build "$build" --peers "$build/peers" "$@"; }
-if [ -n "${CORPUS:-}" ]; then
-        compare syslog "$CORPUS"
-        compare query-logs "$CORPUS"
-else
-        echo "run.sh: set CORPUS to a folder with *.log files to compare log lines too" >&2
-fi
-compare remote-write 100000 60
-compare remote-write 10000 1440
-compare acknowledge
-compare idle
-compare query-metrics
+ninja -C "$build" --quiet evenkeel load bench/ack_latency bench/detector_speed
+for package in rsyslog victoria-metrics prometheus syslog-ng-core prometheus-alertmanager netdata-core sqlite3; do
+        "$here/../scripts/peers.sh" "$build/peers" "$package" || echo "run.sh: no $package: its rows stay empty" >&2
+done
+mkdir -p "$build/bench"
+python3 "$here/compare.py" --build "$build" --peers "$build/peers" --runs "${RUNS:-5}" all --corpus "${CORPUS:-made}" "$@" | tee "$build/bench/run.log"
+sed -n '/^| | what/,$p' "$build/bench/run.log" >"$build/bench/table.md"

@@ -47,7 +47,7 @@ struct run_options {
         const char *config_path, *data, *user;
         const char *http[LISTENERS_MAX];
         int http_count;
-        bool skip_damage, no_host_sources;
+        bool skip_damage, no_host_sources, spine_alone;
         int threads;
 };
 
@@ -71,7 +71,7 @@ struct daemon {
 
 static const char usage[] =
         "usage: evenkeel run [--data FOLDER] [--config FILE] [--http ADDRESS:PORT]... [--threads N] [--user NAME]\n"
-        "                    [--skip-journal-damage] [--no-sources]\n"
+        "                    [--skip-journal-damage] [--no-sources] [--spine-alone]\n"
         "\n"
         "  --data FOLDER        where everything is kept (default /var/lib/evenkeel)\n"
         "  --config FILE        evenkeel.yaml; without it nothing needs to be configured\n"
@@ -79,7 +79,8 @@ static const char usage[] =
         "  --threads N          threads that own partitions of telemetry\n"
         "  --user NAME          when started as root: become this user (default evenkeel, if there is one)\n"
         "  --skip-journal-damage        go on past damaged journal entries instead of stopping; what was lost is told\n"
-        "  --no-sources         listen for HTTP only: no syslog, files, journal, scraping or host metrics\n";
+        "  --no-sources         listen for HTTP only: no syslog, files, journal, scraping or host metrics\n"
+        "  --spine-alone        store telemetry and look for nothing in it: to measure what finding costs\n";
 
 static bool read_options(int argc, char **argv, struct run_options *out_options)
 {
@@ -87,7 +88,8 @@ static bool read_options(int argc, char **argv, struct run_options *out_options)
                 {"data", required_argument, NULL, 'd'},    {"config", required_argument, NULL, 'c'},
                 {"http", required_argument, NULL, 'h'},    {"threads", required_argument, NULL, 't'},
                 {"user", required_argument, NULL, 'u'},    {"skip-journal-damage", no_argument, NULL, 's'},
-                {"no-sources", no_argument, NULL, 'n'},    {"help", no_argument, NULL, '?'},
+                {"no-sources", no_argument, NULL, 'n'},    {"spine-alone", no_argument, NULL, 'a'},
+                {"help", no_argument, NULL, '?'},
                 {NULL, 0, NULL, 0},
         };
         struct run_options options = {0};
@@ -117,6 +119,9 @@ static bool read_options(int argc, char **argv, struct run_options *out_options)
                         break;
                 case 'n':
                         options.no_host_sources = true;
+                        break;
+                case 'a':
+                        options.spine_alone = true;
                         break;
                 default:
                         return false;
@@ -307,7 +312,7 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
                 .retention_bytes = config_count(config, "retention.bytes"),
                 .keep_ns = config_duration_ns(config, "journal.keep"),
                 .keep_bytes = config_count(config, "journal.keep_bytes"),
-                .skip_damage = daemon->options.skip_damage,
+                .skip_damage = daemon->options.skip_damage, .spine_alone = daemon->options.spine_alone,
                 .hands = step_hands_real(daemon->launcher),
                 .own_host = daemon->host,
                 .delivery = {.link = config_text(config, "http.link"), .heartbeat = config_text(config, "heartbeat")},

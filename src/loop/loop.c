@@ -850,7 +850,7 @@ static bool open_rooms(struct loop *loop, struct err *err)
                observe_create(&(struct observe_options){.logs = loop->logs, .series = loop->series}, &loop->observe, err) &&
                pipeline_create(&(struct pipeline_options){.observe = loop->observe, .sink = {submit_command, loop}, .series = loop->series,
                                                             .hands = options->hands, .steps_in_turn = options->steps_in_turn, .own_host = options->own_host, .delivery = options->delivery}, &loop->deciding, err) &&
-               ingest_create(loop->logs, loop->series, loop->metas, loop->observe, options->workers, &loop->ingest, err) &&
+               ingest_create(loop->logs, loop->series, loop->metas, options->spine_alone ? NULL : loop->observe, options->workers, &loop->ingest, err) &&
                (ingest_on_stall(loop->ingest, wait_a_moment, loop), true) &&
                intake_create(&intake_options, &loop->intake, err) && recover(loop, err);
 }

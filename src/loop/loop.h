@@ -54,6 +54,7 @@ struct loop_options {
         int64_t keep_ns;                /* a checkpoint keeps so much of the journal for replay (loop/replay.h); 0: nothing */
         uint64_t keep_bytes;            /* at most, with the states beside it; 0: 1 GiB */
         struct rehearsal *rehearsal;    /* NULL: this is no replay */
+        bool spine_alone;               /* telemetry is stored and nothing looks for findings in it: to measure what finding costs */
         bool skip_damage;               /* go on past damaged journal entries: the operator's word for it */
         struct step_hands hands;        /* what steps of runbooks do things with; empty: nothing can be done */
         bool steps_in_turn;             /* by loop_turn, without threads; for tests */
