@@ -19,6 +19,7 @@
 
 #define SERIES_MAX 262144
 #define IDLE_NS (3600 * NS_PER_S)
+#define FETCH_STEP 4
 #define LOOKED_AT 8             /* for an idle one, when a partition is full */
 #define LEARNING_S 86400.0f
 #define VERSION 1
@@ -248,11 +249,35 @@ static bool fold_series(struct metric_detectors *detectors, const struct fold *f
         return true;
 }
 
+/*
+ * Detectors of neighbours in a batch lie anywhere: the slot of the map, what stands beside the detector and the detector itself are
+ * asked for three steps ahead of being needed. Changes nothing that is decided.
+ */
+static void fetch_ahead(const struct partition *partition, const struct fold *fold, size_t i)
+{
+        const struct series_points *points = fold->batch->telemetry.series.items;
+        size_t at = 0;
+        if (i + 3 * FETCH_STEP < fold->series_count)
+                map_fetch(&partition->map, points[fold->series[i + 3 * FETCH_STEP]].id.high);
+        if (i + 2 * FETCH_STEP < fold->series_count) {
+                uint32_t found = map_first(&partition->map, points[fold->series[i + 2 * FETCH_STEP]].id.high, &at);
+                if (found != MAP_NONE)
+                        __builtin_prefetch(&partition->beside[found]);
+        }
+        if (i + FETCH_STEP < fold->series_count) {
+                uint32_t found = find(partition, points[fold->series[i + FETCH_STEP]].id);
+                for (size_t byte = 0; found != MAP_NONE && byte < sizeof *partition->detectors; byte += 64)
+                        __builtin_prefetch((const char *)&partition->detectors[found] + byte, 1);
+        }
+}
+
 bool metric_detectors_fold(struct metric_detectors *detectors, const struct fold *fold, struct noticed *noticed, struct err *err)
 {
-        for (size_t i = 0; i < fold->series_count; i++)
+        for (size_t i = 0; i < fold->series_count; i++) {
+                fetch_ahead(&detectors->partitions[fold->partition], fold, i);
                 if (!fold_series(detectors, fold, &fold->batch->telemetry.series.items[fold->series[i]], noticed, err))
                         return err_within(err, "detecting in partition %u", (unsigned)fold->partition);
+        }
         return true;
 }
 
