@@ -420,11 +420,15 @@ def compare_syslog(options):
         table.add("zstd -19", **run_zstd(options, file, options.lines, 19))
         rules = os.path.join(options.corpus, "rules.rb")
         small = corpus_file(options, options.lines // 4, work)  # these are slow
+        idle_ng, idle_rules = [0], [0]
+        attempt(lambda: idle_ng.append(idle_seconds(SyslogNg, options)))
+        if os.path.exists(rules):
+            attempt(lambda: idle_rules.append(idle_seconds(Rsyslog, options, rules=rules)))
         for _ in range(min(options.runs, 3)):
             table.add("evenkeel, a quarter", **run_evenkeel_syslog(options, small, options.lines // 4, idle))
-            attempt(lambda: table.add("syslog-ng", **run_rsyslog(options, small, options.lines // 4, idle_peer, SyslogNg)))
+            attempt(lambda: table.add("syslog-ng", **run_rsyslog(options, small, options.lines // 4, idle_ng[-1], SyslogNg)))
             if os.path.exists(rules):
-                attempt(lambda: table.add("mmnormalize", **run_rsyslog(options, small, options.lines // 4, idle_peer, rules=rules)))
+                attempt(lambda: table.add("mmnormalize", **run_rsyslog(options, small, options.lines // 4, idle_rules[-1], rules=rules)))
             attempt(lambda: table.add("sqlite fts5", **run_fts5(options, small, options.lines // 4)))
     table.show()
     speed = "lines/processor-s"

@@ -185,7 +185,8 @@ static bool group_add(struct log_partition *partition, const struct fold *fold, 
         const struct log_record *record = &telemetry->records.items[pick];
         const struct labels *stream = &telemetry->streams.items[record->stream];
         if (!*last || *last_stream != record->stream) {
-                if (!(*last = domain_of(partition, labels_value(stream, STR("service")), err)))
+                struct str service = labels_value(stream, STR("service"));
+                if ((!*last || !str_is(service, (*last)->name)) && !(*last = domain_of(partition, service, err)))
                         return false;
                 *last_stream = record->stream;
         }

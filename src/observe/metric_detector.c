@@ -28,7 +28,8 @@ struct beside {
         struct hash128 id;
         double raw;             /* a counter's last value */
         int64_t since_ns;       /* of the episode that was told; 0: none */
-        uint64_t kind;          /* enum anomaly_kind, as it was told */
+        uint64_t kind : 8;      /* enum anomaly_kind, as it was told */
+        uint64_t reading : 56;  /* how the values are read, enum reading + 1; 0: to be told by the name */
 };
 
 struct partition {
@@ -200,9 +201,10 @@ static bool tell(struct partition *partition, uint32_t at, const struct series_p
         struct beside *beside = &partition->beside[at];
         const struct detector *detector = &partition->detectors[at];
         const struct verdict *verdict = &partition->waiting;
-        bool is_over = beside->since_ns && !verdict->is_open, is_rate = reading_of(labels_value(&points->labels, LABEL_METRIC_NAME)) == READ_AS_RATE;
-        bool is_learning = verdict->is_learning || (float)detector->seen * detector->step_s < LEARNING_S;
+        bool is_over = beside->since_ns && !verdict->is_open;
         if (verdict->is_flagged || is_over) {
+                bool is_rate = reading_of(labels_value(&points->labels, LABEL_METRIC_NAME)) == READ_AS_RATE;
+                bool is_learning = verdict->is_learning || (float)detector->seen * detector->step_s < LEARNING_S;
                 partition->has_waiting = true;
                 partition->waiting_at = at;
                 if (!note(noticed, &points->labels, beside, time_ns, value, verdict, is_over, is_learning, is_rate, err))
@@ -239,10 +241,13 @@ static bool fold_series(struct metric_detectors *detectors, const struct fold *f
                         struct err *err)
 {
         struct partition *partition = &detectors->partitions[fold->partition];
-        enum reading reading = reading_of(labels_value(&points->labels, LABEL_METRIC_NAME));
-        uint32_t at = reading == READ_NOT ? MAP_NONE : find(partition, points->id);
+        uint32_t at = find(partition, points->id);
+        bool is_told = at != MAP_NONE && partition->beside[at].reading;
+        enum reading reading = is_told ? (enum reading)(partition->beside[at].reading - 1) : reading_of(labels_value(&points->labels, LABEL_METRIC_NAME));
         if (reading != READ_NOT && at == MAP_NONE && !add(partition, detectors->partition_max, points->id, fold->time_ns, &at, err))
                 return false;
+        if (at != MAP_NONE)
+                partition->beside[at].reading = (uint64_t)reading + 1;
         for (size_t i = 0; at != MAP_NONE && i < points->count; i++)
                 if (!push(partition, at, reading, points, &points->samples[i], fold->batch->received_ns, noticed, err))
                         return false;
@@ -253,28 +258,45 @@ static bool fold_series(struct metric_detectors *detectors, const struct fold *f
  * Detectors of neighbours in a batch lie anywhere: the slot of the map, what stands beside the detector and the detector itself are
  * asked for three steps ahead of being needed. Changes nothing that is decided.
  */
-static void fetch_ahead(const struct partition *partition, const struct fold *fold, size_t i)
+static void fetch_slot(const struct partition *partition, const struct fold *fold, size_t i)
 {
-        const struct series_points *points = fold->batch->telemetry.series.items;
+        if (i < fold->series_count)
+                map_fetch(&partition->map, fold->batch->telemetry.series.items[fold->series[i]].id.high);
+}
+
+static void fetch_beside(const struct partition *partition, const struct fold *fold, size_t i)
+{
         size_t at = 0;
-        if (i + 3 * FETCH_STEP < fold->series_count)
-                map_fetch(&partition->map, points[fold->series[i + 3 * FETCH_STEP]].id.high);
-        if (i + 2 * FETCH_STEP < fold->series_count) {
-                uint32_t found = map_first(&partition->map, points[fold->series[i + 2 * FETCH_STEP]].id.high, &at);
-                if (found != MAP_NONE)
-                        __builtin_prefetch(&partition->beside[found]);
-        }
-        if (i + FETCH_STEP < fold->series_count) {
-                uint32_t found = find(partition, points[fold->series[i + FETCH_STEP]].id);
-                for (size_t byte = 0; found != MAP_NONE && byte < sizeof *partition->detectors; byte += 64)
-                        __builtin_prefetch((const char *)&partition->detectors[found] + byte, 1);
-        }
+        uint32_t found = i < fold->series_count ? map_first(&partition->map, fold->batch->telemetry.series.items[fold->series[i]].id.high, &at) : MAP_NONE;
+        if (found != MAP_NONE)
+                __builtin_prefetch(&partition->beside[found]);
+}
+
+static void fetch_detector(const struct partition *partition, const struct fold *fold, size_t i)
+{
+        uint32_t found = i < fold->series_count ? find(partition, fold->batch->telemetry.series.items[fold->series[i]].id) : MAP_NONE;
+        for (size_t byte = 0; found != MAP_NONE && byte < sizeof *partition->detectors; byte += 64)
+                __builtin_prefetch((const char *)&partition->detectors[found] + byte, 1);
+}
+
+static void fetch_first(const struct partition *partition, const struct fold *fold)
+{
+        for (size_t i = 0; i < 3 * FETCH_STEP; i++)
+                fetch_slot(partition, fold, i);
+        for (size_t i = 0; i < 2 * FETCH_STEP; i++)
+                fetch_beside(partition, fold, i);
+        for (size_t i = 0; i < FETCH_STEP; i++)
+                fetch_detector(partition, fold, i);
 }
 
 bool metric_detectors_fold(struct metric_detectors *detectors, const struct fold *fold, struct noticed *noticed, struct err *err)
 {
+        const struct partition *partition = &detectors->partitions[fold->partition];
+        fetch_first(partition, fold);
         for (size_t i = 0; i < fold->series_count; i++) {
-                fetch_ahead(&detectors->partitions[fold->partition], fold, i);
+                fetch_slot(partition, fold, i + 3 * FETCH_STEP);
+                fetch_beside(partition, fold, i + 2 * FETCH_STEP);
+                fetch_detector(partition, fold, i + FETCH_STEP);
                 if (!fold_series(detectors, fold, &fold->batch->telemetry.series.items[fold->series[i]], noticed, err))
                         return err_within(err, "detecting in partition %u", (unsigned)fold->partition);
         }

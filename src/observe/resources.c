@@ -14,6 +14,8 @@
 #include <stdlib.h>
 
 #define RECENT 4096 /* a power of two */
+#define STREAMS_KEPT 256
+#define FETCH_AHEAD 8
 #define HOUR_NS ((int64_t)3600 * 1000000000)
 
 struct place {
@@ -117,10 +119,16 @@ static bool is_known(const struct place *place, uint64_t hash)
         return map_first(&place->known, hash, &at) != MAP_NONE;
 }
 
+/* The lowest bits of a series' hash are its partition's. */
+static inline uint64_t *slot_of(const struct place *place, uint64_t hash)
+{
+        return &place->recent[hash / PARTITIONS & (RECENT - 1)];
+}
+
 static bool look(struct resources *resources, struct place *place, const struct labels *labels, uint64_t hash, bool is_log, int64_t time_ns,
                  struct noticed *noticed, struct err *err)
 {
-        uint64_t *slot = &place->recent[hash / PARTITIONS & (RECENT - 1)]; /* the lowest bits of a series' hash are its partition */
+        uint64_t *slot = slot_of(place, hash);
         struct label kept[LABELS_MAX];
         if (*slot == hash)
                 return true;
@@ -162,18 +170,20 @@ bool resources_fold(struct resources *resources, const struct fold *fold, struct
                 return true;
         if (!make_ready(place, fold->time_ns, err))
                 return false;
-        uint32_t stream = UINT32_MAX;
+        uint32_t streams[STREAMS_KEPT] = {0}; /* of this fold that were looked at: number + 1 */
         for (size_t i = 0; i < fold->record_count; i++) {
-                const struct log_record *record = &telemetry->records.items[fold->records[i]];
-                if (record->stream == stream)
+                uint32_t stream = telemetry->records.items[fold->records[i]].stream;
+                if (streams[stream % STREAMS_KEPT] == stream + 1)
                         continue;
-                stream = record->stream;
+                streams[stream % STREAMS_KEPT] = stream + 1;
                 const struct labels *labels = &telemetry->streams.items[stream];
                 if (!look(resources, place, labels, hash_labels(labels->items, labels->count), true, fold->time_ns, noticed, err))
                         return false;
         }
         for (size_t i = 0; i < fold->series_count; i++) {
                 const struct series_points *series = &telemetry->series.items[fold->series[i]];
+                if (i + FETCH_AHEAD < fold->series_count)
+                        __builtin_prefetch(slot_of(place, telemetry->series.items[fold->series[i + FETCH_AHEAD]].id.low | 1));
                 uint64_t hash = series->packed.length ? series->id.low | 1 : hash_labels(series->labels.items, series->labels.count);
                 if (!look(resources, place, &series->labels, hash, false, fold->time_ns, noticed, err))
                         return false;
