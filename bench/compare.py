@@ -369,7 +369,7 @@ def run_evenkeel_syslog(options, file, lines, idle, **more):
         others, begun = evenkeel.metric("evenkeel_logs_records_total"), NOW()
         send(options, "syslog", evenkeel.syslog, file)
         wait_for("all lines", lambda: evenkeel.metric("evenkeel_logs_records_total") >= lines + others)
-        seconds, memory, templates = NOW() - begun, evenkeel.resident(), evenkeel.metric("evenkeel_log_templates") if evenkeel.has("evenkeel_log_templates") else 0
+        seconds, memory, templates = NOW() - begun, evenkeel.resident(), evenkeel.metric("evenkeel_templates") if evenkeel.has("evenkeel_templates") else 0
         spent = evenkeel.stop() - idle
         again = Evenkeel(options, data)
         found, stored = count_lines(again), again.metric("evenkeel_archive_disk_bytes")
@@ -417,13 +417,13 @@ def compare_syslog(options):
             table.add("hard stream", **run_evenkeel_syslog(options, hard, options.lines, idle))
             for level in (1, 3):
                 table.add(f"zstd -{level}", **run_zstd(options, file, options.lines, level))
-        table.add("zstd -19", **run_zstd(options, file, options.lines, 19))
         rules = os.path.join(options.corpus, "rules.rb")
         small = corpus_file(options, options.lines // 4, work)  # these are slow
         idle_ng, idle_rules = [0], [0]
         attempt(lambda: idle_ng.append(idle_seconds(SyslogNg, options)))
         if os.path.exists(rules):
             attempt(lambda: idle_rules.append(idle_seconds(Rsyslog, options, rules=rules)))
+        table.add("zstd -19", **run_zstd(options, small, options.lines // 4, 19))
         for _ in range(min(options.runs, 3)):
             table.add("evenkeel, a quarter", **run_evenkeel_syslog(options, small, options.lines // 4, idle))
             attempt(lambda: table.add("syslog-ng", **run_rsyslog(options, small, options.lines // 4, idle_ng[-1], SyslogNg)))
@@ -442,8 +442,9 @@ def compare_syslog(options):
     table.ratio("MB per processor-second, beside zstd -1", ("evenkeel", "MB/processor-s"), ("zstd -1", "MB/processor-s"), 0.6)
     table.ratio("the spine's MB per processor-second, beside zstd -1", ("spine alone", "MB/processor-s"), ("zstd -1", "MB/processor-s"), 0.8)
     table.ratio("a hard stream, beside the easy one", ("hard stream", speed), mine, 0.5)
-    for level, wanted in ((1, 0.7), (3, 1), (19, 1.2)):
+    for level, wanted in ((1, 0.7), (3, 1)):
         table.ratio(f"bytes stored, beside zstd -{level}", ("evenkeel", "bytes/line"), (f"zstd -{level}", "bytes/line"), wanted, at_most=True)
+    table.ratio("bytes stored, beside zstd -19, of a quarter of the lines", ("evenkeel, a quarter", "bytes/line"), ("zstd -19", "bytes/line"), 1.2, at_most=True)
     row("lines lost", table.median("evenkeel", "lost"), table.median("rsyslog", "lost"), None, "0", table.median("evenkeel", "lost") == 0)
 
 
@@ -701,8 +702,16 @@ LOG_QUERIES = {
 }
 
 
+def log_queries(options):
+    if options.corpus != "made":
+        return LOG_QUERIES
+    first, second = [word for parts in sentences(1000)[:50] for word in parts if word[0] != "<"][:2]
+    return {"a rare word": LOG_QUERIES["a rare word"], "a frequent word": (f'|= "{first}"', ["-c", "-F", first]),
+            "a regular expression": (f'|~ "({first}|{second}) [a-z]+"', ["-c", "-E", f"({first}|{second}) [a-z]+"])}
+
+
 def compare_query_logs(options):
-    table = Table()
+    table, queries = Table(), log_queries(options)
     with folder(options) as work:
         file = corpus_file(options, options.lines, work)
         with open(file, "ab") as out:
@@ -721,7 +730,7 @@ def compare_query_logs(options):
         print(f"{lines:,} lines: zstd -3 {os.path.getsize(packed) / 1e6:,.0f} MB, evenkeel "
               f"{evenkeel.metric('evenkeel_archive_disk_bytes') / 1e6:,.0f} MB")
         for run in range(options.runs + 1):  # the first warms
-            for name, (query, grep) in LOG_QUERIES.items():
+            for name, (query, grep) in queries.items():
                 begun, spent = time.perf_counter(), evenkeel.spent()
                 count = count_lines(evenkeel, query)
                 mine = {f"{name}: ms": (time.perf_counter() - begun) * 1e3, f"{name}: processor ms": (evenkeel.spent() - spent) * 1e3,

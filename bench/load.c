@@ -1,7 +1,8 @@
 /*
  * load - makes and sends the telemetry that the comparisons use, faster than any receiver takes it.
  *
- *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 apps
+ *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 programs; a file's
+ *                                             bodies are those of four programs (of as many as there are for each, with other counts of files)
  *      load hard FILE.log... -- LINES OUT     the same, but in three lines of ten words with digits become random letters
  *      load snappy SERIES SAMPLES             packs the samples of remote-write, prints what unpacking them costs the processor
  *      load syslog PORT FILE                  the file over one TCP connection to 127.0.0.1
@@ -73,13 +74,17 @@ static void read_file(const char *path, struct buf *out)
 
 /* --- lines ---------------------------------------------------------------------------------------------------------------- */
 
-static void header(struct buf *out, struct rng *rng, uint64_t line)
+#define PROGRAMS 32
+
+static void header(struct buf *out, struct rng *rng, uint64_t line, uint64_t which, uint64_t count)
 {
         static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
         time_t now = time(NULL) - 3600 + (time_t)(line / 2000);
         struct tm tm;
         gmtime_r(&now, &tm);
-        unsigned host = (unsigned)rng_below(rng, 64), app = (unsigned)rng_below(rng, 32), pid = 1000 + (unsigned)rng_below(rng, 9000);
+        unsigned host = (unsigned)rng_below(rng, 64), pid = 1000 + (unsigned)rng_below(rng, 9000);
+        uint64_t share = count < PROGRAMS ? PROGRAMS / count : 1;
+        unsigned app = (unsigned)((which * share + rng_below(rng, share)) % PROGRAMS);
         if (line % 2)
                 buf_printf(out, "<%u>1 %04d-%02d-%02dT%02d:%02d:%02d.%03uZ node%02u.example.net app%02u %u - - ", 8 + (unsigned)rng_below(rng, 180),
                            tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)rng_below(rng, 1000), host, app, pid);
@@ -137,7 +142,7 @@ static int make_mix(bool hard, int argc, char **argv)
                 str_cut(&files[which].rest, '\n', &line);
                 if (line.length && line.bytes[line.length - 1] == '\r')
                         line.length--;
-                header(&out, &rng, i);
+                header(&out, &rng, i, (uint64_t)which, (uint64_t)count);
                 if (hard && rng_below(&rng, 10) < 3)
                         scramble(&out, &rng, line);
                 else
