@@ -328,7 +328,8 @@ def made_logs(into, count=1000, lines=16000):
     for number in range(8):
         with open(f"{into}/made{number}.log", "w") as out:
             for line in range(lines // 8):  # each sentence is there; the rest by rank
-                rank = number + 8 * line if number + 8 * line < count else min(int(count ** dice.random()), count - 1)
+                rank = number + 8 * line if number + 8 * line < count else min(int(count ** dice.random()), count - 1) // 8 * 8 + number
+                rank = rank if rank < count else number  # a file's sentences are its own
                 out.write(" ".join(VALUES[part[1:-1]](dice) if part[0] == "<" else part for part in made[rank]) + "\n")
     return into
 
