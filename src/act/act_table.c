@@ -79,6 +79,18 @@ bool run_rows_list(struct database *state, const struct run_filter *filter, run_
         return visit_runs(&query, visit, context, err);
 }
 
+bool run_counts_visit(struct database *state, bool (*visit)(void *context, struct str runbook, struct str run_state, int64_t count, struct err *err), void *context,
+                      struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, state, "SELECT runbook, state, count(*) FROM run GROUP BY runbook, state", err))
+                return false;
+        while (query_step(&query, err))
+                if (!visit(context, query_str(&query, 0), query_str(&query, 1), query_i64(&query, 2), err))
+                        return false;
+        return query_good(&query);
+}
+
 struct found {
         run_visit_fn *visit;
         void *context;

@@ -33,6 +33,9 @@ bool run_rows_recent(struct database *state, int64_t since_ns, run_visit_fn *vis
 /* Newest first; an incident by its number, 0: any, as empty texts are; before 0: from the newest. */
 struct run_filter { int64_t incident_number; struct str runbook, state; int64_t before_number; size_t limit; };
 bool run_rows_list(struct database *state, const struct run_filter *filter, run_visit_fn *visit, void *context, struct err *err);
+/* How many runs stand where, by runbook. */
+bool run_counts_visit(struct database *state, bool (*visit)(void *context, struct str runbook, struct str run_state, int64_t count, struct err *err), void *context,
+                      struct err *err);
 bool run_row_get(struct database *state, int64_t number, bool *out_found, run_visit_fn *visit, void *context, struct err *err);
 
 bool step_row_write(struct database *state, uint64_t run, uint32_t step, uint32_t attempt, struct str body, struct err *err);

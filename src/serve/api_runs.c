@@ -6,10 +6,12 @@
  */
 #include "act/act.h"
 #include "act/act_table.h"
+#include "act/freeze.h"
 #include "act/draft.h"
 #include "base/json.h"
 #include "base/scope.h"
 #include "engage/incident_table.h"
+#include "loop/state_table.h"
 #include "reach/launch_allow.h"
 #include "reach/launcher.h"
 #include "serve/server.h"
@@ -37,19 +39,62 @@ static bool read_part(struct server *server, const char *name, json_t **out_part
         return *out_part;
 }
 
+/* What is believed of a runbook is kept by signature and kind of target; its runs are what all of them did. */
+static bool add_count(void *context, struct str runbook, struct str run_state, int64_t count, struct err *err)
+{
+        size_t i;
+        json_t *item;
+        json_array_foreach ((json_t *)context, i, item)
+                if (str_equal(json_str(item, "name"), runbook) &&
+                    json_object_setn_new(json_object_get(item, "runs"), run_state.bytes, run_state.length, json_integer(count)) != 0)
+                        return fail_memory(err, "serve", sizeof *item);
+        return true;
+}
+
 bool runbooks_list(struct request *request, struct err *err)
 {
-        json_t *list = NULL;
-        return read_part(server_of(request), "runbooks", &list, err) && answer(request, json_pack("{s:o}", "runbooks", json_is_array(list) ? list : json_array()), err);
+        struct server *server = server_of(request);
+        scoped_ptr(json_decref) json_t *list = NULL;
+        size_t i;
+        json_t *item;
+        if (!read_part(server, "runbooks", &list, err))
+                return false;
+        json_array_foreach (list, i, item)
+                if (json_object_set_new(item, "runs", json_object()) != 0)
+                        return fail_memory(err, "serve", sizeof *item);
+        with_lock(&server->reader_lock);
+        return run_counts_visit(server->reader, add_count, list, err) && answer(request, json_pack("{s:o}", "runbooks", json_is_array(list) ? json_incref(list) : json_array()), err);
+}
+
+/* Freezes as declared, and the one that holds now. */
+static bool read_freezes(struct request *request, json_t **out_freezes, json_t **out_holding, struct err *err)
+{
+        struct server *server = server_of(request);
+        scoped_ptr(json_decref) json_t *content = NULL, *freezes = json_array();
+        struct str name;
+        size_t i;
+        json_t *file;
+        {
+                with_lock(&server->reader_lock);
+                if (!state_read_content(server->reader, &content, err))
+                        return false;
+        }
+        json_array_foreach (json_object_get(content, "files"), i, file)
+                json_array_extend(freezes, json_object_get(json_object_get(file, "tree"), "freezes"));
+        bool holds = content && freezes_hold(content, clock_now_ns(server->context.clock), &name);
+        *out_holding = holds ? json_stringn(name.bytes, name.length) : json_null();
+        *out_freezes = give(freezes);
+        return (*out_freezes && *out_holding) || fail_memory(err, "serve", 64);
 }
 
 bool automation_show(struct request *request, struct err *err)
 {
-        scoped_ptr(json_decref) json_t *state = NULL;
-        if (!read_part(server_of(request), "state", &state, err))
+        scoped_ptr(json_decref) json_t *state = NULL, *freezes = NULL, *holding = NULL;
+        if (!read_part(server_of(request), "state", &state, err) || !read_freezes(request, &freezes, &holding, err))
                 return false;
         const json_t *stopped = json_object_get(state, "stopped");
-        return answer(request, json_pack("{s:b, s:O?}", "is_stopped", json_is_object(stopped), "stopped", json_is_object(stopped) ? stopped : NULL), err);
+        return answer(request, json_pack("{s:b, s:O?, s:O, s:O}", "is_stopped", json_is_object(stopped), "stopped", json_is_object(stopped) ? stopped : NULL, "frozen_by",
+                                         holding, "freezes", freezes), err);
 }
 
 static bool add_run(void *context, const struct run_row *row, struct err *err)

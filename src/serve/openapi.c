@@ -155,7 +155,7 @@ static const struct schema {
          OBJECT("\"start_ns\":" NS ",\"step_ns\":" NS ",\"buckets\":{\"type\":\"array\",\"items\":"
                 OBJECT("\"time_ns\":" NS ",\"counts\":{\"type\":\"object\",\"additionalProperties\":" COUNT "}") "},\"stats\":{\"type\":\"object\"}," WARNINGS)},
         {"Runbooks", "application/json",
-         LIST("runbooks", OBJECT("\"name\":" TEXT ",\"file\":" TEXT ",\"declared\":{\"type\":\"object\"},\"trust\":{\"type\":\"object\"}"))},
+         LIST("runbooks", OBJECT("\"name\":" TEXT ",\"file\":" TEXT ",\"declared\":{\"type\":\"object\"},\"trust\":{\"type\":\"object\"},\"runs\":{\"type\":\"object\",\"description\":\"how many runs, by state\"}"))},
         {"Run", "application/json", RUN},
         {"Runs", "application/json", LIST("runs", RUN)},
         {"NewRun", "application/json",
@@ -163,7 +163,7 @@ static const struct schema {
         {"RunOrder", "application/json", OBJECT("\"why\":" TEXT ",\"outcome\":{\"enum\":[\"succeeded\",\"failed\",\"harmful\"]}")},
         {"RunDone", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"result\":{\"type\":\"object\"}")},
         {"Autonomy", "application/json", OBJECT("\"level\":{\"enum\":[\"suggest\",\"approve\",\"auto\"]},\"why\":" TEXT)},
-        {"Automation", "application/json", OBJECT("\"is_stopped\":{\"type\":\"boolean\"},\"stopped\":{\"type\":[\"object\",\"null\"]}")},
+        {"Automation", "application/json", OBJECT("\"is_stopped\":{\"type\":\"boolean\"},\"stopped\":{\"type\":[\"object\",\"null\"]},\"frozen_by\":{\"type\":[\"string\",\"null\"]},\"freezes\":{\"type\":\"array\"}")},
         {"Templates", "application/json",
          OBJECT("\"templates\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Template\"}},\"matched\":" COUNT ",\"programs\":" COUNT
                 ",\"all\":" COUNT ",\"forgotten\":" COUNT ",\"bytes\":" COUNT)},

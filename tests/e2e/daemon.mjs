@@ -13,6 +13,31 @@ const freePort = () =>
         });
     });
 
+// Teams, schedules and runbooks as operators would write them. Nobody listens at the receivers.
+const shift = { starts: '2026-01-05T09:00', every: '1w' };
+const content = {
+    receivers: [{ name: 'mail', webhook: { url: 'http://127.0.0.1:9/mail' } }, { name: 'chat', webhook: { url: 'http://127.0.0.1:9/chat' } }],
+    people: [{ name: 'ann', contacts: [{ receiver: 'mail', to: 'ann@example.org' }] }, { name: 'bob', contacts: ['chat'] }, { name: 'cem' }],
+    on_call: [
+        { name: 'web', time_zone: 'UTC', rotations: [{ people: ['ann', 'bob'], ...shift }] },
+        { name: 'database', time_zone: 'UTC', rotations: [{ people: ['cem'], ...shift, hours: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '18:00' }] }] },
+    ],
+    teams: [{ name: 'web', on_call: 'web', receivers: ['chat'] }, { name: 'database', on_call: 'database', receivers: ['mail'] }],
+    routes: [{ match: ['service=~"postgresql|redis"'], team: 'database' }, { match: [], team: 'web', group_wait: '1s' }],
+    runbooks: [{
+        name: 'restart-web', sentence: 'Restart ${service}', applies_to: { alerts: ['ShopDown'], kinds: ['service'] }, target: 'service',
+        parameters: {
+            service: { type: 'entity', kind: 'service' }, mode: { type: 'enum', values: ['soft', 'hard'], value: 'soft' }, keep: { type: 'number', min: 1, max: 30, value: 7 },
+        },
+        steps: [
+            { name: 'stop', exec: ['/usr/bin/echo', 'stopping', '${service}'] }, { name: 'rest', wait: '1s' },
+            { name: 'start', exec: ['/usr/bin/echo', 'starting', '${service}', '--keep=${keep}', '--mode=${mode}'] },
+        ],
+        verify: { after: '1s', within: '30s', stays: '2s' },
+    }],
+    freezes: [{ name: 'year end', from: '2030-12-20T00:00:00Z', to: '2031-01-04T00:00:00Z' }],
+};
+
 export async function daemonStart(program) {
     const folder = mkdtempSync(join(tmpdir(), 'evenkeel-e2e-'));
     const syslogPort = await freePort();
@@ -21,7 +46,10 @@ export async function daemonStart(program) {
         syslog: { listen: [{ tcp: `127.0.0.1:${syslogPort}` }] }, journald: { directory: join(folder, 'no-journal') },
         file: { files: [] }, scrape: { jobs: [] }, host: { every: 1 },
     };
-    writeFileSync(config, JSON.stringify({ sources })); // JSON is YAML
+    writeFileSync(join(folder, 'content.yaml'), JSON.stringify(content)); // JSON is YAML
+    writeFileSync(join(folder, 'allow'), '/usr/bin/echo ...\n', { mode: 0o644 });
+    const runs = process.getuid() === 0; // the allow-list must be root's
+    writeFileSync(config, JSON.stringify({ sources, content: [join(folder, 'content.yaml')], ...(runs ? { launcher: { allow: join(folder, 'allow') } } : {}) }));
     const user = process.getuid() === 0 ? ['--user', 'root'] : [];
     const begin = (http) => launch(program, ['run', '--data', join(folder, 'data'), '--config', config, '--http', http, ...user]);
     const remove = () => rmSync(folder, { recursive: true, force: true });
@@ -32,7 +60,7 @@ export async function daemonStart(program) {
     const { address, said } = running;
     const first = /First sign-in: (\S+) \/ (\S+)/.exec(said());
     return {
-        address, name: first[1], password: first[2], syslogPort, remove,
+        runs, address, name: first[1], password: first[2], syslogPort, remove,
         stop: () => running.stop(),
         /** Again after stop, at the same address. */
         start: async () => { running = await begin(new URL(address).host); },

@@ -436,7 +436,7 @@ await step('who only looks is offered nothing else', async () => {
     await hers.close();
 }, [['status of 401', '/api/v1/session']]);
 
-await operationSteps({ step, browser, page, daemon, at, shoot, password, listen });
+await operationSteps({ step, browser, page, daemon, at, shoot, password, listen, token: () => token });
 
 await step('every page has named controls and fits desktop and phone, light and dark', async () => {
     for (const scheme of ['light', 'dark'])

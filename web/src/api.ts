@@ -131,6 +131,8 @@ export interface Token {
 export type Status = Record<string, unknown>;
 
 let csrf = '';
+/** For the few requests that carry no JSON. */
+export const csrfToken = () => csrf;
 
 async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const headers: Record<string, string> = { Accept: 'application/json' };

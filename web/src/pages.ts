@@ -5,12 +5,19 @@ import { here } from './here.svelte';
 import AlertPage from './pages/AlertPage.svelte';
 import Alerts from './pages/Alerts.svelte';
 import Audit from './pages/Audit.svelte';
+import EntityPage from './pages/EntityPage.svelte';
 import IncidentPage from './pages/IncidentPage.svelte';
 import Incidents from './pages/Incidents.svelte';
+import Inventory from './pages/Inventory.svelte';
+import Ledger from './pages/Ledger.svelte';
 import Logs from './pages/Logs.svelte';
 import Metrics from './pages/Metrics.svelte';
 import OnCall from './pages/OnCall.svelte';
 import Overview from './pages/Overview.svelte';
+import RunPage from './pages/RunPage.svelte';
+import RunbookPage from './pages/RunbookPage.svelte';
+import Runbooks from './pages/Runbooks.svelte';
+import Runs from './pages/Runs.svelte';
 import Settings from './pages/Settings.svelte';
 import Silences from './pages/Silences.svelte';
 import SourcePage from './pages/SourcePage.svelte';
@@ -38,10 +45,14 @@ export const pages: Page[] = [
     { page: 'alerts', title: 'Alerts', icon: 'alerts', key: 'a', group: 'Respond', component: Alerts, detail: AlertPage },
     { page: 'silences', title: 'Silences', icon: 'silence', key: 'n', group: 'Respond', component: Silences },
     { page: 'on-call', title: 'On call', icon: 'oncall', key: 'c', group: 'Respond', component: OnCall },
+    { page: 'runs', title: 'Runs', icon: 'play', key: 'r', group: 'Respond', component: Runs, detail: RunPage },
+    { page: 'runbooks', title: 'Runbooks', icon: 'runbooks', key: 'b', group: 'Respond', component: Runbooks, detail: RunbookPage },
+    { page: 'inventory', title: 'Inventory', icon: 'inventory', key: 'e', group: 'Explore', component: Inventory, detail: EntityPage },
     { page: 'metrics', title: 'Metrics', icon: 'metrics', key: 'm', group: 'Explore', bar: true, component: Metrics },
     { page: 'logs', title: 'Logs', icon: 'logs', key: 'l', group: 'Explore', bar: true, component: Logs },
     { page: 'templates', title: 'Templates', icon: 'templates', key: 'p', group: 'Explore', component: Templates, detail: TemplatePage },
     { page: 'sources', title: 'Sources', icon: 'sources', key: 's', group: 'Explore', bar: true, component: Sources, detail: SourcePage, count: troubledSources },
+    { page: 'ledger', title: 'Model ledger', icon: 'ledger', key: 'd', group: 'System', component: Ledger },
     { page: 'audit', title: 'Audit log', icon: 'audit', key: 'u', group: 'System', component: Audit },
     { page: 'settings', title: 'Settings', icon: 'settings', key: 't', group: 'System', component: Settings },
 ];

@@ -1,0 +1,36 @@
+// The model ledger: what people's words changed in what Evenkeel has learned.
+import { get, post, query } from './api';
+
+export interface Effect {
+    one: string; // sorts of alerts: "DiskFull on host"
+    other: string;
+    together: number;
+    apart: number;
+}
+export interface LedgerEntry {
+    id: string;
+    time_ns: string;
+    model: string;
+    by: string;
+    what: string;
+    effect: Effect[];
+    reverted_ns: string | null;
+    reverted_by: string | null;
+}
+export const ledger = {
+    entries: (p: { before?: string; limit: number }, signal?: AbortSignal) => get<{ entries: LedgerEntry[] }>(`/api/v1/models/ledger?${query(p)}`, signal),
+    revert: (id: string) => post(`/api/v1/models/ledger/${encodeURIComponent(id)}/revert`),
+};
+
+const often = (n: number) => (n === 1 ? 'once' : `${n} times`);
+/** "counts once as together: DiskFull on host, WebDown on service" */
+export function effectText(effect: Effect[]): string {
+    return effect.map((e) => {
+        const pair = e.one === 'the cause' ? e.other : `${e.one} and ${e.other}`;
+        const counts = [
+            e.together && (e.one === 'the cause' ? `named as the cause ${often(e.together)} more` : `belong together ${often(e.together)} more`),
+            e.apart && (e.one === 'the cause' ? `not the cause ${often(e.apart)} more` : `do not belong together ${often(e.apart)} more`),
+        ].filter(Boolean);
+        return `${pair}: ${counts.join(', ') || 'no change'}`;
+    }).join('; ');
+}
