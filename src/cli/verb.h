@@ -52,4 +52,5 @@ V(verb_backup) V(verb_alerts) V(verb_audit) V(verb_audit_verify) V(verb_causes) 
 V(verb_runbooks) V(verb_runbook_autonomy) V(verb_runbook_show) V(verb_runbooks_draft) V(verb_runs) V(verb_run_show) V(verb_run_propose) V(verb_run_approve) V(verb_run_reject) V(verb_run_stop)
 V(verb_run_judge) V(verb_automation_stop) V(verb_automation_resume)
 V(verb_notification_test) V(verb_notifications) V(verb_on_call) V(verb_route_test) V(verb_silence_expire) V(verb_silences)
+V(verb_silence_add) V(verb_maintenance_begin) V(verb_on_call_override) V(verb_on_call_release) V(verb_ledger) V(verb_ledger_revert)
 #undef V
