@@ -199,6 +199,18 @@ bool maintenance_begin(struct request *request, struct err *err)
         return request_json(request, &body, err) && order(request, "maintenance_start", json_incref(body), err);
 }
 
+bool maintenance_list(struct request *request, struct err *err)
+{
+        scoped_ptr(policy_destroy) struct policy *policy = NULL;
+        scoped_ptr(json_decref) json_t *list = json_array();
+        if (!read_policy(request, &policy, NULL, err))
+                return false;
+        each (planned, &policy->planned)
+                json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text_json(planned->name), "comment", text_json(planned->comment), "matchers",
+                                                      matcher_json_write(&planned->matchers), "from_ns", ns_json(planned->from_ns), "to_ns", ns_json(planned->to_ns)));
+        return answer(request, json_pack("{s:O}", "maintenance", list), err);
+}
+
 bool notification_test(struct request *request, struct err *err)
 {
         scoped_ptr(json_decref) json_t *body = NULL;

@@ -93,6 +93,8 @@ static const struct schema {
                 ",\"is_repeat\":{\"type\":\"boolean\"},\"attempts\":" COUNT ",\"created_ns\":" NS ",\"done_ns\":" NS ",\"team\":" TEXT ",\"receiver\":" TEXT
                 ",\"to\":" TEXT ",\"person\":" TEXT ",\"occasion\":" TEXT ",\"error\":" TEXT ",\"message\":{\"type\":\"object\"}")
                 "},\"decisions\":{\"type\":\"array\",\"items\":" OBJECT("\"time_ns\":" NS ",\"is_sent\":{\"type\":\"boolean\"},\"team\":" TEXT ",\"reason\":" TEXT) "}")},
+        {"Maintenance", "application/json",
+         LIST("maintenance", OBJECT("\"name\":" TEXT ",\"comment\":" TEXT ",\"matchers\":{\"type\":\"array\"},\"from_ns\":" NS ",\"to_ns\":" NS))},
         {"NewMaintenance", "application/json", OBJECT("\"matchers\":{\"type\":\"array\",\"items\":" TEXT "},\"ends_ns\":" COUNT ",\"starts_ns\":" COUNT ",\"comment\":" TEXT)},
         {"DoneWithId", "application/json", OBJECT("\"status\":{\"const\":\"success\"},\"id\":" TEXT)},
         {"NotificationTest", "application/json", OBJECT("\"receiver\":" TEXT ",\"to\":" TEXT)},

@@ -35,6 +35,7 @@ const content = {
         ],
         verify: { after: '1s', within: '30s', stays: '2s' },
     }],
+    maintenance: [{ name: 'new year move', match: ['rack=r9'], from: '2030-01-01T00:00', to: '2030-01-01T06:00', time_zone: 'UTC' }],
     freezes: [{ name: 'year end', from: '2030-12-20T00:00:00Z', to: '2031-01-04T00:00:00Z' }],
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alertMatches, matchersFor, matcherText, operatorOf, quietOnes, silenceTimes, stateOf, stretches, withOperator, type KnownAlert, type Silence } from './alerting';
+import { alertMatches, declared, matchersFor, matcherText, operatorOf, quietOnes, silenceTimes, stateOf, stretches, withOperator, type KnownAlert, type Silence } from './alerting';
 
 const alert: KnownAlert = {
     id: '7', name: 'WebDown', incident: '9', incident_number: 3, state: 'firing', severity: 'critical', origin: 'rule', is_held: false, held_why: '', is_flapping: false, times: 1,
@@ -49,4 +49,9 @@ it('shifts are laid over the days of a strip, cut where it begins and ends', () 
         { from_ns: String(2n * day), to_ns: String(40n * day), person: '', is_override: false },
     ];
     expect(stretches(shifts, 86400e3, 10).map((s) => [s.person, s.left, s.width])).toEqual([['ann', 0, 10], ['', 10, 90]]);
+});
+
+it('maintenance of a file stands among the silences, and says where it is from', () => {
+    const shown = declared({ name: 'move', comment: '', matchers: [], from_ns: '1000000000', to_ns: '3600000000000' });
+    expect(shown).toMatchObject({ comment: 'move', createdBy: 'a file', maintenance: true, is_declared: true, startsAt: '1970-01-01T00:00:01.000Z' });
 });

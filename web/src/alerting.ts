@@ -45,7 +45,20 @@ export interface Silence {
     endsAt: string;
     matchers: Matcher[];
     maintenance: boolean;
+    is_declared?: boolean;
 }
+interface Declared {
+    name: string;
+    comment: string;
+    matchers: Matcher[];
+    from_ns: string;
+    to_ns: string;
+}
+/** Maintenance of a file, as a silence that nobody here can end. */
+export const declared = (d: Declared): Silence => ({
+    id: `file ${d.name}`, status: { state: 'active' }, comment: d.comment ? `${d.name}: ${d.comment}` : d.name, createdBy: 'a file', is_declared: true,
+    startsAt: new Date(msOfNs(d.from_ns)).toISOString(), endsAt: new Date(msOfNs(d.to_ns)).toISOString(), matchers: d.matchers, maintenance: true,
+});
 /** As Alertmanager tells them: only those that fire. */
 export interface FiringAlert {
     labels: Record<string, string>;
@@ -63,7 +76,11 @@ export const alerting = {
         const search = new URLSearchParams(matchers.map((m) => ['filter', matcherText(m)]));
         return get<FiringAlert[]>(`/api/v2/alerts?${search}`, signal);
     },
-    silences: (signal?: AbortSignal) => get<Silence[]>('/api/v2/silences', signal),
+    /** Those that people made, and the maintenance that files declare. */
+    async silences(signal?: AbortSignal): Promise<Silence[]> {
+        const [made, files] = await Promise.all([get<Silence[]>('/api/v2/silences', signal), get<{ maintenance: Declared[] }>('/api/v1/maintenance', signal)]);
+        return [...made, ...files.maintenance.map(declared)];
+    },
     silence: (s: { id?: string; matchers: Matcher[]; startsAt: string; endsAt: string; createdBy: string; comment: string }) =>
         post<{ silenceID: string }>('/api/v2/silences', s),
     maintain: (m: { matchers: Matcher[]; starts_ns: number; ends_ns: number; comment: string }) => post('/api/v1/maintenance', m),
