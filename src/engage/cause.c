@@ -14,8 +14,9 @@
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
 #define CHANGE_FACTOR 0.5
 #define CHANGE_NS 900e9
-#define CHANGED_FACTOR 1.1      /* most trouble without trouble upstream comes from a change there */
+#define UPSTREAM_FACTOR 0.8
 #define BESIDE_FACTOR 0.6
+#define BEHIND_FACTOR 1.9       /* times that where there are symptoms alone: most trouble that nothing behind it tells of comes from a change there */
 #define CHANGED_NS 300e9
 #define CHANGED_HOPS 2
 #define PARENTS_MAX 8
@@ -86,6 +87,7 @@ void evidence_merge(struct evidence *to, const struct evidence *from, int64_t la
                 if (!known)
                         continue;
                 known->surprise += item->surprise * fresh;
+                known->symptoms += item->symptoms * fresh;
                 known->held = fmax(known->held, item->held * fresh);
                 if (item->first_alert && (!known->first_alert || item->first_ns < known->first_ns))
                         known->first_alert = item->first_alert;
@@ -123,6 +125,7 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
                 item->held = fmax(item->held, HELD_WEIGHT * told);
         else
                 item->surprise += told;
+        item->symptoms += clue->is_symptom && !clue->is_held ? told : 0;
         if (!item->first_alert)
                 item->first_alert = clue->alert;
         item->alerts++;
@@ -240,7 +243,7 @@ bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t on
         each (item, evidence)
                 if (count < most && !suspect_find(suspects, count, item->entity))
                         suspects[count++] = (struct suspect){.entity = item->entity, .kind = str_of(item->kind), .name = str_of(item->name),
-                                                             .score = says(item), .alerts = item->alerts, .first_alert = item->first_alert,
+                                                             .score = says(item), .symptoms = says(item) > 0 ? item->symptoms / says(item) : 0, .alerts = item->alerts, .first_alert = item->first_alert,
                                                              .after_ns = item->first_ns - onset_ns};
         cause_order(suspects, count);
         count = min_of(count, max);
@@ -289,12 +292,13 @@ void cause_consider_change(struct suspect *suspects, size_t count, uint64_t enti
         suspect->change_before_ns = before_ns;
 }
 
-/* How far a change there is suspected for the trouble here. Who calls whom is not always seen: what stands beside it on a host counts less. */
-static double change_reaches(struct graph *graph, uint64_t there, uint64_t here)
+/* How far a change there is suspected for the trouble of one. Who calls whom is not always seen: what stands beside it on a host counts less. */
+static double change_reaches(struct graph *graph, uint64_t there, const struct suspect *here)
 {
-        if (graph_distance(graph, here, there, GRAPH_UPSTREAM, CHANGED_HOPS) > 0)
-                return CHANGED_FACTOR;
-        return graph_distance(graph, here, there, GRAPH_ANY_IMPACT, CHANGED_HOPS) > 0 ? BESIDE_FACTOR : 0;
+        double behind = 1 + (BEHIND_FACTOR - 1) * here->symptoms;
+        if (graph_distance(graph, here->entity, there, GRAPH_UPSTREAM, CHANGED_HOPS) > 0)
+                return UPSTREAM_FACTOR * behind;
+        return graph_distance(graph, here->entity, there, GRAPH_ANY_IMPACT, CHANGED_HOPS) > 0 ? BESIDE_FACTOR * behind : 0;
 }
 
 void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, struct graph *graph, uint64_t entity, uint64_t change, int64_t before_ns)
@@ -306,7 +310,7 @@ void cause_add_changed(struct suspect *suspects, size_t *count, size_t max, stru
                 return;
         for (size_t i = 0; i < *count; i++)
                 if (suspects[i].alerts)
-                        most = fmax(most, suspects[i].score * change_reaches(graph, entity, suspects[i].entity));
+                        most = fmax(most, suspects[i].score * change_reaches(graph, entity, &suspects[i]));
         double score = most * exp(-(double)before_ns / CHANGED_NS);
         if (suspect) {
                 suspect->score = fmax(suspect->score, score);

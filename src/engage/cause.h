@@ -29,6 +29,7 @@ struct evidence_item {
         uint64_t entity;
         char *kind, *name;
         double surprise;
+        double symptoms;        /* of it, what only users saw */
         double held;            /* the most that one alert said which was held back: many oddities of one thing are one */
         uint32_t alerts;
         uint64_t first_alert;           /* about it; 0: none */

@@ -129,6 +129,7 @@ struct suspect {
         uint64_t entity;
         struct str kind, name;          /* borrowed until the next correlator_place */
         double score;                   /* 0 to 1 */
+        double symptoms;                /* share of what its alerts say that only users saw */
         uint32_t alerts;                /* that are about it itself */
         uint64_t first_alert;           /* of these */
         uint32_t suffering;             /* others in trouble that depend on it */

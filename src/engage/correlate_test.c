@@ -237,7 +237,7 @@ static void what_was_changed_upstream_is_suspected_without_an_alert(void **unuse
         assert_true(graph_relate(graph, &(struct graph_edge){.from = page.entities[0].id, .to = change.entities[0].id, .relation = STR("calls"), .impact = IMPACT_TO_FROM, .sources = EDGE_SOCKETS}, &err));
         struct topology lent = {.context = graph, .graph = lend};
         assert_true(correlator_create(&lent, NULL, &correlator, &err));
-        change.is_change = aside.is_change = true;
+        change.is_change = aside.is_change = page.is_symptom = true;
         assert_true(correlator_place(correlator, &change, 0, NULL, &err));
         assert_true(correlator_place(correlator, &aside, 0, NULL, &err));
         assert_true(correlator_place(correlator, &page, 7, NULL, &err));
@@ -246,6 +246,11 @@ static void what_was_changed_upstream_is_suspected_without_an_alert(void **unuse
         assert_true(str_is(suspects[0].name, "app"));
         assert_int_equal(suspects[0].change, 9);
         assert_true(str_is(suspects[1].name, "front"));
+        struct clue disk = clue_on(2, "DiskFull", "front", 21); /* what is wrong there itself comes first */
+        assert_true(correlator_place(correlator, &disk, 7, NULL, &err));
+        assert_true(correlator_suspects(correlator, 7, suspects, 4, &count, &err));
+        assert_true(str_is(suspects[0].name, "front"));
+        assert_true(str_is(suspects[1].name, "app"));
         correlator_destroy(correlator);
         graph_destroy(graph);
 }
