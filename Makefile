@@ -32,7 +32,7 @@ torture: build
 
 voyage: build
 	$(BUILD)/tests/voyage/disk_voyage --seeds $(or $(SEEDS),200) --first $(or $(SEED),1)
-	$(BUILD)/tests/voyage/loop_voyage --seeds $(or $(SEEDS),200) --first $(or $(SEED),1)
+	$(BUILD)/tests/voyage/loop_voyage --seeds $(or $(SEEDS),50) --first $(or $(SEED),1)
 
 hostile: build
 	python3 tests/hostile/hostile.py $(BUILD)/evenkeel
