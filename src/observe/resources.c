@@ -13,13 +13,15 @@
 
 #include <stdlib.h>
 
-#define RECENT 4096 /* a power of two */
+#define RECENT_LEAST 64 /* powers of two: most partitions see a few streams and series */
+#define RECENT_MOST 4096
 #define STREAMS_KEPT 256
 #define FETCH_AHEAD 8
 #define HOUR_NS ((int64_t)3600 * 1000000000)
 
 struct place {
         uint64_t *recent;       /* hashes of streams and series, each at its own slot */
+        uint32_t slots, crowded; /* crowded: how often one took another's slot since the table grew */
         struct map known;       /* hashes of what was told */
         int64_t until_ns;       /* then all is told again */
         uint64_t refused;
@@ -42,7 +44,7 @@ bool resources_create(struct resources **out_resources, struct err *err)
 static void place_clear(struct place *place)
 {
         if (place->recent)
-                memset(place->recent, 0, RECENT * sizeof *place->recent);
+                memset(place->recent, 0, place->slots * sizeof *place->recent);
         map_clear(&place->known);
 }
 
@@ -122,15 +124,33 @@ static bool is_known(const struct place *place, uint64_t hash)
 /* The lowest bits of a series' hash are its partition's. */
 static inline uint64_t *slot_of(const struct place *place, uint64_t hash)
 {
-        return &place->recent[hash / PARTITIONS & (RECENT - 1)];
+        return &place->recent[hash / PARTITIONS & (place->slots - 1)];
+}
+
+static void remember(struct place *place, uint64_t hash)
+{
+        uint64_t *slot = slot_of(place, hash);
+        place->crowded += *slot != 0;
+        *slot = hash;
+        if (place->crowded < place->slots / 4 || place->slots == RECENT_MOST)
+                return;
+        struct place grown = {.recent = calloc(place->slots * 4, sizeof *grown.recent), .slots = place->slots * 4};
+        if (!grown.recent) /* it forgets more, that is all */
+                return;
+        for (uint32_t i = 0; i < place->slots; i++)
+                if (place->recent[i])
+                        *slot_of(&grown, place->recent[i]) = place->recent[i];
+        free(place->recent);
+        place->recent = grown.recent;
+        place->slots = grown.slots;
+        place->crowded = 0;
 }
 
 static bool look(struct resources *resources, struct place *place, const struct labels *labels, uint64_t hash, bool is_log, int64_t time_ns,
                  struct noticed *noticed, struct err *err)
 {
-        uint64_t *slot = slot_of(place, hash);
         struct label kept[LABELS_MAX];
-        if (*slot == hash)
+        if (*slot_of(place, hash) == hash)
                 return true;
         size_t count = reduce(resources->kinds, labels, kept);
         uint64_t reduced = hash_labels(kept, count);
@@ -141,20 +161,21 @@ static bool look(struct resources *resources, struct place *place, const struct 
                 }
                 struct resource_seen seen = {{kept, count, count}, time_ns, is_log};
                 if (!map_put(&place->known, reduced, 0))
-                        return fail_memory(err, "resources", sizeof *slot);
+                        return fail_memory(err, "resources", sizeof seen);
                 if (!noticed_add_resource(noticed, &seen, err)) {
                         map_remove(&place->known, reduced, 0);
                         return false;
                 }
         }
-        *slot = hash;
+        remember(place, hash);
         return true;
 }
 
 static bool make_ready(struct place *place, int64_t time_ns, struct err *err)
 {
-        if (!place->recent && !(place->recent = calloc(RECENT, sizeof *place->recent)))
-                return fail_memory(err, "resources", RECENT * sizeof *place->recent);
+        if (!place->recent && !(place->recent = calloc(RECENT_LEAST, sizeof *place->recent)))
+                return fail_memory(err, "resources", RECENT_LEAST * sizeof *place->recent);
+        place->slots = max_of(place->slots, (uint32_t)RECENT_LEAST);
         if (time_ns >= place->until_ns) {
                 place_clear(place);
                 place->until_ns = time_ns - time_ns % HOUR_NS + HOUR_NS;
