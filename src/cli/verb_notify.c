@@ -61,15 +61,20 @@ bool verb_on_call(struct cli *cli, struct err *err)
         return true;
 }
 
-bool verb_silences(struct cli *cli, struct err *err)
+static bool list_silences(struct cli *cli, bool maintenance_only, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
         size_t i, k;
         json_t *item, *matcher;
-        if (!ask(cli, "GET", "/api/v2/silences", NULL, &answer, err) || !answer)
-                return cli->json && !answer;
+        if (!client_ask_json(&cli->client, "GET", "/api/v2/silences", NULL, &answer, err))
+                return false;
+        for (i = json_array_size(answer); maintenance_only && i-- > 0;)
+                if (!json_flag(json_array_get(answer, i), "maintenance", false))
+                        json_array_remove(answer, i);
+        if (cli->json)
+                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
         scoped(table_done) struct table table;
-        table_init(&table, "ID|STATE|UNTIL|BY|MATCHERS|COMMENT");
+        table_init(&table, "ID|WHAT|STATE|UNTIL|BY|MATCHERS|COMMENT");
         json_array_foreach (answer, i, item) {
                 scoped(buf_done) struct buf text = {0};
                 json_array_foreach (json_object_get(item, "matchers"), k, matcher)
@@ -77,6 +82,7 @@ bool verb_silences(struct cli *cli, struct err *err)
                                    json_flag(matcher, "isRegex", false) ? "~" : json_flag(matcher, "isEqual", true) ? "" : "=", text_of(matcher, "value"));
                 buf_byte(&text, 0);
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "id"));
+                table_cell(&table, COLOR_NONE, "%s", json_flag(item, "maintenance", false) ? "maintenance" : "silence");
                 table_cell(&table, COLOR_NONE, "%s", text_of(json_object_get(item, "status"), "state"));
                 table_cell(&table, COLOR_DIM, "%s", text_of(item, "endsAt"));
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "createdBy"));
@@ -85,6 +91,16 @@ bool verb_silences(struct cli *cli, struct err *err)
         }
         table_print(&table, stdout, cli->has_color);
         return true;
+}
+
+bool verb_silences(struct cli *cli, struct err *err)
+{
+        return list_silences(cli, false, err);
+}
+
+bool verb_maintenance(struct cli *cli, struct err *err)
+{
+        return list_silences(cli, true, err);
 }
 
 bool verb_silence_expire(struct cli *cli, struct err *err)
@@ -128,18 +144,20 @@ bool verb_notifications(struct cli *cli, struct err *err)
         scoped(buf_done) struct buf path = {0};
         size_t i;
         json_t *item;
-        buf_text(&path, "/api/v1/incidents/");
-        path_add_part(&path, cli->words[0]);
+        buf_text(&path, cli->word_count ? "/api/v1/incidents/" : "/api/v1");
+        if (cli->word_count)
+                path_add_part(&path, cli->words[0]);
         buf_text(&path, "/notifications");
         buf_byte(&path, 0);
         if (!ask(cli, "GET", path.bytes, NULL, &answer, err) || !answer)
                 return cli->json && !answer;
-        scoped(table_done) struct table table, why;
-        table_init(&table, "TIME|WHAT|TEAM|RECEIVER|TO|STATE|ERROR");
+        scoped(table_done) struct table table;
+        table_init(&table, "TIME|INCIDENT|WHAT|TEAM|RECEIVER|TO|STATE|ERROR");
         json_array_foreach (json_object_get(answer, "notifications"), i, item) {
                 char time[CLOCK_RFC3339_BYTES];
                 time_text(item, "created_ns", time);
                 table_cell(&table, COLOR_DIM, "%s", time);
+                table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "incident", 0));
                 table_cell(&table, json_flag(item, "is_page", false) ? COLOR_RED : COLOR_NONE, "%s%s%s", json_flag(item, "is_page", false) ? "page " : "",
                            text_of(item, "occasion"), json_flag(item, "is_repeat", false) ? " (repeat)" : "");
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "team"));
@@ -149,6 +167,9 @@ bool verb_notifications(struct cli *cli, struct err *err)
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "error"));
         }
         table_print(&table, stdout, cli->has_color);
+        if (!cli->word_count)
+                return true;
+        scoped(table_done) struct table why;
         putchar('\n');
         table_init(&why, "TIME|TEAM|TOLD|REASON");
         json_array_foreach (json_object_get(answer, "decisions"), i, item) {

@@ -1,102 +1,188 @@
 /*
- * verb_silence.c - keeping quiet and taking over: silences and maintenance are made, and somebody else is put on call, on the command line.
+ * verb_silence.c - keeping quiet from the command line: silences, maintenance and who takes over on call, each for a while.
  *
- * Lengths of time are counted from now: whoever needs another beginning has the console and the API.
+ * Conditions are written as Alertmanager's: service=shop, host=~"web.*". A while is --for 2h, or --until a time; --from moves its beginning.
  */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
-#include "base/str.h"
+#include "base/time_zone.h"
+#include "cli/table.h"
 #include "cli/verb.h"
-#include "serve/when.h"
+#include "engage/rota.h"
+#include "query/promql.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool read_length(const struct cli *cli, const char *otherwise, int64_t *out_ns, struct err *err)
+struct span { int64_t from_ns, to_ns; };
+
+static bool read_time(const char *text, int64_t *out_ns, struct err *err)
 {
-        const char *text = cli_option(cli, "for");
-        return when_length(str_of(text ? text : otherwise), out_ns) ||
-               fail(err, ERR_METHOD, "cli", "--for is a length of time such as 4h or 2d, not %s", text);
+        static const struct time_zone utc = {0};
+        return rota_time_read(str_of(text), &utc, out_ns, err);
 }
 
-static bool ask(struct cli *cli, const char *method, const char *path, const json_t *body, const char *said, const char *key, struct err *err)
+/* --for, --until and --from, as a beginning and an end. Without --from it begins now. */
+static bool read_span(struct cli *cli, struct span *out_span, struct err *err)
 {
-        scoped_ptr(json_decref) json_t *answer = NULL;
-        if (!client_ask_json(&cli->client, method, path, body, &answer, err))
-                return false;
-        if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-        const char *id = key ? json_string_value(json_object_get(answer, key)) : NULL;
-        printf("%s%s%s\n", said, id ? " " : "", id ? id : "");
-        return true;
+        const char *from = cli_option(cli, "from"), *until = cli_option(cli, "until"), *lasts = cli_option(cli, "for");
+        struct span span = {.from_ns = clock_now_ns(&clock_real)};
+        int64_t lasts_ns = 0;
+        if (!until == !lasts)
+                return fail(err, ERR_METHOD, "cli", "say how long: either --for 2h or --until 2026-01-05T09:00Z");
+        if (from && !read_time(from, &span.from_ns, err))
+                return err_within(err, "--from");
+        if (lasts && (!promql_duration(str_of(lasts), &lasts_ns, NULL) || lasts_ns <= 0))
+                return fail(err, ERR_METHOD, "cli", "--for takes a duration such as 30m, 2h or 1d, not %s", lasts);
+        span.to_ns = span.from_ns + lasts_ns;
+        if (until && !read_time(until, &span.to_ns, err))
+                return err_within(err, "--until");
+        *out_span = span;
+        return span.to_ns > span.from_ns || fail(err, ERR_METHOD, "cli", "the end must be after the beginning");
 }
 
-/* The words as the server reads them: severity="critical", host=~"web.*". */
-static json_t *matcher_list(const struct cli *cli)
+static json_t *conditions(const struct cli *cli, struct err *err)
 {
         json_t *list = json_array();
         for (int i = 0; list && i < cli->word_count; i++)
                 if (json_array_append_new(list, json_string(cli->words[i])) != 0) {
                         json_decref(list);
+                        fail(err, ERR_METHOD, "cli", "\"%s\" is not UTF-8 text", cli->words[i]);
                         return NULL;
                 }
         return list;
 }
 
-static bool keep_quiet(struct cli *cli, const char *path, bool as_alertmanager, struct err *err)
+/* Asks, and prints the answer as JSON when that was wanted; else *out_answer is the caller's. */
+static bool ask(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **out_answer, struct err *err)
 {
+        if (!client_ask_json(&cli->client, method, path, body, out_answer, err))
+                return false;
+        if (!cli->json)
+                return true;
+        bool good = json_dumpf(*out_answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+        json_decref(*out_answer);
+        *out_answer = NULL;
+        return good;
+}
+
+static void say_until(const char *what, const char *id, int64_t to_ns)
+{
+        char time[CLOCK_RFC3339_BYTES];
+        clock_rfc3339(to_ns, 0, time);
+        printf("%s%s%s until %s\n", what, *id ? " " : "", id, time);
+}
+
+bool verb_silence_create(struct cli *cli, struct err *err)
+{
+        struct span span;
         char from[CLOCK_RFC3339_BYTES], to[CLOCK_RFC3339_BYTES];
         const char *comment = cli_option(cli, "comment");
-        int64_t length_ns, now_ns = clock_now_ns(&clock_real);
-        if (!read_length(cli, "4h", &length_ns, err))
+        scoped_ptr(json_decref) json_t *answer = NULL, *matchers = conditions(cli, err), *body = NULL;
+        if (!matchers || !read_span(cli, &span, err))
                 return false;
-        clock_rfc3339(now_ns, 3, from);
-        clock_rfc3339(now_ns + length_ns, 3, to);
-        json_t *matchers = matcher_list(cli);
-        scoped_ptr(json_decref) json_t *body =
-                !matchers        ? NULL
-                : as_alertmanager ? json_pack("{s:o, s:s, s:s, s:s}", "matchers", matchers, "startsAt", from, "endsAt", to, "comment", comment ? comment : "")
-                                  : json_pack("{s:o, s:I, s:s}", "matchers", matchers, "ends_ns", (json_int_t)(now_ns + length_ns), "comment", comment ? comment : "");
-        return body ? ask(cli, "POST", path, body, as_alertmanager ? "silence" : "maintenance", as_alertmanager ? "silenceID" : "id", err)
-                    : fail_memory(err, "cli", 256);
+        clock_rfc3339(span.from_ns, 0, from);
+        clock_rfc3339(span.to_ns, 0, to);
+        body = json_pack("{s:O, s:s, s:s, s:s}", "matchers", matchers, "startsAt", from, "endsAt", to, "comment", comment ? comment : "");
+        if (!body)
+                return fail(err, ERR_METHOD, "cli", "the comment is not UTF-8 text");
+        if (!ask(cli, "POST", "/api/v2/silences", body, &answer, err) || !answer)
+                return cli->json && !err->code;
+        const char *id = json_string_value(json_object_get(answer, "silenceID"));
+        say_until("silence", id ? id : "", span.to_ns);
+        return true;
 }
 
-bool verb_silence_add(struct cli *cli, struct err *err)
+bool verb_maintenance_create(struct cli *cli, struct err *err)
 {
-        return keep_quiet(cli, "/api/v2/silences", true, err);
-}
-
-bool verb_maintenance_begin(struct cli *cli, struct err *err)
-{
-        return keep_quiet(cli, "/api/v1/maintenance", false, err);
-}
-
-static void schedule_path(const struct cli *cli, struct buf *path)
-{
-        buf_text(path, "/api/v1/on-call/");
-        path_add_part(path, cli->words[0]);
-        buf_text(path, "/override");
+        struct span span;
+        const char *comment = cli_option(cli, "comment");
+        scoped_ptr(json_decref) json_t *answer = NULL, *matchers = conditions(cli, err), *body = NULL;
+        if (!matchers || !read_span(cli, &span, err))
+                return false;
+        body = json_pack("{s:O, s:I, s:I, s:s}", "matchers", matchers, "starts_ns", (json_int_t)span.from_ns, "ends_ns", (json_int_t)span.to_ns, "comment",
+                         comment ? comment : "");
+        if (!body)
+                return fail(err, ERR_METHOD, "cli", "the comment is not UTF-8 text");
+        if (!ask(cli, "POST", "/api/v1/maintenance", body, &answer, err) || !answer)
+                return cli->json && !err->code;
+        const char *id = json_string_value(json_object_get(answer, "id"));
+        say_until("maintenance", id ? id : "", span.to_ns);
+        return true;
 }
 
 bool verb_on_call_override(struct cli *cli, struct err *err)
 {
+        struct span span;
         scoped(buf_done) struct buf path = {0};
-        int64_t length_ns, now_ns = clock_now_ns(&clock_real);
-        if (!read_length(cli, "8h", &length_ns, err))
+        scoped_ptr(json_decref) json_t *answer = NULL, *body = NULL;
+        if (!read_span(cli, &span, err))
                 return false;
-        schedule_path(cli, &path);
+        body = json_pack("{s:s, s:I, s:I}", "person", cli->words[1], "from_ns", (json_int_t)span.from_ns, "to_ns", (json_int_t)span.to_ns);
+        if (!body)
+                return fail(err, ERR_METHOD, "cli", "the person's name is not UTF-8 text");
+        buf_text(&path, "/api/v1/on-call/");
+        path_add_part(&path, cli->words[0]);
+        buf_text(&path, "/override");
         buf_byte(&path, 0);
-        scoped_ptr(json_decref) json_t *body = json_pack("{s:s, s:I, s:I}", "person", cli->words[1], "from_ns", (json_int_t)now_ns, "to_ns", (json_int_t)(now_ns + length_ns));
-        return body ? ask(cli, "POST", path.bytes, body, "done", NULL, err) : fail_memory(err, "cli", 128);
+        if (!ask(cli, "POST", path.bytes, body, &answer, err) || !answer)
+                return cli->json && !err->code;
+        printf("%s: ", cli->words[0]);
+        say_until(cli->words[1], "", span.to_ns);
+        return true;
 }
 
 bool verb_on_call_release(struct cli *cli, struct err *err)
 {
         scoped(buf_done) struct buf path = {0};
-        schedule_path(cli, &path);
-        buf_byte(&path, '/');
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        buf_text(&path, "/api/v1/on-call/");
+        path_add_part(&path, cli->words[0]);
+        buf_text(&path, "/override/");
         path_add_part(&path, cli->words[1]);
         buf_byte(&path, 0);
-        return ask(cli, "DELETE", path.bytes, NULL, "done", NULL, err);
+        return ask(cli, "DELETE", path.bytes, NULL, &answer, err) && (!answer || printf("released\n") > 0);
+}
+
+/* "host=web1 service=shop" without the alert's own name. */
+static void label_cells(struct table *table, const json_t *labels)
+{
+        scoped(buf_done) struct buf text = {0};
+        const char *name;
+        json_t *value;
+        json_object_foreach ((json_t *)labels, name, value)
+                if (strcmp(name, "alertname") != 0)
+                        buf_printf(&text, "%s%s=%s", text.length ? " " : "", name, json_string_value(value));
+        buf_byte(&text, 0);
+        table_cell(table, COLOR_DIM, "%s", text.failed ? "?" : text.bytes);
+}
+
+/* What fires now and would be kept quiet, before anything is. */
+bool verb_silence_preview(struct cli *cli, struct err *err)
+{
+        scoped(buf_done) struct buf path = {0};
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        size_t i;
+        json_t *alert;
+        buf_text(&path, "/api/v2/alerts");
+        for (int w = 0; w < cli->word_count; w++)
+                path_add(&path, "filter", cli->words[w]);
+        buf_byte(&path, 0);
+        if (!ask(cli, "GET", path.bytes, NULL, &answer, err) || !answer)
+                return cli->json && !err->code;
+        scoped(table_done) struct table table;
+        table_init(&table, "ALERT|SINCE|NOW|LABELS");
+        json_array_foreach (answer, i, alert) {
+                const json_t *labels = json_object_get(alert, "labels");
+                const char *name = json_string_value(json_object_get(labels, "alertname")), *since = json_string_value(json_object_get(alert, "startsAt"));
+                const char *state = json_string_value(json_object_get(json_object_get(alert, "status"), "state"));
+                table_cell(&table, COLOR_NONE, "%s", name ? name : "-");
+                table_cell(&table, COLOR_DIM, "%.19s", since ? since : "-");
+                table_cell(&table, COLOR_NONE, "%s", state && strcmp(state, "suppressed") == 0 ? "quiet already" : "told");
+                label_cells(&table, labels);
+        }
+        table_print(&table, stdout, cli->has_color);
+        printf("%zu firing now would be kept quiet\n", json_array_size(answer));
+        return true;
 }

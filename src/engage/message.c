@@ -68,25 +68,40 @@ static json_t *where_json(const struct incident_view *incident)
         return list;
 }
 
+/* Who says so, as people would put it. */
+static void add_origin(const struct incident_alert *alert, struct buf *text)
+{
+        static const char *const words[] = {[FINDING_RULE] = "rule ",       [FINDING_CHECK] = "check ",   [FINDING_EXTERNAL] = "told by ",
+                                            [FINDING_ANOMALY] = "unusual: ", [FINDING_FORECAST] = "forecast of "};
+        if (alert->origin == FINDING_SELF)
+                buf_text(text, " (Evenkeel about itself)");
+        else if (alert->source.length && (size_t)alert->origin < countof(words) && words[alert->origin])
+                buf_printf(text, " (%s%.*s)", words[alert->origin], STR_ARGS(alert->source));
+}
+
+/* "DiskFull: /var has 120 MB left (rule disk)" */
 static json_t *reason_json(const struct incident_alert *alert)
 {
         scoped(buf_done) struct buf text = {0};
+        struct str name = labels_value(&alert->labels, STR("alertname"));
         struct str said = labels_value(&alert->annotations, STR("description"));
         if (!said.length)
                 said = labels_value(&alert->annotations, STR("summary"));
         if (!said.length)
                 said = labels_value(&alert->annotations, STR("message"));
-        buf_printf(&text, "%.*s", STR_ARGS(said.length ? said : labels_value(&alert->labels, STR("alertname"))));
-        if (alert->source.length)
-                buf_printf(&text, " (%s %.*s)", finding_origin_name(alert->origin), STR_ARGS(alert->source));
+        buf_printf(&text, "%.*s%s%.*s", STR_ARGS(name), said.length ? ": " : "", STR_ARGS(said));
         if (!isnan(alert->value) && !isinf(alert->value) && !said.length)
                 buf_printf(&text, ", now %.6g", alert->value);
+        add_origin(alert, &text);
         return plain(buf_str(&text));
 }
 
+/* Where all is about one thing, "it comes from there" tells nothing. */
 static json_t *causes_json(const struct incident_view *incident)
 {
         json_t *list = json_array();
+        if (incident->entities.count == 1 && incident->causes.count == 1 && incident->causes.items[0].entity == incident->entities.items[0].id)
+                return list;
         each (cause, &incident->causes)
                 if (json_array_size(list) < MESSAGE_CAUSES_MAX)
                         json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "name", plain(cause->name), "kind", plain(cause->kind), "reason", plain(cause->reason)));
@@ -103,6 +118,9 @@ static json_t *helped_json(const struct message_wish *wish)
 static void add_alerts(const struct message_wish *wish, json_t *alerts, json_t *why, int *more)
 {
         size_t at = 0;
+        bool fires = false;
+        each (alert, &wish->incident->alerts)
+                fires |= alert->is_firing;
         each (alert, &wish->incident->alerts) {
                 bool is_wanted = !wish->is_told_of || wish->is_told_of[at];
                 at++;
@@ -112,7 +130,7 @@ static void add_alerts(const struct message_wish *wish, json_t *alerts, json_t *
                         json_array_append_new(alerts, alert_json(alert));
                 else
                         ++*more;
-                if (alert->is_firing && json_array_size(why) < MESSAGE_WHY_MAX)
+                if ((alert->is_firing || !fires) && json_array_size(why) < MESSAGE_WHY_MAX) /* when all is over: what it was */
                         json_array_append_new(why, reason_json(alert));
         }
 }
@@ -123,10 +141,10 @@ json_t *message_create(const struct message_wish *wish)
         scoped_ptr(json_decref) json_t *alerts = json_array(), *why = json_array();
         int more = 0;
         add_alerts(wish, alerts, why, &more);
-        return json_pack("{s:s, s:s, s:b, s:o, s:i, s:o, s:s, s:s, s:I, s:I, s:o, s:O, s:o, s:o, s:O, s:O, s:i, s:o}", "occasion", wish->occasion, "because",
+        return json_pack("{s:s, s:s, s:b, s:o, s:i, s:o, s:s, s:s, s:I, s:I, s:I, s:o, s:O, s:o, s:o, s:O, s:O, s:i, s:o}", "occasion", wish->occasion, "because",
                          wish->because ? wish->because : "", "is_page", wish->is_page, "team", plain(wish->team), "incident", (int)incident->number, "title",
                          plain(incident->title), "severity", alert_severity_name(incident->severity), "state", incident_state_name(incident->state), "since_ns",
-                         (json_int_t)incident->opened_ns, "time_ns", (json_int_t)wish->time_ns, "where", where_json(incident), "why", why, "causes",
+                         (json_int_t)incident->opened_ns, "resolved_ns", (json_int_t)incident->resolved_ns, "time_ns", (json_int_t)wish->time_ns, "where", where_json(incident), "why", why, "causes",
                          causes_json(incident), "helped", helped_json(wish), "told", wish->told, "alerts", alerts, "more_alerts", more, "common_labels",
                          labels_json(&incident->labels));
 }
@@ -231,14 +249,33 @@ static void time_line(const json_t *message, const char *key, const char *head, 
         line(out, head, buf_str(&text));
 }
 
+/* "2 h 5 min": how long it lasted. */
+static void lasted_line(const json_t *message, line_fn *line, struct buf *out)
+{
+        scoped(buf_done) struct buf text = {0};
+        int64_t seconds = (json_i64(message, "resolved_ns", 0) - json_i64(message, "since_ns", 0)) / NS_PER_S;
+        if (!str_is(field(message, "occasion"), "resolved") || seconds < 0)
+                return;
+        if (seconds >= 86400)
+                buf_printf(&text, "%" PRId64 " d ", seconds / 86400);
+        if (seconds >= 3600)
+                buf_printf(&text, "%" PRId64 " h ", seconds / 3600 % 24);
+        if (seconds >= 60)
+                buf_printf(&text, "%" PRId64 " min", seconds / 60 % 60);
+        else
+                buf_printf(&text, "%" PRId64 " s", seconds);
+        line(out, "Lasted", buf_str(&text));
+}
+
 static void lines(const json_t *message, const char *link, bool is_repeat, line_fn *line, struct buf *out)
 {
         scoped(buf_done) struct buf place = {0};
         line(out, "What", field(message, "title"));
         list_lines(message, "where", "Where", line, out);
         time_line(message, "since_ns", "Since", line, out);
+        lasted_line(message, line, out);
         line(out, "State", field(message, "state"));
-        list_lines(message, "why", "Believed because", line, out);
+        list_lines(message, "why", str_is(field(message, "occasion"), "resolved") ? "It was" : "Believed because", line, out);
         cause_lines(message, line, out);
         helped_line(message, line, out);
         list_lines(message, "told", "Told", line, out);

@@ -2,7 +2,7 @@
  * message - what is told of an incident, as JSON that every receiver makes its own of: what, where, since when, why it is believed,
  * what it may come from, what helped last time, who was told.
  *
- *      { occasion, because, is_page, team, incident, title, severity, state, since_ns, time_ns, where: [], why: [], causes: [], helped: {},
+ *      { occasion, because, is_page, team, incident, title, severity, state, since_ns, resolved_ns, time_ns, where: [], why: [], causes: [], helped: {},
  *        told: [], alerts: [ { name, state, labels, annotations, starts_ns, ends_ns, fingerprint, generator_url } ], more_alerts,
  *        common_labels, receiver }
  *

@@ -277,18 +277,36 @@ static bool is_taken(const struct incident_view *view)
         return view->state == INCIDENT_ACKNOWLEDGED || view->state == INCIDENT_ACTING;
 }
 
+/* A canary goes to those receivers that confirm, and bothers nobody else. */
+static void keep_confirming(const struct policy *policy, struct recipients *to)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < to->count; i++) {
+                const struct receiver *receiver = policy_receiver(policy, to->items[i].receiver);
+                if (receiver && receiver->confirms)
+                        to->items[kept++] = to->items[i];
+        }
+        to->count = kept;
+}
+
+static bool tell_canary(struct look *look, const struct share *share, struct told *told, struct recipients *to, struct err *err)
+{
+        keep_confirming(look->notify->policy, to);
+        if (!to->count)
+                return keep_back(look, told, "the team has a canary, and none of its receivers says confirms: true", err);
+        return tell(look, share, told, &(struct occasion){"canary", "Evenkeel tests the way from a finding to this receiver; nothing is wrong", false}, to, err);
+}
+
 static bool tell_first(struct look *look, const struct share *share, struct told *told, const char *name, struct err *err)
 {
         struct recipients to = {0};
         bool pages = is_page(look, share);
         const struct escalation *escalation = escalation_of(look, share);
         bool has_level = pages && escalation && escalation->levels.items[0].after_ns == 0 && !share->route->receivers.count;
-        if (look->is_canary)
-                name = "canary";
         if (has_level ? !notify_level(look->notify, &escalation->levels.items[0], share->team, look->time_ns, &to, err) :
                         !notify_recipients(look->notify, share->route, share->team, pages, look->time_ns, &to, err))
                 return false;
-        if (!tell(look, share, told, &(struct occasion){name, NULL, pages}, &to, err))
+        if (look->is_canary ? !tell_canary(look, share, told, &to, err) : !tell(look, share, told, &(struct occasion){name, NULL, pages}, &to, err))
                 return false;
         if (told->why_not[0])
                 return true;
@@ -399,6 +417,8 @@ static bool tell_over(struct look *look, struct told *told, struct err *err)
                 return keep_back(look, told, "it was over before anybody had to be told", err);
         told->is_over = true;
         look->pursuit->is_dirty = true;
+        if (look->is_canary)
+                return true; /* it came through, which is all that it had to say */
         if (look->view->team.length && !str_equal(look->view->team, told->team))
                 return keep_back(look, told, "another team has it now", err);
         for (size_t i = 0; i < told->recipient_count; i++) {

@@ -14,12 +14,14 @@
 #include "engage/notify_state.h"
 
 #include <math.h>
+#include <string.h>
 
 #define ALARM_EVERY_NS (300 * NS_PER_S)
 #define ALARM_LASTS_NS (900 * NS_PER_S)
 #define GAP_AHEAD_NS (3 * 86400 * NS_PER_S)
 #define CANARY_WAIT_NS (300 * NS_PER_S)
 
+/* All of these are about the service evenkeel and may be one incident, but for canaries: those are an incident each, which nothing joins. */
 struct telling {
         struct noticed *noticed;
         struct arena *arena;
@@ -30,9 +32,11 @@ struct telling {
 static bool tell(const struct telling *telling, const char *name, const char *severity, struct str about, struct str of, struct str summary, bool is_firing,
                  int64_t lasts_ns)
 {
-        struct label labels[] = {{STR("alertname"), str_of(name)}, {about, of}, {STR("service"), STR("evenkeel")}, {STR("severity"), str_of(severity)}};
+        bool is_canary = strcmp(name, "EvenkeelCanary") == 0;
+        struct label labels[] = {{STR("alertname"), str_of(name)}, {about, of}, {STR("severity"), str_of(severity)}, {STR("service"), STR("evenkeel")}};
+        size_t count = countof(labels) - is_canary;
         struct label annotations[] = {{STR("summary"), summary}};
-        struct finding finding = {.origin = FINDING_SELF, .labels = {labels, countof(labels), countof(labels)}, .annotations = {annotations, 1, 1},
+        struct finding finding = {.origin = FINDING_SELF, .labels = {labels, count, count}, .annotations = {annotations, 1, 1},
                                   .is_firing = is_firing, .starts_ns = 0, .ends_ns = is_firing ? telling->time_ns + lasts_ns : telling->time_ns, .value = NAN,
                                   .held_why = STR(""), .evidence = STR(""), .generator_url = STR(""), .source = STR("notifications")};
         return labels_canonical(&finding.labels, telling->err) && noticed_add_finding(telling->noticed, &finding, telling->err);
@@ -87,6 +91,17 @@ static bool tell_alarms(struct notify *notify, const struct telling *telling)
         return true;
 }
 
+static bool tell_lost(struct notify *notify, const struct telling *telling)
+{
+        scoped(buf_done) struct buf text = {0};
+        buf_text(&text, "pages may not arrive: no receiver that confirms took the test message of ");
+        message_time(notify->canary_sent_ns, &text);
+        buf_text(&text, notify->canary_confirmed_ns ? "; the last one came through at " : "; none ever came through");
+        if (notify->canary_confirmed_ns)
+                message_time(notify->canary_confirmed_ns, &text);
+        return tell(telling, "EvenkeelCanaryLost", "critical", STR("team"), notify->policy->canary_team, arena_str(telling->arena, buf_str(&text)), true, ALARM_LASTS_NS);
+}
+
 static bool tell_canary(struct notify *notify, const struct telling *telling)
 {
         int64_t every_ns = notify->policy->canary_every_ns;
@@ -98,12 +113,9 @@ static bool tell_canary(struct notify *notify, const struct telling *telling)
                 notify->memory_is_dirty = true;
                 return tell(telling, "EvenkeelCanary", "info", STR("team"), team, STR("the way from a finding to a receiver works"), false, 0);
         }
-        if (notify->canary_is_out && telling->time_ns - notify->canary_sent_ns > CANARY_WAIT_NS) {
-                if (telling->time_ns >= notify->alarms_due_ns && /* as often as the others */
-                    !tell(telling, "EvenkeelCanaryLost", "critical", STR("team"), team,
-                          STR("a test message did not come back from a receiver that confirms: pages may not arrive"), true, ALARM_LASTS_NS))
-                        return false;
-        }
+        if (notify->canary_is_out && telling->time_ns - notify->canary_sent_ns > CANARY_WAIT_NS && telling->time_ns >= notify->alarms_due_ns && /* as often as the others */
+            !tell_lost(notify, telling))
+                return false;
         if (telling->time_ns - notify->canary_sent_ns < every_ns)
                 return true;
         if (!notify->canary_is_out)

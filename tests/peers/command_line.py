@@ -26,6 +26,13 @@ SHOWN = [  # words, what the table must hold, what the JSON must hold
     (["series", "{job=\"host\"}", "--limit", "3"], "job=\"host\"", "host"),
     (["users"], "admin", "users"),
     (["tokens"], "NAME", "tokens"),
+    (["silence", "create", "host=web1", 'alertname=~"Disk.*"', "--for", "2h", "--comment", "moved"], "silence 0000", "silenceID"),
+    (["silence", "preview", "host=web1"], "0 firing now would be kept quiet", "[]"),
+    (["silence", "list"], "moved", "web1"),
+    (["maintenance", "create", "rack=r7", "--for", "1h", "--comment", "new switch"], "maintenance 0000", "success"),
+    (["maintenance", "list"], "new switch", "r7"),
+    (["notifications"], "RECEIVER", "notifications"),
+    (["on-call"], "SCHEDULE", "schedules"),
     (["redact", "test", "password=hunter2"], "password=", "text"),
 ]
 
@@ -41,6 +48,12 @@ REFUSED = [  # words, exit status, what standard error must say
     (["token", "revoke", "00000000"], 1, ""),
     (["listen", "http", "nonsense"], 1, "0.0.0.0"),
     (["listen", "nonsense", "0.0.0.0:1"], 2, "usage"),
+    (["silence", "create", "host=web1"], 2, "--for"),
+    (["silence", "create", "host=web1", "--for", "soon"], 2, "soon"),
+    (["silence", "create", "host=~((", "--for", "1h"], 1, "parenthesis"),
+    (["silence", "expire", "nonsense"], 1, "nonsense"),
+    (["maintenance", "create", "a=b", "--until", "2020-01-01T00:00Z"], 2, "after the beginning"),
+    (["on-call", "override", "nowhere", "ann", "--for", "1h"], 1, "nowhere"),
     (["backup", "/proc/nowhere/copy"], 1, "/proc/nowhere"),
 ]
 
