@@ -19,7 +19,7 @@ SCOPED_PTR(notify_destroy, struct notify)
 
 static const char teams[] = "receivers: [ { name: hook, confirms: true, webhook: { url: \"http://127.0.0.1:1/\" } } ]\n"
                             "people: [ { name: ann, contacts: [ hook ] }, { name: bob } ]\n"
-                            "on_call: [ { name: day, rotations: [ { people: [ ann, bob ] } ] } ]\n"
+                            "on_call: [ { name: day, rotations: [ { people: [ ann, bob ], starts: \"1970-01-01T00:00\" } ] } ]\n"
                             "teams: [ { name: ops, on_call: day, receivers: [ hook ], canary_every: 1m } ]\n";
 
 static void take_message(void *context, const struct outgoing *outgoing)
@@ -31,7 +31,11 @@ static void take_message(void *context, const struct outgoing *outgoing)
 static void configure(struct notify *notify)
 {
         scoped_ptr(json_decref) json_t *content = json_pack("{s:[{s:s, s:o}]}", "files", "name", "teams.yaml", "tree", yaml_parse(str_of(teams), "teams.yaml", NULL));
-        assert(content && notify_configure(notify, content, NULL));
+        struct err err = {0};
+        if (!content || !notify_configure(notify, content, &err)) {
+                fprintf(stderr, "%s\n", err.message);
+                abort();
+        }
 }
 
 static void tick(struct engage *engage, struct notify *notify, struct noticed *noticed, uint64_t sequence)
