@@ -64,6 +64,7 @@ struct journal {
         struct append *waiting_first, **waiting_end;
         size_t queue_bytes;     /* of what waits and of what is being committed */
         bool urgent, closing, sleeping;
+        bool undecided;         /* something came since the last tick: the next one, which decides about it, does not wait */
         int64_t ticks_due_ns;   /* when what waits are ticks alone; 0: nothing waits */
         struct err why;         /* of a health that is not good */
         struct journal_stats stats;
@@ -802,13 +803,15 @@ bool journal_append(struct journal *journal, struct append *append, struct err *
                 journal->stats.refused++;
                 return false;
         }
+        bool decides = is_tick && journal->undecided;
         bool first_tick = is_tick && !journal->waiting_first;
+        journal->undecided = !is_tick;
         if (first_tick)
                 journal->ticks_due_ns = clock_monotonic_ns(&clock_real) + TICK_WAIT_NS;
         *journal->waiting_end = append;
         journal->waiting_end = &append->next;
         journal->queue_bytes += queue_cost(append);
-        journal->urgent |= !is_tick;
+        journal->urgent |= !is_tick || decides;
         if (journal->sleeping && (!is_tick || first_tick)) {
                 journal->sleeping = false;
                 signal_one(&journal->work);

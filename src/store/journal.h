@@ -6,7 +6,7 @@
  * Segments of preallocated, checksummed entries: <directory>/journal/<first sequence, 16 hex>.seg. A thread of its own takes all
  * that waits, writes it with one writev, calls fdatasync, and only then tells the appenders (group commit: the next
  * sync starts when the last one ends; no timer). Entries of kind ENTRY_TICK alone do not cause a sync; they ride along
- * with the next one, or one second later.
+ * with the next one, or one second later. The first after something else does not wait: what came is decided at it.
  *
  * Sequences start at 1 and have no gaps. Entry times never go back: a clock that jumps back is held at the last time
  * and counted. A torn tail (a crash in the middle of a write) is cut at open and told; damage before valid entries is

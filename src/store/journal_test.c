@@ -406,8 +406,17 @@ static void ticks_alone_wait_up_to_a_second(void **state)
         for (int i = 0; i < 2000 && !batch.done; i++)
                 nanosleep(&(struct timespec){0, NS_PER_MS}, NULL);
         assert_true(tick.done && batch.done);
-        tick.done = false;
+        tick.done = false; /* the first after the batch decides about it, and waits for nothing */
+        int64_t began_ns = clock_monotonic_ns(&clock_real);
         assert_true(journal_append(journal, &tick.append, NULL));
+        for (int i = 0; i < 3000 && !tick.done; i++)
+                nanosleep(&(struct timespec){0, NS_PER_MS}, NULL);
+        assert_true(tick.done);
+        assert_true(clock_monotonic_ns(&clock_real) - began_ns < 900 * NS_PER_MS);
+        tick.done = false; /* the next has nothing to decide */
+        assert_true(journal_append(journal, &tick.append, NULL));
+        nanosleep(&(struct timespec){0, 50 * NS_PER_MS}, NULL);
+        assert_false(tick.done);
         for (int i = 0; i < 3000 && !tick.done; i++)
                 nanosleep(&(struct timespec){0, NS_PER_MS}, NULL);
         assert_true(tick.done);
