@@ -67,7 +67,7 @@ static void without_a_daemon_the_exit_code_is_3_and_the_text_says_what_to_do(voi
 static void every_verb_is_in_the_help_the_manual_and_the_completion(void **state)
 {
         (void)state;
-        static char help[20000], manual[20000], completion[20000];
+        static char help[60000], manual[60000], completion[60000];
         assert_int_equal(run("help", help, sizeof help), 0);
         assert_int_equal(run("man --markdown", manual, sizeof manual), 0);
         assert_int_equal(run("completion bash", completion, sizeof completion), 0);
@@ -88,7 +88,7 @@ static void the_pages_in_docs_are_the_ones_the_program_prints(void **state)
         (void)state;
         static const struct { const char *line, *path; } pages[] = {{"man --markdown", "docs/reference/cli.md"}, {"man", "docs/evenkeel.1"}};
         for (size_t i = 0; i < countof(pages); i++) {
-                static char printed[20000], written[20000];
+                static char printed[60000], written[60000];
                 assert_int_equal(run(pages[i].line, printed, sizeof printed), 0);
                 FILE *file = fopen(pages[i].path, "r");
                 assert_non_null(file);

@@ -115,23 +115,35 @@ static json_t *helped_json(const struct message_wish *wish)
         return json_pack("{s:o, s:o, s:i}", "text", plain(wish->helped_text), "by", plain(wish->helped_by), "incident", (int)wish->helped_number);
 }
 
+/* What fires before what is over, the worst first: of a storm's thousands the few that wake somebody are in the message. */
+static int rank_of(const struct incident_alert *alert)
+{
+        return !alert->is_firing ? 0 : alert->severity ? (int)alert->severity : ALERT_INFO;
+}
+
+static void add_alert(const struct incident_alert *alert, json_t *alerts, json_t *why, bool is_reason, int *more)
+{
+        if (json_array_size(alerts) < MESSAGE_ALERTS_MAX)
+                json_array_append_new(alerts, alert_json(alert));
+        else
+                ++*more;
+        if (is_reason && json_array_size(why) < MESSAGE_WHY_MAX)
+                json_array_append_new(why, reason_json(alert));
+}
+
 static void add_alerts(const struct message_wish *wish, json_t *alerts, json_t *why, int *more)
 {
-        size_t at = 0;
         bool fires = false;
         each (alert, &wish->incident->alerts)
                 fires |= alert->is_firing;
-        each (alert, &wish->incident->alerts) {
-                bool is_wanted = !wish->is_told_of || wish->is_told_of[at];
-                at++;
-                if (!is_wanted)
-                        continue;
-                if (json_array_size(alerts) < MESSAGE_ALERTS_MAX)
-                        json_array_append_new(alerts, alert_json(alert));
-                else
-                        ++*more;
-                if ((alert->is_firing || !fires) && json_array_size(why) < MESSAGE_WHY_MAX) /* when all is over: what it was */
-                        json_array_append_new(why, reason_json(alert));
+        for (int rank = ALERT_CRITICAL; rank >= 0; rank--) {
+                size_t at = 0;
+                each (alert, &wish->incident->alerts) {
+                        bool is_wanted = !wish->is_told_of || wish->is_told_of[at];
+                        at++;
+                        if (is_wanted && rank_of(alert) == rank)
+                                add_alert(alert, alerts, why, rank > 0 || !fires, more); /* when all is over: what it was */
+                }
         }
 }
 
