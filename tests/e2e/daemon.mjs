@@ -47,14 +47,15 @@ export async function daemonStart(program) {
         syslog: { listen: [{ tcp: `127.0.0.1:${syslogPort}` }] }, journald: { directory: join(folder, 'no-journal') },
         file: { files: [] }, scrape: { jobs: [] }, host: { every: 1 },
     };
-    writeFileSync(join(folder, 'content.yaml'), JSON.stringify(content)); // JSON is YAML
+    writeFileSync(join(folder, 'content.yaml'), '{}');
     writeFileSync(join(folder, 'allow'), '/usr/bin/echo ...\n', { mode: 0o644 });
     const runs = process.getuid() === 0; // the allow-list must be root's
     writeFileSync(config, JSON.stringify({ sources, content: [join(folder, 'content.yaml')], ...(runs ? { launcher: { allow: join(folder, 'allow') } } : {}) }));
     const user = process.getuid() === 0 ? ['--user', 'root'] : [];
     const begin = (http) => launch(program, ['run', '--data', join(folder, 'data'), '--config', config, '--http', http, ...user]);
     const remove = () => rmSync(folder, { recursive: true, force: true });
-    let running = await begin('127.0.0.1:0').catch((error) => {
+    // Port 0 would be drawn anew when the configuration is read again.
+    let running = await begin(`127.0.0.1:${await freePort()}`).catch((error) => {
         remove();
         throw error;
     });
@@ -63,6 +64,11 @@ export async function daemonStart(program) {
     return {
         runs, address, name: first[1], password: first[2], syslogPort, remove,
         stop: () => running.stop(),
+        /** Teams, schedules and runbooks from now on: their gaps would be incidents to the steps before. */
+        configure: () => {
+            writeFileSync(join(folder, 'content.yaml'), JSON.stringify(content)); // JSON is YAML
+            running.reload();
+        },
         /** Again after stop, at the same address. */
         start: async () => { running = await begin(new URL(address).host); },
     };
@@ -95,7 +101,7 @@ async function launch(program, options) {
         await stop();
         throw error;
     });
-    return { address, stop, said: () => said };
+    return { address, stop, reload: () => child.kill('SIGHUP'), said: () => said };
 }
 
 /** Sends RFC 5424 lines over TCP, counted, as rsyslog would. */

@@ -27,6 +27,13 @@ export async function operationSteps({ step, browser, page, daemon, at, shoot, p
     const rowOf = (name) => page.getByRole('row', { name });
     const dialog = (name) => page.getByRole('dialog', { name });
 
+    await step('teams, schedules and runbooks are in force when the configuration is read again', async () => {
+        await page.goto(at('on-call'));
+        await page.getByText('There is no on-call schedule').waitFor();
+        daemon.configure();
+        await page.getByRole('region', { name: 'Schedule web' }).waitFor({ timeout: 40000 });
+    }, [['ERR_', '/api/v1/'], ['status of 503', '/api/v1/']]); // the addresses are opened anew
+
     await step('alerts are listed with labels and summary, and narrowed by text, label and severity', async () => {
         await tell(down(), alert('SlowAnswers', 'warning', 'search answers in 3.2 s', { service: 'search', host: 'web2', route: '/find' }),
             alert('DiskFull', 'critical', '/var on db1 has 2 % left', { instance: 'db1:9100', mountpoint: '/var' }));
@@ -243,7 +250,7 @@ export async function operationSteps({ step, browser, page, daemon, at, shoot, p
         await rowOf(/belong together/).getByText('In force').waitFor();
         await page.getByText(/belong together once more/).waitFor();
         await shoot('ledger-entry');
-        await page.getByRole('button', { name: /^Take back/ }).click();
+        await rowOf(/belong together/).getByRole('button', { name: /^Take back/ }).click();
         await dialog('Take it back').getByRole('button', { name: 'Take back' }).click();
         await rowOf(/belong together/).getByText('Taken back').waitFor();
         const entry = (await read('api/v1/models/ledger')).entries[0];
