@@ -23,6 +23,7 @@ const struct verb verbs[] = {
         {"incidents", "[--state alive|open|...|all] [--severity S] [--team T] [--owner O] [--text TEXT] [--held only|none] [--limit N]", "state= severity= team= owner= text= held= limit=", 0, 0, true, "Incidents, the newest first.", verb_incidents},
         {"incident", "NUMBER", "", 1, 1, true, "One incident: likely causes, alerts, timeline, similar ones.", verb_incident},
         {"incident order", "NUMBER VERB [NAME=TEXT ...]", "", 2, 6, true, "Orders something about an incident: acknowledge, action text= on=, assign owner=, comment text=, resolve, close, reopen, merge into=, split alerts=, reroute team=, severity severity= (or auto), cause entity=, fix text=, noise kind=.", verb_incident_order},
+        {"incident report", "TITLE [--entity E] [--severity S]", "entity= severity=", 1, 1, true, "Reports an incident that nothing has found; it counts as missed.", verb_incident_report},
         {"alerts", "[--state firing|resolved|all] [--name N] [--limit N]", "state= name= limit=", 0, 0, true, "Alerts of every origin, the newest first.", verb_alerts},
         {"why", "INCIDENT|ALERT", "", 1, 1, true, "What was decided about an incident or an alert, and why.", verb_why},
         {"runbooks", "", "", 0, 0, true, "Runbooks: what each does, how often it helped, how far it may go.", verb_runbooks},

@@ -48,7 +48,7 @@ V(verb_status) V(verb_sources) V(verb_logs) V(verb_query) V(verb_series) V(verb_
 V(verb_user_role) V(verb_user_disable) V(verb_user_enable) V(verb_tokens) V(verb_token_add) V(verb_token_revoke)
 V(verb_kinds) V(verb_entities) V(verb_entity_show) V(verb_entity_create) V(verb_entity_set) V(verb_entity_delete)
 V(verb_entity_restore) V(verb_entity_relate) V(verb_entity_unrelate) V(verb_entity_history) V(verb_entity_revert)
-V(verb_backup) V(verb_alerts) V(verb_audit) V(verb_audit_verify) V(verb_causes) V(verb_correlate) V(verb_detect) V(verb_incident) V(verb_incident_order) V(verb_incidents) V(verb_mine) V(verb_restore) V(verb_redact_test) V(verb_route) V(verb_templates) V(verb_openapi) V(verb_version) V(verb_why)
+V(verb_backup) V(verb_alerts) V(verb_audit) V(verb_audit_verify) V(verb_causes) V(verb_correlate) V(verb_detect) V(verb_incident) V(verb_incident_order) V(verb_incident_report) V(verb_incidents) V(verb_mine) V(verb_restore) V(verb_redact_test) V(verb_route) V(verb_templates) V(verb_openapi) V(verb_version) V(verb_why)
 V(verb_runbooks) V(verb_runbook_autonomy) V(verb_runbook_show) V(verb_runbooks_draft) V(verb_runs) V(verb_run_show) V(verb_run_propose) V(verb_run_approve) V(verb_run_reject) V(verb_run_stop)
 V(verb_run_judge) V(verb_automation_stop) V(verb_automation_resume)
 V(verb_maintenance) V(verb_maintenance_create) V(verb_notification_test) V(verb_notifications) V(verb_on_call) V(verb_on_call_override) V(verb_route_test)

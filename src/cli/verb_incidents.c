@@ -248,3 +248,16 @@ bool verb_incident_order(struct cli *cli, struct err *err)
                 return false;
         return cli->json ? json_dumpf(answer, stdout, 0) == 0 && putchar('\n') == '\n' : printf("done\n") > 0;
 }
+
+bool verb_incident_report(struct cli *cli, struct err *err)
+{
+        scoped_ptr(json_decref) json_t *answer = NULL;
+        scoped_ptr(json_decref) json_t *body = json_pack("{s:s, s:s*, s:s*}", "title", cli->words[0], "entity", cli_option(cli, "entity"), "severity",
+                                                         cli_option(cli, "severity"));
+        if (!body)
+                return fail(err, ERR_METHOD, "cli", "\"%s\" is not UTF-8 text", cli->words[0]);
+        if (!client_ask_json(&cli->client, "POST", "/api/v1/incidents", body, &answer, err))
+                return false;
+        return cli->json ? json_dumpf(answer, stdout, 0) == 0 && putchar('\n') == '\n'
+                         : printf("incident %" PRId64 "\n", json_i64(answer, "incident", 0)) > 0;
+}
