@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #define EARLY_NS 60e9           /* how fast an alert loses weight after the first */
-#define HELD_WEIGHT 0.1         /* what was held back may be chance */
 #define SYMPTOM_WEIGHT 0.5      /* what users see is as often behind it as there */
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
 #define CHANGE_FACTOR 0.5
@@ -122,7 +121,7 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
                 return;
         double told = surprise * exp(-fmax(0, (double)after_ns) / EARLY_NS) * (clue->is_call ? CALL_WEIGHT : clue->is_symptom ? SYMPTOM_WEIGHT : 1);
         if (clue->is_held)
-                item->held = fmax(item->held, HELD_WEIGHT * told);
+                item->held = fmax(item->held, told);
         else
                 item->surprise += told;
         item->symptoms += clue->is_symptom && !clue->is_held ? told : 0;

@@ -21,6 +21,7 @@ struct clue;
 struct suspect;
 struct graph;
 
+#define HELD_SURPRISE 0.1       /* of what was held back: how seldom it is cannot be known while a detector learns */
 #define EVIDENCE_SORTS_MAX 16
 #define CAUSES_MAX 8
 

@@ -581,7 +581,7 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
         if (group->is_held && !clue->is_held)
                 group->onset_ns = clue->time_ns; /* now it is trouble; what was odd before is evidence */
         group->is_dirty = true;
-        double surprise = cause_surprise(correlator->groups_seen, times_seen(correlator, clue->same));
+        double surprise = clue->is_held ? HELD_SURPRISE : cause_surprise(correlator->groups_seen, times_seen(correlator, clue->same));
         if (correlator->learned) /* what people called the cause before is suspected sooner */
                 surprise *= exp(fmax(0, learned_weight(correlator->learned, learned_pair(learned_cause(), clue->sort))));
         if (!know_entities(correlator, group, clue, err) || !tell_group(correlator, group, clue, err))
