@@ -173,7 +173,7 @@ static bool find_secret(void *context, struct str name, struct buf *out, struct 
 
 /* --- the threads ------------------------------------------------------------------------------------------------------ */
 
-/* False: its receiver had all it may have in this minute. */
+/* False: its receiver had all it may have in this minute. A page counts and waits for nothing: in a storm the bound would hold it back for minutes. */
 static bool is_within_rate(struct delivery *delivery, const struct item *item, int64_t now_ns)
 {
         struct rate *rate = delivery->rates;
@@ -195,7 +195,7 @@ static bool is_within_rate(struct delivery *delivery, const struct item *item, i
                 rate->minute_ns = now_ns;
                 rate->sent = 0;
         }
-        if (rate->sent >= item->outgoing.per_minute)
+        if (rate->sent >= item->outgoing.per_minute && !json_flag(item->outgoing.message, "is_page", false))
                 return false;
         rate->sent++;
         return true;

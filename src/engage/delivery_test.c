@@ -49,11 +49,16 @@ static struct delivery *begin(struct world *world)
         return delivery;
 }
 
-static void hand_in(struct delivery *delivery, uint64_t id, const char *receiver, uint32_t per_minute)
+static void hand_in_one(struct delivery *delivery, uint64_t id, const char *receiver, uint32_t per_minute, bool is_page)
 {
-        scoped_ptr(json_decref) json_t *settings = json_pack("{s:s}", "url", "http://hook/"), *message = json_pack("{s:s, s:[], s:i}", "occasion", "test", "alerts", "incident", 1);
+        scoped_ptr(json_decref) json_t *settings = json_pack("{s:s}", "url", "http://hook/"), *message = json_pack("{s:s, s:[], s:i, s:b}", "occasion", "test", "alerts", "incident", 1, "is_page", is_page);
         struct outgoing outgoing = {.id = id, .receiver = str_of(receiver), .kind = STR("slack"), .to = STR(""), .settings = settings, .message = message, .per_minute = per_minute};
         assert_true(delivery_give(delivery, &outgoing, NULL));
+}
+
+static void hand_in(struct delivery *delivery, uint64_t id, const char *receiver, uint32_t per_minute)
+{
+        hand_in_one(delivery, id, receiver, per_minute, false);
 }
 
 static void waits_are_doubled_up_to_ten_minutes_and_after_twelve_tries_it_is_given_up(void **state)
@@ -173,6 +178,10 @@ static void no_more_a_minute_than_the_receiver_may_have(void **state)
         end(delivery, take(delivery));
         end(delivery, take(delivery));
         assert_null(take(delivery));
+        hand_in_one(delivery, 9, "phone", 2, true); /* a page waits for no minute, and passes what does */
+        struct item *page = take(delivery);
+        assert_int_equal(page->outgoing.id, 9);
+        end(delivery, page);
         delivery->rates->minute_ns -= 61 * NS_PER_S;
         assert_int_equal(take(delivery)->outgoing.id, 3);
 }
