@@ -14,7 +14,7 @@ count() { # name, exit status: 0 passed, 77 skipped
         esac
 }
 
-meson test -C "$build" --print-errorlogs --num-processes 2
+meson test -C "$build" --print-errorlogs --num-processes 2 --timeout-multiplier 3 # a busy machine may take its time
 read -r ok bad jumped < <(python3 - "$build/meson-logs/testlog.json" <<'P'
 import json, sys
 ok = bad = skipped = 0
