@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import daemon as peer_daemon
 from daemon import Daemon, free_port
 
+PAGED = 7  # teams that are paged in the storm
 heard, heard_lock = {}, threading.Lock()  # (whose, name of the alert) -> when it first came in a message
 
 
@@ -129,8 +130,8 @@ def events(rivals, count):
     return found
 
 
-def storm(port, headers, name, count, seconds=60, pages=30):
-    """So many alerts in a minute, and pages amid them: how late each page is, beyond the group wait."""
+def storm(port, headers, name, count, seconds=60, pages=PAGED):
+    """So many alerts in a minute, and amid them one critical alert for each of a few other teams: how late each page is, beyond the group wait."""
     began, sent, link = time.monotonic(), {}, http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     every = count // pages
     for i in range(count):
@@ -140,7 +141,9 @@ def storm(port, headers, name, count, seconds=60, pages=30):
         if i % every == every // 2:
             key = f"Page{i}x{random.randrange(1 << 30)}"
             sent[key] = time.monotonic()
-            post(link, json.dumps([alert(key, f"pager{i}", f"paged{i}", "critical")]), headers)
+            paged = alert(key, f"pager{i}", f"paged{i}", "critical")
+            paged["labels"]["paged"] = f"team{i // every}"
+            post(link, json.dumps([paged]), headers)
         post(link, json.dumps([alert(f"Storm{i % 7}", f"node{i % 1500}", f"service{i % 200}")]), headers)
     took = time.monotonic() - began
     until = time.monotonic() + 30
@@ -167,8 +170,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="evenkeel-alerts-") as folder:
         content = os.path.join(folder, "teams.yaml")
         with open(content, "w") as file:
-            json.dump({"receivers": [{"name": "hook", "webhook": {"url": receiver + "/evenkeel"}}], "teams": [{"name": "ops", "receivers": ["hook"]}],
-                       "routes": [{"team": "ops", "group_wait": "0s", "group_interval": "1s"}]}, file)
+            json.dump({"receivers": [{"name": "hook", "webhook": {"url": receiver + "/evenkeel"}}], "teams": [{"name": name, "receivers": ["hook"]} for name in ("ops", *(f"team{i}" for i in range(PAGED)))],
+                       "routes": [*({"match": [f"paged=team{i}"], "team": f"team{i}", "group_wait": "0s"} for i in range(PAGED)), {"team": "ops", "group_wait": "0s", "group_interval": "1s"}]}, file)
         prompt, manager = Alertmanager(peers, folder, receiver, 0), Alertmanager(peers, folder, receiver, 3600)
         try:
             with Daemon(options.program, more={"content": [content]}) as daemon:

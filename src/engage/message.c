@@ -237,7 +237,12 @@ static void cause_lines(const json_t *message, line_fn *line, struct buf *out)
         const json_t *cause;
         json_array_foreach (json_object_get(message, "causes"), at, cause) {
                 scoped(buf_done) struct buf text = {0};
-                buf_printf(&text, "%.*s %.*s: %.*s", STR_ARGS(field(cause, "kind")), STR_ARGS(field(cause, "name")), STR_ARGS(field(cause, "reason")));
+                buf_printf(&text, "%.*s %.*s", STR_ARGS(field(cause, "kind")), STR_ARGS(field(cause, "name")));
+                if (str_starts_with(field(cause, "reason"), buf_str(&text)))
+                        buf_clear(&text); /* the reason says it itself */
+                else
+                        buf_text(&text, ": ");
+                buf_add(&text, field(cause, "reason"));
                 line(out, at ? "" : "May come from", buf_str(&text));
         }
 }
