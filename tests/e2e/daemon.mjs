@@ -65,9 +65,10 @@ export async function daemonStart(program) {
         runs, address, name: first[1], password: first[2], syslogPort, remove,
         stop: () => running.stop(),
         /** Teams, schedules and runbooks from now on: their gaps would be incidents to the steps before. */
-        configure: () => {
+        configure: async () => {
             writeFileSync(join(folder, 'content.yaml'), JSON.stringify(content)); // JSON is YAML
             running.reload();
+            while (!running.said().includes('follow the new configuration')) await new Promise((done) => setTimeout(done, 100)); // its last word
         },
         /** Again after stop, at the same address. */
         start: async () => { running = await begin(new URL(address).host); },

@@ -31,8 +31,7 @@ export async function operationSteps({ step, browser, page, daemon, at, shoot, p
         await page.goto(at('on-call'));
         await page.getByText('There is no on-call schedule').waitFor();
         await page.goto('about:blank'); // the addresses are opened anew
-        daemon.configure();
-        await until(() => read('api/v1/on-call').catch(() => ({ schedules: [] })), (found) => found.schedules?.length === 2);
+        await daemon.configure();
         await page.goto(at('on-call'));
         await page.getByRole('region', { name: 'Schedule web' }).waitFor();
     });
