@@ -137,6 +137,20 @@ bool buf_u64(struct buf *buf, uint64_t value)
         return buf_append(buf, &value, sizeof value);
 }
 
+bool buf_float(struct buf *buf, float value)
+{
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        return buf_u32(buf, bits);
+}
+
+bool buf_double(struct buf *buf, double value)
+{
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        return buf_u64(buf, bits);
+}
+
 bool buf_varint(struct buf *buf, uint64_t value)
 {
         char bytes[10];

@@ -36,6 +36,8 @@ bool buf_u16(struct buf *buf, uint16_t value);
 bool buf_u32(struct buf *buf, uint32_t value);
 bool buf_u64(struct buf *buf, uint64_t value);
 bool buf_varint(struct buf *buf, uint64_t value);
+bool buf_float(struct buf *buf, float value);             /* to the bit */
+bool buf_double(struct buf *buf, double value);
 
 static inline struct str buf_str(const struct buf *buf)
 {

@@ -11,6 +11,7 @@
 #include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct reader {
         const char *next, *end;
@@ -56,6 +57,23 @@ READER_FIXED(reader_u32, uint32_t, le32toh)
 READER_FIXED(reader_u64, uint64_t, le64toh)
 #undef READER_AS_IS
 #undef READER_FIXED
+
+/* As buf_float and buf_double wrote them; any bits are a value. */
+static inline float reader_float(struct reader *reader)
+{
+        uint32_t bits = reader_u32(reader);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+}
+
+static inline double reader_double(struct reader *reader)
+{
+        uint64_t bits = reader_u64(reader);
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+}
 
 /* LEB128, at most ten bytes; a longer or cut one fails. */
 static inline uint64_t reader_varint(struct reader *reader)

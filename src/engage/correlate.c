@@ -748,21 +748,6 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
 
 enum { FLAG_FIRING = 1, FLAG_TENTATIVE = 2, FLAG_ONSET = 4, FLAG_MIXED = 8, FLAG_HELD = 16 };
 
-static void write_double(double value, struct buf *out)
-{
-        uint64_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        buf_u64(out, bits);
-}
-
-static double read_double(struct reader *reader)
-{
-        uint64_t bits = reader_u64(reader);
-        double value;
-        memcpy(&value, &bits, sizeof value);
-        return value;
-}
-
 static void write_text(const char *text, struct buf *out)
 {
         buf_varint(out, strlen(text));
@@ -779,8 +764,8 @@ static void write_evidence(const struct evidence *evidence, struct buf *out)
                 buf_u64(out, item->entity);
                 write_text(item->kind, out);
                 write_text(item->name, out);
-                write_double(item->surprise, out);
-                write_double(item->held, out);
+                buf_double(out, item->surprise);
+                buf_double(out, item->held);
                 buf_varint(out, item->alerts);
                 buf_u64(out, item->first_alert);
                 buf_u64(out, (uint64_t)item->first_ns);
@@ -799,7 +784,7 @@ static bool write_group(const struct group *group, struct buf *out, struct err *
                                     group->parent, (uint64_t)group->stragglers_ns, group->change};
         for (size_t i = 0; i < countof(numbers); i++)
                 buf_u64(out, numbers[i]);
-        write_double(group->stragglers, out);
+        buf_double(out, group->stragglers);
         buf_varint(out, group->repeats);
         buf_varint(out, group->alerts);
         buf_varint(out, group->told.count);
@@ -877,7 +862,7 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                 struct topology_entity entity = {.id = reader_u64(reader)};
                 entity.kind = reader_bytes(reader, reader_varint(reader));
                 entity.name = reader_bytes(reader, reader_varint(reader));
-                double surprise = read_double(reader), held = read_double(reader);
+                double surprise = reader_double(reader), held = reader_double(reader);
                 uint32_t alerts = (uint32_t)reader_varint(reader);
                 uint64_t first_alert = reader_u64(reader);
                 int64_t first_ns = (int64_t)reader_u64(reader);
@@ -903,7 +888,7 @@ static bool read_group(struct reader *reader, struct group *group, struct err *e
                                 .onset_ns = (int64_t)numbers[3], .last_ns = (int64_t)numbers[4], .parent = numbers[5],
                                 .stragglers_ns = (int64_t)numbers[6], .change = numbers[7], .is_firing = flags & FLAG_FIRING,
                                 .is_tentative = flags & FLAG_TENTATIVE, .is_onset = flags & FLAG_ONSET, .is_mixed = flags & FLAG_MIXED, .is_held = flags & FLAG_HELD, .is_stored = true};
-        group->stragglers = read_double(reader);
+        group->stragglers = reader_double(reader);
         group->repeats = (uint32_t)reader_varint(reader);
         group->alerts = (uint32_t)reader_varint(reader);
         return read_told(reader, group) ? read_evidence(reader, &group->evidence, err) : fail_memory(err, "engage", sizeof *group);

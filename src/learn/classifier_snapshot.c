@@ -16,35 +16,17 @@
 
 #define SNAPSHOT_MAGIC 0x31534C43U
 
-static void put_float(struct buf *out, float value)
-{
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        buf_u32(out, bits);
-}
-
-static void put_double(struct buf *out, double value)
-{
-        uint64_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        buf_u64(out, bits);
-}
-
 /* A value that is no finite number fails the reader: nothing computed with it would mean anything. */
 static float take_float(struct reader *reader)
 {
-        uint32_t bits = reader_u32(reader);
-        float value;
-        memcpy(&value, &bits, sizeof value);
+        float value = reader_float(reader);
         reader->failed |= !isfinite(value);
         return reader->failed ? 0 : value;
 }
 
 static double take_double(struct reader *reader)
 {
-        uint64_t bits = reader_u64(reader);
-        double value;
-        memcpy(&value, &bits, sizeof value);
+        double value = reader_double(reader);
         reader->failed |= !isfinite(value);
         return reader->failed ? 0 : value;
 }
@@ -52,7 +34,7 @@ static double take_double(struct reader *reader)
 static void put_lanes(const struct classifier *c, const float *matrix, uint32_t row, struct buf *out)
 {
         for (uint32_t lane = 0; lane <= c->label_count; lane++)
-                put_float(out, matrix[(size_t)row * c->stride + lane]);
+                buf_float(out, matrix[(size_t)row * c->stride + lane]);
 }
 
 static void take_lanes(const struct classifier *c, float *matrix, uint32_t row, struct reader *reader)
@@ -71,10 +53,10 @@ static void put_calibration(const struct calibration *calibration, struct buf *o
         buf_varint(out, calibration->next);
         buf_varint(out, calibration->count);
         for (int i = 0; i < CALIBRATION_TERMS; i++)
-                put_double(out, calibration->curve[i]);
+                buf_double(out, calibration->curve[i]);
         for (uint32_t i = 0; i < calibration->count; i++) {
-                put_float(out, calibration->trials[i].score);
-                put_float(out, calibration->trials[i].lead);
+                buf_float(out, calibration->trials[i].score);
+                buf_float(out, calibration->trials[i].lead);
                 buf_u8(out, calibration->trials[i].was_right);
         }
 }
@@ -154,7 +136,7 @@ bool classifier_snapshot(const struct classifier *c, struct buf *out, struct err
                 return fail_memory(err, "classifier", c->rows.count * sizeof *places);
         uint32_t used = place_rows(c, places, renumbered);
         buf_u32(out, SNAPSHOT_MAGIC);
-        put_float(out, c->cost);
+        buf_float(out, c->cost);
         buf_u64(out, c->rng.state);
         buf_u64(out, c->learnt);
         buf_u64(out, c->forgotten);
@@ -168,7 +150,7 @@ bool classifier_snapshot(const struct classifier *c, struct buf *out, struct err
         for (uint32_t i = 0; i < used; i++) {
                 uint32_t row = places[i].row;
                 buf_u64(out, c->rows.hashes[row]);
-                put_float(out, c->rows.rarity[row]);
+                buf_float(out, c->rows.rarity[row]);
                 buf_u8(out, c->rows.kinds[row]);
                 put_lanes(c, c->rows.weights, row, out);
         }

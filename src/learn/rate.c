@@ -108,26 +108,11 @@ void rate_join(struct rate *rate, const struct rate *other)
         *rate = joined;
 }
 
-static void write_float(struct buf *out, float value)
-{
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        buf_u32(out, bits);
-}
-
-static float read_float(struct reader *reader)
-{
-        uint32_t bits = reader_u32(reader);
-        float value;
-        memcpy(&value, &bits, sizeof value);
-        return value;
-}
-
 void rate_write(const struct rate *rate, struct buf *out)
 {
-        write_float(out, rate->level);
-        write_float(out, rate->spread);
-        write_float(out, rate->awaited);
+        buf_float(out, rate->level);
+        buf_float(out, rate->spread);
+        buf_float(out, rate->awaited);
         buf_u32(out, rate->minutes);
         buf_u32(out, rate->count);
         buf_u32(out, rate->quiet);
@@ -138,7 +123,7 @@ void rate_write(const struct rate *rate, struct buf *out)
 
 bool rate_read(struct reader *reader, struct rate *out_rate)
 {
-        struct rate rate = {.level = read_float(reader), .spread = read_float(reader), .awaited = read_float(reader)};
+        struct rate rate = {.level = reader_float(reader), .spread = reader_float(reader), .awaited = reader_float(reader)};
         rate.minutes = reader_u32(reader);
         rate.count = reader_u32(reader);
         rate.quiet = reader_u32(reader);

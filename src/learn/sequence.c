@@ -401,21 +401,6 @@ static bool bag_read(struct reader *reader, struct bag *out_bag)
         return !reader->failed;
 }
 
-static void write_double(struct buf *out, double value)
-{
-        uint64_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        buf_u64(out, bits);
-}
-
-static double read_double(struct reader *reader)
-{
-        uint64_t bits = reader_u64(reader);
-        double value;
-        memcpy(&value, &bits, sizeof value);
-        return value;
-}
-
 void sequences_write(const struct sequences *sequences, struct buf *out)
 {
         buf_u64(out, sequences->seen);
@@ -423,8 +408,8 @@ void sequences_write(const struct sequences *sequences, struct buf *out)
         buf_u64(out, sequences->too_large);
         buf_u64(out, (uint64_t)sequences->minute);
         buf_u32(out, sequences->judged);
-        write_double(out, sequences->once_share);
-        write_double(out, sequences->once_distance);
+        buf_double(out, sequences->once_share);
+        buf_double(out, sequences->once_distance);
         buf_u32(out, sequences->known.count);
         for (uint32_t k = 0; k < sequences->known.count; k++) {
                 buf_u64(out, sequences->known.items[k].seen);
@@ -465,8 +450,8 @@ static bool read_all(struct reader *reader, struct sequences *sequences)
         sequences->minute = (int64_t)reader_u64(reader);
         sequences->judged = reader_u32(reader);
         sequences->numbers_are_old = true;
-        sequences->once_share = read_double(reader);
-        sequences->once_distance = read_double(reader);
+        sequences->once_share = reader_double(reader);
+        sequences->once_distance = reader_double(reader);
         uint32_t count = reader_u32(reader);
         bool fitted = sequences->once_share >= 0 && sequences->once_share <= 1 && sequences->once_distance >= 0 && sequences->once_distance < 1e12;
         if (reader->failed || count > SEQUENCES_KNOWN_MAX || !fitted || (count && !(sequences->known.items = malloc(count * sizeof *sequences->known.items))))
