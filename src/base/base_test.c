@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "base/quantity.h"
 #include "base/queue.h"
 #include "base/reader.h"
 #include "base/regex.h"
@@ -12,6 +13,7 @@
 #include "base/yaml.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -177,10 +179,28 @@ static void any_bytes_become_a_json_string(void **state)
         assert_true(str_is(buf_str(&out), "\"a\\\"\\n\\u0001\\ufffd\xC3\xA9\""));
 }
 
+static void numbers_are_written_as_a_person_reads_them(void **state)
+{
+        static const struct { void (*write)(double number, struct buf *out); double number; const char *text; } cases[] = {
+                {quantity_si, 16200000, "16.2M"},     {quantity_si, 0.25, "250m"},           {quantity_si, -1234, "-1.234k"},
+                {quantity_iec, 41710000, "39.78Mi"},  {quantity_iec, 512, "512"},            {quantity_percentage, 0.25, "25%"},
+                {quantity_duration, 0.0125, "12.5ms"}, {quantity_duration, 7500, "2h 5m 0s"}, {quantity_duration, -90061, "-1d 1h 1m 1s"},
+                {quantity_duration, NAN, "nans"},     {quantity_duration, INFINITY, "infs"},
+        };
+        (void)state;
+        for (size_t i = 0; i < countof(cases); i++) {
+                scoped(buf_done) struct buf text = {0};
+                cases[i].write(cases[i].number, &text);
+                buf_byte(&text, 0);
+                assert_string_equal(text.bytes, cases[i].text);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_err_tells_what_its_callers_were_doing),
+                cmocka_unit_test(numbers_are_written_as_a_person_reads_them),
                 cmocka_unit_test(an_arena_refuses_beyond_its_bound_and_can_be_used_again),
                 cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
                 cmocka_unit_test(text_is_utf8_or_not),

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "base/quantity.h"
 #include "base/reader.h"
 #include "base/scope.h"
 #include "learn/detector.h"
@@ -162,13 +163,32 @@ static double rate_of(const struct detector *detector, struct beside *beside, in
         return detector->last_ns && value >= before && seconds > 0 ? (value - before) / seconds : NAN;
 }
 
+/* The unit is what its name says, as the field's conventions have it. */
+static void write_value(struct buf *out, struct str name, bool is_rate, double value)
+{
+        if (ends_with(name, STR("_bytes")) || ends_with(name, STR("_bytes_total"))) {
+                quantity_iec(value, out);
+                buf_text(out, "B");
+        } else if (ends_with(name, STR("_seconds")) && !is_rate) {
+                quantity_duration(value, out);
+        } else if (fabs(value) < 1000) {
+                buf_printf(out, "%.4g", value);
+        } else {
+                quantity_si(value, out);
+        }
+}
+
 static bool write_sentence(struct buf *out, struct str name, const struct verdict *verdict, double value, bool is_rate)
 {
-        if (verdict->view == VIEW_MOVE)
-                buf_printf(out, "%.*s%s moved to %.4g in a way it does not move at this hour", STR_ARGS(name), is_rate ? " per second" : "", value);
-        else
-                buf_printf(out, "%.*s%s is %s%.4g; usual at this hour is %.4g to %.4g", STR_ARGS(name), is_rate ? " per second" : "",
-                           verdict->view == VIEW_SHIFT ? "lastingly " : "", value, (double)verdict->low, (double)verdict->high);
+        bool is_move = verdict->view == VIEW_MOVE;
+        buf_printf(out, "%.*s%s %s", STR_ARGS(name), is_rate ? " per second" : "", is_move ? "moved to " : verdict->view == VIEW_SHIFT ? "is lastingly " : "is ");
+        write_value(out, name, is_rate, value);
+        if (is_move)
+                return buf_text(out, " in a way it does not move at this hour");
+        buf_text(out, "; usual at this hour is ");
+        write_value(out, name, is_rate, is_rate ? fmax(verdict->low, 0) : (double)verdict->low); /* no counter goes backwards */
+        buf_text(out, " to ");
+        write_value(out, name, is_rate, verdict->high);
         return !out->failed;
 }
 
