@@ -6,6 +6,7 @@
 #include "act/freeze.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "model/content.h"
 #include "register/registry.h"
 
 #include <inttypes.h>
@@ -25,6 +26,12 @@ static bool guard_stopped(const struct act *act, const struct run *run, int64_t 
                 return false;
         struct str reason = json_str(act->stopped, "why");
         return buf_printf(why, "all automation was stopped by %.*s%s%.*s; resume it first", STR_ARGS(json_str(act->stopped, "by")), reason.length ? ": " : "", STR_ARGS(reason));
+}
+
+static bool guard_shadow(const struct act *act, const struct run *run, int64_t time_ns, struct buf *why)
+{
+        (void)run, (void)time_ns;
+        return act->runbooks && content_is_shadow(act->runbooks->content) && buf_text(why, "shadow mode: nothing is run");
 }
 
 static bool guard_freeze(const struct act *act, const struct run *run, int64_t time_ns, struct buf *why)

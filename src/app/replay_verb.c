@@ -33,7 +33,7 @@ static const char usage[] =
         "  --data FOLDER    the data folder, only read (default: what that file says); it may be in use\n"
         "  --since TIME     from when on differences are told: 6h, or 2026-01-31T10:00:00Z (default: all that is held)\n"
         "  --until TIME     until when\n"
-        "  --work FOLDER    where both runs are decided; kept (default: a folder beside the data, removed afterwards)\n"
+        "  --work FOLDER    where both runs are decided; kept (default: a folder in the data folder, removed afterwards)\n"
         "  --threads N      that own partitions; the result does not depend on it\n"
         "  --json           the whole report\n"
         "\n"
@@ -199,8 +199,8 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 
 static bool make_work(const char *data, char *out_path, size_t bytes, struct err *err)
 {
-        snprintf(out_path, bytes, "%s/replay/work-XXXXXX", data);
-        return mkdtemp(out_path) || fail_errno(err, errno, "replay", "making a folder in %s/replay; name one with --work", data);
+        snprintf(out_path, bytes, "%s/replay-XXXXXX", data);
+        return mkdtemp(out_path) || fail_errno(err, errno, "replay", "making a folder in %s; name one with --work", data);
 }
 
 static void config_end(struct config *config)

@@ -53,4 +53,5 @@ V(verb_runbooks) V(verb_runbook_autonomy) V(verb_runbook_show) V(verb_runbooks_d
 V(verb_run_judge) V(verb_automation_stop) V(verb_automation_resume)
 V(verb_maintenance) V(verb_maintenance_create) V(verb_notification_test) V(verb_notifications) V(verb_on_call) V(verb_on_call_override) V(verb_route_test)
 V(verb_silence_create) V(verb_silence_expire) V(verb_silence_preview) V(verb_silences) V(verb_on_call_release) V(verb_ledger) V(verb_ledger_revert)
+V(verb_shadow)
 #undef V

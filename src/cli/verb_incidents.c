@@ -121,6 +121,41 @@ static bool incident_path(struct cli *cli, const char *after, struct buf *path, 
         return !path->failed || fail_memory(err, "cli", path->length);
 }
 
+/* Words are of telemetry: what a terminal would obey is left out. */
+static void print_suggestion(const json_t *suggestion)
+{
+        size_t i;
+        json_t *word;
+        if (!json_is_object(suggestion))
+                return;
+        printf("\nteam %s %s, %.0f %% sure, from %" PRId64 " examples:", text_of(suggestion, "team"), text_of(suggestion, "state"),
+               100 * json_number_value(json_object_get(suggestion, "confidence")), json_i64(suggestion, "examples", 0));
+        json_array_foreach (json_object_get(suggestion, "words"), i, word) {
+                putchar(' ');
+                for (const char *at = text_of(word, "word"); *at; at++)
+                        putchar((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+                printf(" %+.2f", json_number_value(json_object_get(word, "weight")));
+        }
+        putchar('\n');
+}
+
+static void print_text(const char *text)
+{
+        for (; *text; text++)
+                putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+static void print_judged(const json_t *list)
+{
+        size_t i;
+        json_t *row;
+        json_array_foreach (list, i, row) {
+                printf("%sjudged before: ", i ? "" : "\n");
+                print_text(text_of(row, "sort"));
+                printf(", %s (%" PRId64 " times)\n", text_of(row, "kind"), json_i64(row, "times", 0));
+        }
+}
+
 bool verb_incident(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
@@ -140,10 +175,12 @@ bool verb_incident(struct cli *cli, struct err *err)
         table_cell(&table, COLOR_NONE, "%s", text_of(answer, "team"));
         safe_cell(&table, COLOR_NONE, text_of(answer, "title"));
         table_print(&table, stdout, cli->has_color);
+        print_suggestion(json_object_get(answer, "suggestion"));
+        print_judged(json_object_get(answer, "judged"));
         print_list(cli, json_object_get(answer, "causes"), ">LIKELY|CAUSE|KIND|BECAUSE", (const char *const[]){"name", "kind", "reason"}, NULL);
         print_list(cli, json_object_get(answer, "alerts"), "SINCE|STATE|ALERT|ID", (const char *const[]){"state", "name", "id"}, "starts_ns");
         print_list(cli, json_object_get(answer, "timeline"), "TIME|WHAT|BY|TEXT", (const char *const[]){"kind", "by", "text"}, "time_ns");
-        print_list(cli, json_object_get(answer, "similar"), "RESOLVED|EARLIER|CAUSE|FIXED BY", (const char *const[]){"title", "cause", "fix"}, "resolved_ns");
+        print_list(cli, json_object_get(answer, "similar"), "RESOLVED|LOOKED LIKE IT|CAUSE|HELPED", (const char *const[]){"title", "cause", "fix"}, "resolved_ns");
         return true;
 }
 

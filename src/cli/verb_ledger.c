@@ -1,4 +1,4 @@
-/* verb_ledger.c - `evenkeel ledger`, `evenkeel ledger revert`: what people's words changed in the models, and taking it back. */
+/* verb_ledger.c - what people taught the models, with its effect, and taking it back. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
@@ -17,10 +17,8 @@ bool verb_ledger(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
         scoped(buf_done) struct buf path = {0};
-        scoped(table_done) struct table table;
         size_t i;
         json_t *item;
-        table_init(&table, ">ENTRY|TIME|BY|MODEL|WHAT|TAKEN BACK BY");
         buf_text(&path, "/api/v1/models/ledger");
         path_add(&path, "limit", cli_option(cli, "limit"));
         buf_byte(&path, 0);
@@ -28,17 +26,20 @@ bool verb_ledger(struct cli *cli, struct err *err)
                 return false;
         if (cli->json)
                 return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+        scoped(table_done) struct table table;
+        table_init(&table, "ID|TIME|MODEL|BY|WHAT|EFFECT ON REPLAY|TAKEN BACK BY");
         json_array_foreach (json_object_get(answer, "entries"), i, item) {
-                char time[CLOCK_RFC3339_BYTES];
-                int64_t time_ns = 0;
-                str_to_i64(json_str(item, "time_ns"), &time_ns);
-                clock_rfc3339(time_ns, 0, time);
+                char time[CLOCK_RFC3339_BYTES] = "-";
+                int64_t time_ns;
+                if (str_to_i64(json_str(item, "time_ns"), &time_ns))
+                        clock_rfc3339(time_ns, 0, time);
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "id"));
                 table_cell(&table, COLOR_DIM, "%s", time);
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "by"));
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "model"));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "what"));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "reverted_by"));
+                table_cell(&table, COLOR_NONE, "%.40s", text_of(item, "by"));
+                table_cell(&table, COLOR_NONE, "%.120s", text_of(item, "what"));
+                table_cell(&table, COLOR_NONE, "%.120s", text_of(json_object_get(item, "replay"), "sentence"));
+                table_cell(&table, COLOR_NONE, "%.40s", text_of(item, "reverted_by"));
         }
         table_print(&table, stdout, cli->has_color);
         return true;
@@ -52,5 +53,9 @@ bool verb_ledger_revert(struct cli *cli, struct err *err)
         path_add_part(&path, cli->words[0]);
         buf_text(&path, "/revert");
         buf_byte(&path, 0);
-        return client_ask_json(&cli->client, "POST", path.bytes, NULL, &answer, err) && printf("taken back\n") > 0;
+        if (!client_ask_json(&cli->client, "POST", path.bytes, NULL, &answer, err))
+                return false;
+        if (cli->json)
+                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+        return printf("taken back: %s\n", text_of(json_object_get(answer, "replay"), "sentence")) > 0;
 }

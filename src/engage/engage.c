@@ -31,7 +31,7 @@ bool engage_create(const struct engage_options *options, struct engage **out_eng
         arena_init(&engage->pending, 0);
         if (!alerts_create(options->alerts_max, &engage->alerts, err) ||
             !incidents_create(options->incidents_max, &engage->incidents, err) ||
-            !learned_create(&engage->learned, err) || !correlator_create(&engage->topology, engage->learned, &engage->correlator, err)) {
+            !learned_create(&engage->learned, err) || !engage_routing_create(engage, err) || !engage_past_create(engage, err) || !correlator_create(&engage->topology, engage->learned, &engage->correlator, err)) {
                 engage_destroy(engage);
                 return false;
         }
@@ -47,6 +47,8 @@ void engage_destroy(struct engage *engage)
         incidents_destroy(engage->incidents);
         correlator_destroy(engage->correlator);
         learned_destroy(engage->learned);
+        engage_routing_destroy(engage);
+        engage_past_destroy(engage);
         engage_forget_ledger(engage);
         engage_forget_changes(engage);
         arena_done(&engage->pending);
@@ -563,6 +565,8 @@ bool engage_take(struct engage *engage, const struct noticed *noticed, uint64_t 
         for (; engage->taken_findings < noticed->findings.count; engage->taken_findings++)
                 if (!take_finding(engage, &noticed->findings.items[engage->taken_findings], time_ns, err))
                         return err_within(err, "taking a finding");
+        if (!engage_suggest_teams(engage, time_ns, err))
+                return err_within(err, "suggesting teams");
         engage->taken_findings = engage->taken_changes = 0;
         return true;
 }
@@ -615,6 +619,8 @@ bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, stru
                 return err_within(err, "ending alerts at a tick");
         if (!settle(engage, time_ns, err) || !engage_find_causes(engage, time_ns, err))
                 return err_within(err, "joining incidents at a tick");
+        if (!engage_suggest_teams(engage, time_ns, err))
+                return err_within(err, "suggesting teams at a tick");
         correlator_forget(engage->correlator, time_ns);
         return true;
 }

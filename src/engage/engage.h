@@ -54,6 +54,7 @@ bool engage_tick(struct engage *engage, uint64_t sequence, int64_t time_ns, stru
  * incident_split        incident alerts (ids)                    into a new incident, told in the result
  * incident_reroute      incident team
  * incident_severity     incident severity                        a person's word stays; "auto": that of its alerts again
+ * incident_team_approve incident                                 the suggested team has it; incident_team_reject: it has not
  * incident_cause        incident entity | text                   "this was the cause"
  * incident_fix          incident text                            "this fixed it"
  * incident_noise        incident kind (false, true, planned)
@@ -76,6 +77,14 @@ bool engage_note(struct engage *engage, uint64_t incident, int64_t time_ns, cons
 /* Why something was decided about an incident or alert (its id), for `evenkeel why`: a sentence, and reasons as a JSON array of
  * {kind, weight, sentence}. For the stages after engage, that decide who is told. */
 bool engage_why(struct engage *engage, uint64_t subject, int64_t time_ns, struct str decision, struct str reasons, struct err *err);
+
+/* What somebody said fixed the past incident that is most like this one; texts last until the next change. False: nothing is known. */
+struct engage_help {
+        struct str text, by;
+        uint32_t number;                /* of that incident */
+        double likeness;                /* 0 to 1 */
+};
+bool engage_helped(const struct engage *engage, uint64_t incident, struct engage_help *out_help);
 
 bool engage_is_dirty(const struct engage *engage);
 bool engage_write(struct engage *engage, struct database *state, struct err *err);

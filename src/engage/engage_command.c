@@ -100,7 +100,17 @@ static bool reroute(const struct order *order, struct err *err)
             !incident_set_text(&order->incident->team, team, err))
                 return false;
         incident_touch(order->engage->incidents, order->incident, NEWS_REROUTED, order->time_ns);
-        return true;
+        return engage_rerouted(order->engage, order->incident, team, order->by, order->time_ns, err);
+}
+
+static bool approve_team(const struct order *order, struct err *err)
+{
+        return engage_team_decide(order->engage, order->incident, true, order->by, order->time_ns, err);
+}
+
+static bool reject_team(const struct order *order, struct err *err)
+{
+        return engage_team_decide(order->engage, order->incident, false, order->by, order->time_ns, err);
 }
 
 static bool comment(const struct order *order, struct err *err)
@@ -239,7 +249,7 @@ static bool noise(const struct order *order, struct err *err)
         order->incident->is_noise = true;
         incident_touch(order->engage->incidents, order->incident, NEWS_NOISE, order->time_ns);
         correlator_end(order->engage->correlator, order->incident->id);
-        return tell(order, "noise", kind, err);
+        return tell(order, "noise", kind, err) && engage_learn_noise(order->engage, order->incident, kind, order->by, order->time_ns, err);
 }
 
 static bool cause(const struct order *order, struct err *err)
@@ -260,7 +270,8 @@ static bool cause(const struct order *order, struct err *err)
 static bool fix(const struct order *order, struct err *err)
 {
         struct str text;
-        return text_of(order, "text", true, &text, err) && tell(order, "fix", text, err);
+        return text_of(order, "text", true, &text, err) && tell(order, "fix", text, err) &&
+               engage_learn_fix(order->engage, order->incident, text, order->by, order->time_ns, err);
 }
 
 static bool revert(const struct order *order, struct err *err)
@@ -269,7 +280,7 @@ static bool revert(const struct order *order, struct err *err)
         struct str text = json_str(order->arguments, "entry");
         if (!str_to_u64(text, &entry))
                 return fail(err, ERR_INVALID, "engage", "model_revert needs the id of an entry of the ledger, as text");
-        return engage_revert(order->engage, entry, order->by, order->time_ns, err);
+        return engage_revert(order->engage, entry, order->by, order->time_ns, order->out_result, err);
 }
 
 /* A person's own finding: an alert like any other, which that person will resolve. */
@@ -309,6 +320,8 @@ static const struct { const char *verb; bool (*run)(const struct order *order, s
         {"incident_resolve", resolve},
         {"incident_severity", set_severity},
         {"incident_split", split},
+        {"incident_team_approve", approve_team},
+        {"incident_team_reject", reject_team},
         {"model_revert", revert, true},
 };
 
@@ -345,5 +358,5 @@ bool engage_command(struct engage *engage, const char *verb, const json_t *argum
         if (row == countof(verbs))
                 return fail(err, ERR_NOT_FOUND, "engage", "there is no command %s", verb);
         engage_begin(engage, sequence);
-        return (verbs[row].is_free || find_incident(&order, err)) && verbs[row].run(&order, err);
+        return (verbs[row].is_free || find_incident(&order, err)) && verbs[row].run(&order, err) && engage_suggest_teams(engage, time_ns, err);
 }

@@ -49,12 +49,12 @@ static bool read_item(void *context, const char *file, const json_t *item, struc
 bool engage_check_configuration(const json_t *content, struct err *err)
 {
         struct reading reading = {0};
-        return content_visit(content, "incidents", read_item, &reading, err);
+        return content_visit(content, "incidents", read_item, &reading, err) && engage_routing_check(content, err);
 }
 
 bool engage_configure(struct engage *engage, const json_t *content, struct err *err)
 {
         struct reading reading = {0};
         return content_visit(content, "incidents", read_item, &reading, err) &&
-               alerts_set_volatile(engage->alerts, reading.names, reading.count, err);
+               alerts_set_volatile(engage->alerts, reading.names, reading.count, err) && engage_routing_configure(engage, content, err);
 }

@@ -34,6 +34,7 @@ struct ledger_entry {
         uint64_t id;
         int64_t time_ns, reverted_ns;
         struct str model, by, what, effect, reverted_by;
+        struct str replay;              /* JSON: what it would have changed of the newest incidents: { of, changed, incidents, sentence } */
 };
 
 struct change_note {
@@ -49,6 +50,8 @@ struct engage {
         struct incidents *incidents;
         struct correlator *correlator;
         struct learned *learned;
+        struct engage_routing *routing; /* engage_route.c */
+        struct engage_past *past;       /* engage_similar.c */
         struct { struct change_note *items; size_t count, capacity; } changes_kept; /* the newest; titles alone, owned */
         struct { struct ledger_entry *items; size_t count, capacity; } ledger_kept; /* the newest, for model_revert; texts owned */
 
@@ -81,12 +84,44 @@ bool engage_learn(struct engage *engage, const struct incident *one, const struc
 /* The incident's alerts on entities of that kind were the cause, somebody says. */
 bool engage_learn_cause(struct engage *engage, const struct incident *incident, struct str kind, struct str named, struct str by, int64_t time_ns,
                         struct err *err);
+/* Takes no text over. An id of 0 is given one. */
+bool engage_note_ledger(struct engage *engage, const struct ledger_entry *entry, const json_t *effect, const json_t *replay, struct err *err);
+
+/* engage_route.c: teams for incidents that no route leads to one. */
+bool engage_routing_create(struct engage *engage, struct err *err);
+void engage_routing_destroy(struct engage *engage);
+bool engage_routing_check(const json_t *content, struct err *err);
+bool engage_routing_configure(struct engage *engage, const json_t *content, struct err *err);
+bool engage_rerouted(struct engage *engage, struct incident *incident, struct str team, struct str by, int64_t time_ns, struct err *err); /* a person did */
+bool engage_team_decide(struct engage *engage, struct incident *incident, bool is_approved, struct str by, int64_t time_ns, struct err *err);
+bool engage_routing_revert(struct engage *engage, uint64_t id, json_t **out_replay, struct err *err);
+bool engage_suggest_teams(struct engage *engage, int64_t time_ns, struct err *err);
+bool engage_routing_load(struct engage *engage, struct database *state, struct err *err);
+bool engage_routing_is_dirty(const struct engage *engage);
+bool engage_routing_write(struct engage *engage, struct database *state, struct err *err);
+void engage_routing_written(struct engage *engage);
+bool engage_routing_snapshot(const struct engage *engage, struct buf *out, struct err *err); /* of the model, for tests */
+
+/* engage_similar.c: what looked like it before, and what helped then. */
+bool engage_past_create(struct engage *engage, struct err *err);
+void engage_past_destroy(struct engage *engage);
+bool engage_past_note(struct engage *engage, const struct incident *incident, struct err *err); /* its row is written: it is a case now, or none */
+bool engage_find_alike(struct engage *engage, struct err *err);
+bool engage_learn_fix(struct engage *engage, const struct incident *incident, struct str text, struct str by, int64_t time_ns, struct err *err);
+bool engage_revert_fix(struct engage *engage, uint64_t id, json_t **out_replay, struct err *err);
+bool engage_past_load(struct engage *engage, struct database *state, struct err *err);
+bool engage_past_is_dirty(const struct engage *engage);
+bool engage_past_write(struct engage *engage, struct database *state, struct err *err);
+void engage_past_written(struct engage *engage);
+
 bool engage_take_ledger(void *context, const struct ledger_entry *entry, struct err *err);
 void engage_forget_ledger(struct engage *engage);
 bool engage_keep_change(struct engage *engage, const struct change_note *note, struct err *err); /* its title, for sentences */
 void engage_forget_changes(struct engage *engage);
-bool engage_revert(struct engage *engage, uint64_t entry, struct str by, int64_t time_ns, struct err *err);
 bool engage_place_change(struct engage *engage, const struct change_note *note, struct err *err); /* as evidence */
+/* One of the three words: it was noise. */
+bool engage_learn_noise(struct engage *engage, const struct incident *incident, struct str kind, struct str by, int64_t time_ns, struct err *err);
+bool engage_revert(struct engage *engage, uint64_t entry, struct str by, int64_t time_ns, json_t **out_result, struct err *err); /* result: its effect on replay */
 /* The alert belongs to the incident: member, entities, signature, severity, title. */
 bool engage_join(struct engage *engage, struct incident *incident, struct alert *alert, const struct clue *clue, int64_t time_ns, struct err *err);
 bool engage_leave(struct engage *engage, struct incident *incident, struct alert *alert, struct err *err);

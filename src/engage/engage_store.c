@@ -1,7 +1,7 @@
 /*
  * engage_store.c - engage's memory and its rows: loaded at the start, written inside the pipeline's transaction.
  *
- * Writing changes nothing in memory, so that it may be done again after a failed commit; engage_written forgets what was
+ * Writing changes nothing in memory but the cases of the past, which twice is once, so that it may be done again after a failed commit; engage_written forgets what was
  * dirty. Rows have keys of their own and are added or replaced, so that writing twice is writing once.
  */
 #include "base/scope.h"
@@ -45,6 +45,7 @@ bool engage_load(struct engage *engage, struct database *state, int64_t newest_n
         if (!incident_rows_load(state, newest_ns - INCIDENT_KEPT_NS, engage->incidents, err) ||
             !alert_rows_load(state, newest_ns - ALERT_KEPT_NS, engage->alerts, err) ||
             !learned_rows_load(state, take_learned, engage, err) || !ledger_rows_load(state, 1000, engage_take_ledger, engage, err) ||
+            !engage_routing_load(engage, state, err) || !engage_past_load(engage, state, err) ||
             !seen_rows_load(state, take_seen, engage, err) || !group_rows_load(state, take_group, engage, err) ||
             !change_rows_load(state, CORRELATE_CHANGES_MAX, take_change, engage, err))
                 return err_within(err, "loading alerts and incidents");
@@ -61,7 +62,7 @@ bool engage_is_dirty(const struct engage *engage)
 {
         return engage->timeline.count || engage->members.count || engage->whys.count || engage->changes.count || engage->ledger.count ||
                alerts_dirty(engage->alerts, 0) || incidents_dirty(engage->incidents, 0) || learned_is_dirty(engage->learned) ||
-               correlator_is_dirty(engage->correlator);
+               engage_routing_is_dirty(engage) || engage_past_is_dirty(engage) || correlator_is_dirty(engage->correlator);
 }
 
 static bool write_learned(struct engage *engage, struct database *state, struct err *err)
@@ -113,9 +114,9 @@ bool engage_write(struct engage *engage, struct database *state, struct err *err
                 if (!alert_row_write(state, alert, err))
                         return err_within(err, "writing an alert");
         for (size_t at = 0; (incident = incidents_dirty(engage->incidents, at)); at++)
-                if (!incident_row_write(state, incident, err))
+                if (!incident_row_write(state, incident, err) || !engage_past_note(engage, incident, err))
                         return err_within(err, "writing incident %u", incident->number);
-        if (!write_lists(engage, state, err) || !write_learned(engage, state, err) ||
+        if (!write_lists(engage, state, err) || !write_learned(engage, state, err) || !engage_routing_write(engage, state, err) || !engage_past_write(engage, state, err) ||
             !correlator_save(engage->correlator, &(struct correlator_rows){state, write_group, write_seen}, err))
                 return err_within(err, "writing what happened to incidents");
         return !engage->is_retention_due || (alert_rows_forget(state, engage->now_ns - ROWS_KEPT_NS, err) &&
@@ -128,6 +129,8 @@ void engage_written(struct engage *engage)
         incidents_clean(engage->incidents);
         learned_clean(engage->learned);
         correlator_clean(engage->correlator);
+        engage_routing_written(engage);
+        engage_past_written(engage);
         arena_reset(&engage->pending);
         engage->timeline.items = NULL, engage->timeline.count = engage->timeline.capacity = 0;
         engage->members.items = NULL, engage->members.count = engage->members.capacity = 0;

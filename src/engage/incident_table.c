@@ -5,6 +5,7 @@
 #include "base/scope.h"
 #include "engage/alert_table.h"
 #include "engage/engage_state.h"
+#include "engage/learning_table.h"
 #include "store/database.h"
 
 #include <inttypes.h>
@@ -13,7 +14,6 @@
 enum { FLAG_HELD = 1, FLAG_STORM = 2, FLAG_NOISE = 4, FLAG_PERSON_SEVERITY = 8, FLAG_CAUSES_DUE = 16 };
 #define MEMBERS_READ_MAX 500
 #define TIMELINE_READ_MAX 1000
-#define SIMILAR_READ_MAX 5
 #define TALLY_READ_MAX "20000" /* incidents; older ones are not counted */
 
 #define COLUMNS                                                                                                        \
@@ -189,8 +189,16 @@ static void bind_learned(struct query *query, const void *context)
         query_bind_i64(query, 6, row->changed_ns);
 }
 
+static void bind_pair(struct query *query, const void *context)
+{
+        const struct learned_row *row = context;
+        query_bind_i64(query, 1, (int64_t)row->pair);
+}
+
 bool learned_row_write(struct database *state, const struct learned_row *row, struct err *err)
 {
+        if (row->together == 0 && row->apart == 0) /* all words about it were taken back */
+                return query_run(state, "DELETE FROM engage_learned WHERE pair = ?1", bind_pair, row, err);
         return query_run(state, "INSERT OR REPLACE INTO engage_learned (pair, one, other, together, apart, changed_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                          bind_learned, row, err);
 }
@@ -267,26 +275,27 @@ static void bind_ledger(struct query *query, const void *context)
         query_bind_str(query, 6, entry->effect);
         query_bind_i64(query, 7, entry->reverted_ns);
         query_bind_str(query, 8, entry->reverted_by);
+        query_bind_str(query, 9, entry->replay.bytes ? entry->replay : STR(""));
 }
 
 bool ledger_row_write(struct database *state, const struct ledger_entry *entry, struct err *err)
 {
-        return query_run(state, "INSERT OR REPLACE INTO model_ledger (id, time_ns, model, by, what, effect, reverted_ns, reverted_by)"
-                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", bind_ledger, entry, err);
+        return query_run(state, "INSERT OR REPLACE INTO model_ledger (id, time_ns, model, by, what, effect, reverted_ns, reverted_by, replay)"
+                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", bind_ledger, entry, err);
 }
 
 static struct ledger_entry ledger_of(struct query *query)
 {
         return (struct ledger_entry){(uint64_t)query_i64(query, 0), query_i64(query, 1), query_i64(query, 6), query_str(query, 2), query_str(query, 3),
-                                     query_str(query, 4), query_str(query, 5), query_str(query, 7)};
+                                     query_str(query, 4), query_str(query, 5), query_str(query, 7), query_str(query, 8)};
 }
 
 bool ledger_rows_load(struct database *state, size_t newest, bool (*take)(void *context, const struct ledger_entry *entry, struct err *err), void *context,
                       struct err *err)
 {
         scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT * FROM (SELECT id, time_ns, model, by, what, effect, reverted_ns, reverted_by FROM model_ledger"
-                                        " WHERE model = 'correlation' ORDER BY id DESC LIMIT ?1) ORDER BY id", err))
+        if (!query_begin(&query, state, "SELECT * FROM (SELECT id, time_ns, model, by, what, effect, reverted_ns, reverted_by, replay FROM model_ledger"
+                                        " ORDER BY id DESC LIMIT ?1) ORDER BY id", err))
                 return false;
         query_bind_i64(&query, 1, (int64_t)newest);
         while (query_step(&query, err)) {
@@ -463,18 +472,6 @@ static json_t *alerts_of(struct database *reader, uint64_t incident, struct err 
 
 static const char timeline_sql[] = "SELECT id, alert, time_ns, kind, by, text FROM engage_timeline WHERE incident = ?1 ORDER BY id LIMIT ?2";
 static const char merged_sql[] = "SELECT number FROM engage_incident WHERE merged_into = ?1 AND number < ?2 ORDER BY number";
-/* The same signature, resolved before; what was said to have fixed it stands in the timeline. */
-static const char similar_sql[] = "SELECT i.number, i.title, i.resolved_ns, coalesce((SELECT text FROM engage_timeline t WHERE t.incident = i.id"
-                                  " AND t.kind = 'fix' ORDER BY t.id DESC LIMIT 1), ''), coalesce((SELECT text FROM engage_timeline t"
-                                  " WHERE t.incident = i.id AND t.kind = 'cause' ORDER BY t.id DESC LIMIT 1), '') FROM engage_incident i"
-                                  " WHERE i.signature = ?1 AND i.number < ?2 AND i.state IN (4, 5) ORDER BY i.number DESC LIMIT 5";
-
-static json_t *similar_json(struct query *query)
-{
-        return json_pack("{s:I, s:o, s:o, s:o, s:o}", "number", (json_int_t)query_i64(query, 0), "title", str_json(query_str(query, 1)), "resolved_ns",
-                         time_ns_json(query_i64(query, 2)), "fix", str_json(query_str(query, 3)), "cause", str_json(query_str(query, 4)));
-}
-
 static bool set(json_t *object, const char *key, json_t *value)
 {
         return value && json_object_set_new(object, key, value) == 0;
@@ -491,12 +488,14 @@ json_t *incident_row_read(struct database *reader, uint32_t number, struct err *
                         fail(err, ERR_NOT_FOUND, "engage", "there is no incident %u", number);
                 return NULL;
         }
-        uint64_t id = (uint64_t)query_i64(&query, 0), signature = (uint64_t)query_i64(&query, 9);
+        uint64_t id = (uint64_t)query_i64(&query, 0);
         json_t *incident = incident_json(&query);
         if (incident && set(incident, "alerts", alerts_of(reader, id, err)) &&
             set(incident, "timeline", rows_about(reader, timeline_sql, id, TIMELINE_READ_MAX, timeline_json, err)) &&
             set(incident, "merged", rows_about(reader, merged_sql, id, INT64_MAX, number_json, err)) &&
-            set(incident, "similar", rows_about(reader, similar_sql, signature, number, similar_json, err)))
+            set(incident, "suggestion", suggestion_row_read(reader, id, err)) &&
+            set(incident, "judged", judged_rows_read(reader, id, err)) &&
+            set(incident, "similar", alike_rows_read(reader, id, err)))
                 return incident;
         json_decref(incident);
         return NULL;
@@ -602,13 +601,13 @@ bool incident_number_of(struct database *reader, uint64_t id, uint32_t *out_numb
 static json_t *ledger_json(struct query *query)
 {
         struct ledger_entry entry = ledger_of(query);
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id_json(entry.id), "time_ns", time_ns_json(entry.time_ns), "model",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id_json(entry.id), "time_ns", time_ns_json(entry.time_ns), "model",
                          str_json(entry.model), "by", str_json(entry.by), "what", str_json(entry.what), "effect", parsed_or_null(entry.effect),
-                         "reverted_ns", time_ns_json(entry.reverted_ns), "reverted_by", str_json(entry.reverted_by));
+                         "reverted_ns", time_ns_json(entry.reverted_ns), "reverted_by", str_json(entry.reverted_by), "replay", parsed_or_null(entry.replay));
 }
 
 json_t *ledger_rows_read(struct database *reader, uint64_t before_id, size_t limit, struct err *err)
 {
-        return rows_about(reader, "SELECT id, time_ns, model, by, what, effect, reverted_ns, reverted_by FROM model_ledger WHERE id < ?1"
+        return rows_about(reader, "SELECT id, time_ns, model, by, what, effect, reverted_ns, reverted_by, replay FROM model_ledger WHERE id < ?1"
                                   " ORDER BY id DESC LIMIT ?2", before_id ? before_id : INT64_MAX, (int64_t)limit, ledger_json, err);
 }

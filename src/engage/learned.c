@@ -126,11 +126,41 @@ bool learned_is_dirty(const struct learned *learned)
         return learned->dirty > 0;
 }
 
+static bool is_empty(const struct learned_pair *pair)
+{
+        return pair->together == 0 && pair->apart == 0;
+}
+
+/* All words about them were taken back: nothing of them stays. */
+static void drop_empty(struct learned *learned)
+{
+        size_t kept = 0;
+        for (size_t i = 0; i < learned->count; i++) {
+                struct learned_pair pair = learned->items[i];
+                if (kept != i || is_empty(&pair))
+                        map_remove(&learned->by_pair, pair.pair, (uint32_t)i);
+                if (is_empty(&pair)) {
+                        free(pair.one);
+                        free(pair.other);
+                        continue;
+                }
+                if (kept != i)
+                        map_put(&learned->by_pair, pair.pair, (uint32_t)kept); /* one was removed: there is room */
+                learned->items[kept++] = pair;
+        }
+        learned->count = kept;
+}
+
 void learned_clean(struct learned *learned)
 {
-        for (size_t i = 0; learned->dirty && i < learned->count; i++)
+        bool has_empty = false;
+        for (size_t i = 0; learned->dirty && i < learned->count; i++) {
                 learned->items[i].is_dirty = false;
+                has_empty |= is_empty(&learned->items[i]);
+        }
         learned->dirty = 0;
+        if (has_empty)
+                drop_empty(learned);
 }
 
 uint64_t learned_refused(const struct learned *learned)

@@ -420,7 +420,7 @@ static bool notification_result(const struct order *order, struct err *err)
                 at++;
         if (at == countof(outcomes))
                 return fail(err, ERR_INVALID, "engage", "outcome is sent, failed or given_up");
-        if (!parcel || parcel->row.state == OUTBOX_SENT || parcel->row.state == OUTBOX_GIVEN_UP)
+        if (!parcel || parcel->row.state == OUTBOX_SENT || parcel->row.state >= OUTBOX_GIVEN_UP)
                 return true;
         struct outbox_row *row = &parcel->row;
         if (!text_copy(json_str(order->arguments, "error"), &parcel->arena, &row->error))
@@ -482,36 +482,6 @@ bool notify_command(struct notify *notify, const char *verb, const json_t *argum
                 if (strcmp(verbs[i].verb, verb) == 0)
                         return verbs[i].obey(&order, err);
         return fail(err, ERR_NOT_FOUND, "engage", "there is no command %s", verb);
-}
-
-#define HELPED_MAX 10000
-
-bool notify_keep_helped(struct notify *notify, const struct helped_row *row, bool is_dirty, struct err *err)
-{
-        struct helped *slot = NULL;
-        each (helped, &notify->helped)
-                if (helped->row.signature == row->signature)
-                        slot = helped;
-        if (!slot && notify->helped.count >= HELPED_MAX)
-                slot = &notify->helped.items[0]; /* one of the oldest makes room */
-        if (!slot && !(slot = arena_push(&notify->kept, &notify->helped)))
-                return fail_memory(err, "engage", sizeof *slot);
-        *slot = (struct helped){*row, is_dirty};
-        return (text_copy(row->by, &notify->kept, &slot->row.by) && text_copy(row->text, &notify->kept, &slot->row.text)) ||
-               fail_memory(err, "engage", row->text.length);
-}
-
-bool notify_heard(struct notify *notify, const char *verb, const json_t *arguments, const char *by, int64_t time_ns, struct err *err)
-{
-        scoped(arena_done) struct arena arena;
-        struct incident_view view;
-        uint32_t number = (uint32_t)json_i64(arguments, "incident", 0);
-        struct str text = json_str(arguments, "text");
-        arena_init(&arena, 0);
-        if (strcmp(verb, "incident_fix") != 0 || !text.length || !engage_view(notify->engage, engage_incident_id(notify->engage, number), &arena, &view, NULL))
-                return true;
-        struct helped_row row = {view.signature, time_ns, number, str_of(by), str_slice(text, 0, 1000)};
-        return notify_keep_helped(notify, &row, true, err);
 }
 
 void notify_count(const struct notify *notify, struct notify_counts *out_counts)

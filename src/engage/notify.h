@@ -58,9 +58,6 @@ bool notify_tick(struct notify *notify, uint64_t sequence, int64_t time_ns, stru
 bool notify_handles(const char *verb);
 bool notify_command(struct notify *notify, const char *verb, const json_t *arguments, const char *by, uint64_t sequence, int64_t time_ns,
                     json_t **out_result, struct err *err);
-/* After a command of engage was accepted: "this fixed it" is told the next time. */
-bool notify_heard(struct notify *notify, const char *verb, const json_t *arguments, const char *by, int64_t time_ns, struct err *err);
-
 /* Whether planned work covers what has these labels, and so nothing may touch it by itself. */
 bool notify_is_planned(const struct notify *notify, const struct labels *labels, int64_t time_ns);
 

@@ -117,29 +117,21 @@ static bool add_told(json_t *names, const struct recipient *recipient)
         return json_array_append_new(names, json_stringn(text.bytes, text.length)) == 0;
 }
 
-static const struct helped_row *helped_by(const struct notify *notify, uint64_t signature)
-{
-        each (helped, &notify->helped)
-                if (helped->row.signature == signature)
-                        return &helped->row;
-        return NULL;
-}
-
 static json_t *compose(struct notify *notify, const struct incident_view *view, struct str team, const struct occasion *occasion, const struct recipients *to,
                        const struct told *told, const bool *is_told_of, int64_t time_ns)
 {
         scoped_ptr(json_decref) json_t *names = json_array();
-        const struct helped_row *helped = helped_by(notify, view->signature);
+        struct engage_help helped;
         struct message_wish wish = {.incident = view, .occasion = occasion->name, .because = occasion->because, .team = team, .is_page = occasion->is_page,
                                     .time_ns = time_ns, .is_told_of = is_told_of, .told = names};
         for (size_t i = 0; i < to->count; i++)
                 add_told(names, &to->items[i]);
         for (size_t i = 0; told && i < told->recipient_count; i++)
                 add_told(names, &told->recipients[i]);
-        if (helped && helped->number != view->number) {
-                wish.helped_text = helped->text;
-                wish.helped_by = helped->by;
-                wish.helped_number = helped->number;
+        if (engage_helped(notify->engage, view->id, &helped)) {
+                wish.helped_text = helped.text;
+                wish.helped_by = helped.by;
+                wish.helped_number = helped.number;
         }
         return message_create(&wish);
 }
@@ -189,14 +181,22 @@ bool notify_keep_row(struct notify *notify, const struct outbox_row *row, bool i
         return true;
 }
 
+/* A test is what somebody asked for just now. */
+static bool is_shadowed(const struct notify *notify, const struct outbox_row *row)
+{
+        const struct receiver *receiver = policy_receiver(notify->policy, row->receiver);
+        return (notify->policy->is_shadow || (receiver && receiver->is_shadow)) && !str_is(row->occasion, "test");
+}
+
 bool notify_post(struct notify *notify, struct outbox_row row, const json_t *message, struct err *err)
 {
         scoped(buf_done) struct buf text = {0};
         if (!message || !json_write(message, &text))
                 return fail_memory(err, "engage", text.length);
         row.id = notify_id(notify);
-        row.state = OUTBOX_PENDING;
-        row.is_repeat = !notify->is_started; /* decided again after a crash: it may have left before */
+        row.state = is_shadowed(notify, &row) ? OUTBOX_SHADOWED : OUTBOX_PENDING;
+        row.done_ns = row.state == OUTBOX_SHADOWED ? row.created_ns : 0;
+        row.is_repeat = row.state == OUTBOX_PENDING && !notify->is_started; /* decided again after a crash: it may have left before */
         notify->counts.repeats += row.is_repeat;
         row.message = buf_str(&text);
         return notify_keep_row(notify, &row, true, err);

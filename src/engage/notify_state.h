@@ -76,7 +76,6 @@ struct notify {
         struct map by_name;
         struct { struct rota_override *items; size_t count, capacity; } overrides; /* in kept, made_overrides beside them */
         struct { struct made_override *items; size_t count, capacity; } made_overrides;
-        struct { struct helped { struct helped_row row; bool is_dirty; } *items; size_t count, capacity; } helped;
 
         struct arena pending;
         struct { struct decision_row *items; size_t count, capacity; } decisions;
@@ -101,7 +100,6 @@ bool notify_reload(struct notify *notify, struct pursuit *pursuit, const struct 
 
 /* What notify_store.c loads, as if it had been made: is_dirty is then false, but for repeats. Copies. */
 bool notify_keep_row(struct notify *notify, const struct outbox_row *row, bool is_dirty, struct err *err);
-bool notify_keep_helped(struct notify *notify, const struct helped_row *row, bool is_dirty, struct err *err);
 bool notify_add_override(struct notify *notify, uint64_t id, const struct rota_override *override, struct str by, bool is_dirty, struct err *err);
 void notify_drop_done(struct notify *notify); /* after their rows were written */
 

@@ -120,11 +120,6 @@ static bool take_override(void *context, uint64_t id, const struct rota_override
         return notify_add_override(context, id, override, STR(""), false, err);
 }
 
-static bool take_helped(void *context, const struct helped_row *row, struct err *err)
-{
-        return notify_keep_helped(context, row, false, err);
-}
-
 static bool load_memory(struct notify *notify, struct database *state, struct err *err)
 {
         scoped(buf_done) struct buf text = {0};
@@ -145,7 +140,7 @@ bool notify_load(struct notify *notify, struct database *state, int64_t time_ns,
         notify->now_ns = notify->looked_ns = time_ns;
         return pursuit_rows_load(state, take_pursuit, notify, err) && outbox_rows_load(state, take_message, notify, err) &&
                silence_rows_load(state, notify->silences, err) && override_rows_load(state, time_ns, take_override, notify, err) &&
-               helped_rows_load(state, take_helped, notify, err) && load_memory(notify, state, err);
+               load_memory(notify, state, err);
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------------------- */
@@ -162,8 +157,6 @@ bool notify_is_dirty(const struct notify *notify)
                 is_dirty = silence->is_dirty;
         for (size_t i = 0; !is_dirty && i < notify->made_overrides.count; i++)
                 is_dirty = notify->made_overrides.items[i].is_dirty;
-        for (size_t i = 0; !is_dirty && i < notify->helped.count; i++)
-                is_dirty = notify->helped.items[i].is_dirty;
         return is_dirty;
 }
 
@@ -186,9 +179,6 @@ static bool write_lists(struct notify *notify, struct database *state, struct er
         for (size_t i = 0; i < notify->made_overrides.count; i++)
                 if (notify->made_overrides.items[i].is_dirty &&
                     !override_row_write(state, notify->made_overrides.items[i].id, &notify->overrides.items[i], notify->made_overrides.items[i].by, err))
-                        return false;
-        each (helped, &notify->helped)
-                if (helped->is_dirty && !helped_row_write(state, &helped->row, err))
                         return false;
         each (decision, &notify->decisions)
                 if (!decision_row_write(state, decision, err))
@@ -238,7 +228,7 @@ void notify_written(struct notify *notify)
         for (size_t i = 0; i < notify->outbox.count; i++) {
                 struct parcel *parcel = notify->outbox.items[i];
                 parcel->is_dirty = false;
-                if (parcel->row.state == OUTBOX_SENT || parcel->row.state == OUTBOX_GIVEN_UP) {
+                if (parcel->row.state == OUTBOX_SENT || parcel->row.state >= OUTBOX_GIVEN_UP) {
                         arena_done(&parcel->arena);
                         free(parcel);
                 } else {
@@ -248,8 +238,6 @@ void notify_written(struct notify *notify)
         notify->outbox.count = kept;
         for (size_t i = 0; i < notify->made_overrides.count; i++)
                 notify->made_overrides.items[i].is_dirty = false;
-        each (helped, &notify->helped)
-                helped->is_dirty = false;
         memset(&notify->decisions, 0, sizeof notify->decisions);
         arena_reset(&notify->pending);
         notify->memory_is_dirty = false;

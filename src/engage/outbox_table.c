@@ -14,8 +14,8 @@
 
 const char *outbox_state_name(enum outbox_state state)
 {
-        static const char *const names[] = {"?", "pending", "sent", "failed", "given up"};
-        return state <= OUTBOX_GIVEN_UP ? names[state] : names[0];
+        static const char *const names[] = {"?", "pending", "sent", "failed", "given up", "shadowed"};
+        return state <= OUTBOX_SHADOWED ? names[state] : names[0];
 }
 
 static struct str text_of(struct str text)
@@ -75,7 +75,7 @@ static bool forget(struct database *state, const char *sql, int64_t before_ns, s
 
 bool outbox_rows_forget(struct database *state, int64_t before_ns, struct err *err)
 {
-        return forget(state, "DELETE FROM notify_outbox WHERE id IN (SELECT id FROM notify_outbox WHERE state IN (2, 4) AND created_ns < ?1 LIMIT 500)", before_ns, err) &&
+        return forget(state, "DELETE FROM notify_outbox WHERE id IN (SELECT id FROM notify_outbox WHERE state IN (2, 4, 5) AND created_ns < ?1 LIMIT 500)", before_ns, err) &&
                forget(state, "DELETE FROM notify_decision WHERE id IN (SELECT id FROM notify_decision WHERE time_ns < ?1 LIMIT 500)", before_ns, err) &&
                forget(state, "DELETE FROM notify_override WHERE to_ns < ?1", before_ns, err);
 }
@@ -195,35 +195,7 @@ bool override_rows_load(struct database *state, int64_t since_ns, bool (*take)(v
         return query_good(&query);
 }
 
-/* --- what helped, and what is remembered ------------------------------------------------------------------------------ */
-
-bool helped_row_write(struct database *state, const struct helped_row *row, struct err *err)
-{
-        scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "INSERT OR REPLACE INTO notify_helped (signature, time_ns, number, by, text) VALUES (?1, ?2, ?3, ?4, ?5)", err))
-                return false;
-        query_bind_i64(&query, 1, (int64_t)row->signature);
-        query_bind_i64(&query, 2, row->time_ns);
-        query_bind_i64(&query, 3, row->number);
-        query_bind_str(&query, 4, text_of(row->by));
-        query_bind_str(&query, 5, text_of(row->text));
-        query_step(&query, err);
-        return query_good(&query);
-}
-
-bool helped_rows_load(struct database *state, bool (*take)(void *context, const struct helped_row *row, struct err *err), void *context, struct err *err)
-{
-        scoped(query_done) struct query query = {0};
-        if (!query_begin(&query, state, "SELECT signature, time_ns, number, by, text FROM notify_helped ORDER BY time_ns, signature", err))
-                return false;
-        while (query_step(&query, err)) {
-                struct helped_row row = {(uint64_t)query_i64(&query, 0), query_i64(&query, 1), (uint32_t)query_i64(&query, 2), query_str(&query, 3),
-                                         query_str(&query, 4)};
-                if (!take(context, &row, err))
-                        return false;
-        }
-        return query_good(&query);
-}
+/* --- what is remembered ------------------------------------------------------------------------------ */
 
 bool memory_write(struct database *state, const char *name, struct str value, struct err *err)
 {

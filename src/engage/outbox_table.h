@@ -1,8 +1,9 @@
 /*
- * outbox_table - the rows of notifications: messages and their results, why nobody was told, silences, overrides, what helped. The only SQL
+ * outbox_table - the rows of notifications: messages and their results, why nobody was told, silences, overrides. The only SQL
  * about them.
  *
  *      pending -> sent | given up
+ *        shadowed (would have been sent: shadow mode)
  *          '-> failed (will be tried again) -> sent | given up
  */
 #pragma once
@@ -15,7 +16,7 @@
 
 struct database;
 
-enum outbox_state { OUTBOX_PENDING = 1, OUTBOX_SENT = 2, OUTBOX_FAILED = 3, OUTBOX_GIVEN_UP = 4 };
+enum outbox_state { OUTBOX_PENDING = 1, OUTBOX_SENT = 2, OUTBOX_FAILED = 3, OUTBOX_GIVEN_UP = 4, OUTBOX_SHADOWED = 5 };
 const char *outbox_state_name(enum outbox_state state);
 
 struct outbox_row {
@@ -34,13 +35,6 @@ struct decision_row {                   /* what was decided for a team: sent, or
         int64_t time_ns;
         bool is_sent;
         struct str team, reason;
-};
-
-struct helped_row {
-        uint64_t signature;
-        int64_t time_ns;
-        uint32_t number;                /* of the incident that it helped */
-        struct str by, text;
 };
 
 #define OUTBOX_SCHEMA                                                                                                  \
@@ -76,8 +70,6 @@ bool silence_rows_load(struct database *state, struct silences *silences, struct
 bool override_row_write(struct database *state, uint64_t id, const struct rota_override *override, struct str by, struct err *err);
 bool override_rows_load(struct database *state, int64_t since_ns, bool (*take)(void *context, uint64_t id, const struct rota_override *override, struct err *err),
                         void *context, struct err *err);
-bool helped_row_write(struct database *state, const struct helped_row *row, struct err *err);
-bool helped_rows_load(struct database *state, bool (*take)(void *context, const struct helped_row *row, struct err *err), void *context, struct err *err);
 bool memory_write(struct database *state, const char *name, struct str value, struct err *err);
 /* Appends the value; leaves out as it is when there is none. */
 bool memory_read(struct database *state, const char *name, struct buf *out, struct err *err);

@@ -49,12 +49,12 @@ static bool read_receiver(void *context, const char *file, const json_t *item, s
 {
         struct policy *policy = context;
         struct receiver receiver = {.sends_resolved = json_flag(item, "send_resolved", true), .confirms = json_flag(item, "confirms", false),
-                                    .per_minute = (uint32_t)json_i64(item, "per_minute", 60)};
-        const char *keys[16] = {"name", "send_resolved", "confirms", "per_minute"};
+                                    .per_minute = (uint32_t)json_i64(item, "per_minute", 60), .is_shadow = json_flag(item, "shadow", false)};
+        const char *keys[16] = {"name", "send_resolved", "confirms", "per_minute", "shadow"};
         const struct receiver_kind *kind = NULL;
         (void)file;
         for (size_t i = 0; i < receiver_kind_count; i++) {
-                keys[4 + i] = receiver_kinds[i].name;
+                keys[5 + i] = receiver_kinds[i].name;
                 if (json_object_get(item, receiver_kinds[i].name)) {
                         if (kind)
                                 return fail(err, ERR_INVALID, "engage", "a receiver is of one kind; this one is %s and %s", kind->name, receiver_kinds[i].name);
@@ -375,11 +375,25 @@ void policy_destroy(struct policy *policy)
         free(policy);
 }
 
+static bool read_shadow(void *context, const char *file, const json_t *item, struct err *err)
+{
+        static const char *const keys[] = {"on", NULL};
+        struct policy *policy = context;
+        (void)file;
+        if (!setting_keys(item, "shadow", keys, err))
+                return false;
+        if (!json_is_boolean(json_object_get(item, "on")))
+                return fail(err, ERR_INVALID, "engage", "on is true or false");
+        policy->is_shadow |= json_is_true(json_object_get(item, "on"));
+        return true;
+}
+
 bool policy_create(const json_t *content, struct policy **out_policy, struct err *err)
 {
         static const struct { const char *key; visit_fn *visit; } keys[] = {
                 {"receivers", read_receiver}, {"people", read_person},     {"on_call", read_rota},           {"escalations", read_escalation},
                 {"teams", read_team},         {"routes", read_top_route},  {"inhibitions", read_inhibition}, {"maintenance", read_planned},
+                {"shadow", read_shadow},
         };
         struct policy *policy = calloc(1, sizeof *policy);
         if (!policy)
@@ -390,6 +404,8 @@ bool policy_create(const json_t *content, struct policy **out_policy, struct err
         bool good = true;
         for (size_t i = 0; good && i < countof(keys); i++)
                 good = content_visit(content, keys[i].key, keys[i].visit, policy, err);
+        if (policy->is_shadow)
+                policy->canary_every_ns = 0; /* it could not arrive */
         if (good && policy->teams.count == 1)
                 policy->root.team = policy->teams.items[0].name;
         if (!good || !check_names(policy, err)) {

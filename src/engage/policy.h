@@ -20,6 +20,7 @@ struct receiver {
         uint32_t per_minute;            /* at most so many messages; 0: no bound */
         bool confirms;                  /* a delivered canary counts as confirmed */
         bool sends_resolved;
+        bool is_shadow;                 /* what it would get is noted, and not sent */
 };
 
 struct contact { struct str receiver, to; }; /* to: an address for it; empty: the receiver's own */
@@ -77,6 +78,7 @@ struct policy {
         struct routing root;              /* the declared ones are below it */
         int64_t canary_every_ns;        /* of the team that asks for one; 0: none */
         struct str canary_team;
+        bool is_shadow;                 /* nothing is sent to anybody */
 };
 
 #define GROUP_WAIT_NS (10 * NS_PER_S)

@@ -37,7 +37,7 @@ bool kept_list(struct disk *disk, const char *directory, struct kept_state *out_
         char path[4096];
         struct listing listing = {out_states, 0, max};
         snprintf(path, sizeof path, "%s/replay", directory);
-        if (!disk_make_directory(disk, path, err) || !disk_list(disk, path, take_name, &listing, err))
+        if (!disk_list(disk, path, take_name, &listing, err))
                 return false;
         *out_count = listing.count;
         return true;
@@ -117,7 +117,9 @@ bool kept_choose(struct disk *disk, const struct kept_now *now, uint64_t *out_be
         struct kept_state states[KEPT_STATES_MAX + 2];
         size_t count, first = 0;
         uint64_t room = 0;
-        if (!kept_list(disk, now->directory, states, KEPT_STATES_MAX, &count, err) || !disk_free_bytes(disk, now->directory, &room, err) ||
+        char path[4096];
+        snprintf(path, sizeof path, "%s/replay", now->directory);
+        if (!disk_make_directory(disk, path, err) || !kept_list(disk, now->directory, states, KEPT_STATES_MAX, &count, err) || !disk_free_bytes(disk, now->directory, &room, err) ||
             !drop_useless(disk, now, states, &count, err))
                 return false;
         if (!count && now->first_sequence == 1 && now->origin_ns > 0) {

@@ -39,6 +39,6 @@ struct kept_now {
 /* *out_below: what the journal may be trimmed below; *out_from_ns: the time from which replay can begin. On failure both are as they were. */
 bool kept_choose(struct disk *disk, const struct kept_now *now, uint64_t *out_below, int64_t *out_from_ns, struct err *err);
 
-/* The states there are, oldest first; at most max. */
+/* The states there are, oldest first; at most max. False also when nothing was ever kept. */
 bool kept_list(struct disk *disk, const char *directory, struct kept_state *out_states, size_t max, size_t *out_count, struct err *err);
 void kept_path(const char *directory, const struct kept_state *state, char *out_path, size_t bytes);

@@ -348,7 +348,7 @@ bool pipeline_command(struct pipeline *pipeline, const char *verb, const json_t 
                 return configure(pipeline, arguments, sequence, time_ns, out_result, err);
         if (engage_handles(verb))
                 return engage_command(pipeline->engage, verb, arguments, by, sequence, time_ns, out_result, err) &&
-                       notify_heard(pipeline->notify, verb, arguments, by, time_ns, err) && act_heard(pipeline->act, verb, arguments, err) && pass_on_news(pipeline, sequence, time_ns, err);
+                       act_heard(pipeline->act, verb, arguments, err) && pass_on_news(pipeline, sequence, time_ns, err);
         if (notify_handles(verb))
                 return notify_command(pipeline->notify, verb, arguments, by, sequence, time_ns, out_result, err) &&
                        pass_on_news(pipeline, sequence, time_ns, err);

@@ -191,6 +191,13 @@ static bool tell(struct telling *telling, struct err *err)
 
 /* --- what is held ------------------------------------------------------------------------------------------------------------------ */
 
+static bool begins_with_first(const char *data)
+{
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "%s/journal/%016" PRIx64 ".seg", data, UINT64_C(1));
+        return access(path, R_OK) == 0;
+}
+
 static bool choose_start(const struct replay_options *options, struct telling *telling, int64_t *out_held_ns, struct err *err)
 {
         struct kept_state states[KEPT_STATES_MAX];
@@ -198,6 +205,8 @@ static bool choose_start(const struct replay_options *options, struct telling *t
         struct err none = {0};
         if (!kept_list(disk_real(), options->data, states, countof(states), &count, &none))
                 count = 0;
+        if (!count && begins_with_first(options->data))
+                states[count++] = (struct kept_state){0};       /* it is young: no checkpoint yet, the whole journal is there */
         if (!count)
                 return fail(err, ERR_NOT_FOUND, "replay", "%s holds nothing to begin at; journal.keep says how much is held from the next checkpoint on%s%s", options->data,
                             none.code ? ": " : "", none.code ? none.message : "");
@@ -274,6 +283,8 @@ static bool compare(const struct replay_options *options, struct telling *record
         other->name = "other";
         if (!choose_start(options, recorded, &held_ns, err) || !tell(recorded, err))
                 return false;
+        held_ns = held_ns ? held_ns : recorded->rehearsal.first_ns;
+        recorded->since_ns = max_of(recorded->since_ns, held_ns);
         if (!recorded->rehearsal.entries)
                 return fail(err, ERR_NOT_FOUND, "replay", "%s holds no entries of that time", options->data);
         other->from = recorded->from;

@@ -218,6 +218,19 @@ static void it_begins_at_a_kept_state_and_says_when_more_was_asked(void **state)
         json_decref(report);
 }
 
+static void before_the_first_checkpoint_the_whole_journal_is_there(void **state)
+{
+        struct house *house = *state;
+        begin(house, 100); /* eight minutes */
+        json_t *report = replay(house, content_of(5, "web"), 0);
+        expect_sums(report, "{\"page moved\":1}");
+        assert_true(json_is_true(json_object_get(report, "is_held")));
+        json_decref(report);
+        report = replay(house, content_of(5, "web"), START_NS - 3600 * NS_PER_S);
+        assert_false(json_is_true(json_object_get(report, "is_held")));
+        json_decref(report);
+}
+
 static void what_is_kept_has_a_bound_in_bytes(void **state)
 {
         struct house *house = *state;
@@ -228,9 +241,12 @@ static void what_is_kept_has_a_bound_in_bytes(void **state)
         struct loop_options options = {.directory = house->data, .clock = &house->clock, .checkpoint_ns = 600 * NS_PER_S, .keep_ns = 24 * 3600 * NS_PER_S,
                                        .keep_bytes = 1, .segment_bytes = 1 << 16, .steps_in_turn = true};
         assert_true(loop_open(&options, &house->loop, &err));
-        begin(house, 300);
+        begin(house, 1500); /* several segments */
         assert_true(kept_list(disk_real(), house->data, states, countof(states), &count, &err));
         assert_int_equal(count, 0);
+        char first[SCRATCH_BYTES + 60];
+        snprintf(first, sizeof first, "%s/journal/0000000000000001.seg", house->data);
+        assert_int_not_equal(access(first, F_OK), 0);
         struct replay_options replay = {.data = house->data, .work = house->folder};
         json_t *report = NULL;
         assert_false(replay_run(&replay, &report, &err));
@@ -245,6 +261,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(another_route_moves_a_page_to_its_team, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_lower_threshold_would_have_sent_more, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(it_begins_at_a_kept_state_and_says_when_more_was_asked, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(before_the_first_checkpoint_the_whole_journal_is_there, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_kept_has_a_bound_in_bytes, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

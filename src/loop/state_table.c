@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "engage/engage.h"
+#include "engage/learning_table.h"
 #include "engage/notify.h"
 #include "observe/alert_budget_table.h"
 #include "observe/forecast_table.h"
@@ -37,6 +38,8 @@ static const char *const migrations[] = {
         rule_tick_schema,
         notify_schema,
         engage_evidence_schema,
+        learning_schema,
+        past_schema,
         NULL,
 };
 

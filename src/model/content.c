@@ -46,3 +46,13 @@ bool content_visit(const json_t *content, const char *key,
         }
         return true;
 }
+
+bool content_is_shadow(const json_t *content)
+{
+        size_t i;
+        json_t *file;
+        json_array_foreach(json_object_get(content, "files"), i, file)
+                if (json_is_true(json_object_get(json_object_get(json_object_get(file, "tree"), "shadow"), "on")))
+                        return true;
+        return false;
+}

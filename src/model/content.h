@@ -22,6 +22,9 @@ extern const struct content_key content_keys[]; /* ended by a NULL name */
 /* Refuses a file with an unknown key at its top; err names file and key. */
 bool content_check_file(const char *file, const json_t *tree, struct err *err);
 
+/* Whether a file says shadow: { on: true }; nothing may be sent or run then. */
+bool content_is_shadow(const json_t *content);
+
 /* Calls visit for each item of the list under the key, of every file in order; a single object counts as a list of one. visit false ends it.
  * err gets the file's name and the item's number in front. */
 bool content_visit(const json_t *content, const char *key,

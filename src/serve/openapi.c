@@ -56,6 +56,10 @@ static const struct schema {
                                   ",\"earliest_ns\":" NS ",\"latest_ns\":" NS ",\"updated_ns\":" NS ",\"told\":{\"enum\":[\"nobody\",\"warning\",\"critical\"]}"))},
         {"Held", "application/json",
          LIST("held", OBJECT("\"labels\":" TEXTS ",\"id\":" TEXT ",\"time_ns\":" NS ",\"alert\":" TEXT ",\"why\":" TEXT ",\"sentence\":" TEXT ",\"evidence\":" TEXT))},
+        {"ShadowDays", "application/json",
+         LIST("days", OBJECT("\"from_ns\":" NS ",\"until_ns\":" NS ",\"theirs\":" COUNT ",\"messages\":" COUNT ",\"pages\":" COUNT ",\"both\":" COUNT ",\"only_theirs\":" COUNT
+                             ",\"only_ours\":" COUNT ",\"hours_earlier\":{\"type\":\"number\"},\"hours_later\":{\"type\":\"number\"}"
+                             ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"))},
         {"Incidents", "application/json", LIST("incidents", INCIDENT)},
         {"IncidentsTally", "application/json",
          OBJECT("\"incidents\":" COUNT ",\"messages\":" OBJECT("\"all\":" COUNT ",\"pages\":" COUNT) ",\"judged\":{\"type\":\"array\",\"items\":"
@@ -79,7 +83,7 @@ static const struct schema {
          OBJECT("\"is_whole\":{\"type\":\"boolean\"},\"entries\":" COUNT ",\"head\":" TEXT ",\"says\":" TEXT ",\"broken\":{\"type\":[\"string\",\"null\"]}")},
         {"Ledger", "application/json",
          LIST("entries", OBJECT("\"id\":" TEXT ",\"time_ns\":" NS ",\"model\":" TEXT ",\"by\":" TEXT ",\"what\":" TEXT ",\"reverted_ns\":" NS
-                                ",\"reverted_by\":" TEXT))},
+                                ",\"reverted_by\":" TEXT ",\"replay\":{\"type\":\"object\"}"))},
         {"NewIncident", "application/json", OBJECT("\"title\":" TEXT ",\"entity\":" TEXT ",\"severity\":{\"enum\":[\"info\",\"warning\",\"critical\"]}")},
         {"IncidentOrder", "application/json",
          OBJECT("\"text\":" TEXT ",\"on\":" TEXT ",\"owner\":" TEXT ",\"team\":" TEXT ",\"severity\":" TEXT ",\"into\":" COUNT ",\"entity\":" TEXT

@@ -169,7 +169,8 @@ static const char change_mapping[] = "{\"change\":{\"kind\":\"$.kind\",\"title\"
 /* What people do: about incidents that may be there, about the register, and a few that are refused. */
 static void order(struct telling *telling, struct rng *rng, uint64_t step)
 {
-        static const char *const verbs[] = {"incident_acknowledge", "incident_comment", "incident_resolve", "incident_reopen", "incident_close"};
+        static const char *const verbs[] = {"incident_acknowledge", "incident_comment", "incident_resolve", "incident_reopen", "incident_close",
+                                             "incident_reroute", "incident_noise", "incident_fix", "incident_team_approve"};
         char name[32];
         snprintf(name, sizeof name, "n%" PRIu64, step);
         json_t *arguments = NULL, *result = NULL;
@@ -192,7 +193,7 @@ static void order(struct telling *telling, struct rng *rng, uint64_t step)
                 break;
         default:
                 verb = verbs[rng_below(rng, countof(verbs))];
-                arguments = json_pack("{s:i, s:s}", "incident", 1 + (int)rng_below(rng, 30), "text", name);
+                arguments = json_pack("{s:i, s:s, s:s, s:s}", "incident", 1 + (int)rng_below(rng, 30), "text", name, "team", step % 2 ? "web" : "db", "kind", "true");
         }
         loop_command(telling->loop, verb, arguments, "decisions", &result, &(struct err){0});
         json_decref(result);
