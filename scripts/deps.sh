@@ -5,7 +5,7 @@ set -euo pipefail
 build_packages="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-gnutls-dev libgnutls28-dev libc-ares-dev
  libsqlite3-dev libzstd-dev libsnappy-dev libxxhash-dev libjansson-dev libyaml-dev libpcre2-dev libsodium-dev
  libsystemd-dev zlib1g-dev libcmocka-dev python3 ca-certificates"
-test_packages="chromium bsdutils curl zstd groff-base e2fsprogs git openssl util-linux"
+test_packages="chromium bsdutils curl zstd groff-base e2fsprogs git openssh-client openssl util-linux"
 
 missing() {
         local package
