@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/web.sh
-exec timeout 300 node tests/e2e/e2e.mjs "$(realpath "$1")" ${2:+"$2"}
+exec timeout 900 node tests/e2e/e2e.mjs "$(realpath "$1")" ${2:+"$2"}

@@ -1,5 +1,5 @@
 #!/bin/bash
-# test.sh DIRECTORY - runs all tests: those of Meson (units, corpora, voyages, peers), the rooms' order, and the browser.
+# test.sh DIRECTORY - runs all tests: those of Meson (units, corpora, voyages, peers), the rooms' order, the browser, and a game day.
 # Ends with the count on a line of its own.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -32,7 +32,7 @@ P
 passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + jumped))
 
 python3 scripts/tidy.py; count tidy $?
-for extra in web e2e; do
+for extra in web e2e demo; do
         [ -x "scripts/test-$extra.sh" ] || continue
         "scripts/test-$extra.sh" "$build/evenkeel"; count "$extra" $?
 done
