@@ -86,8 +86,11 @@ bool miner_set_key(struct miner *miner, uint64_t key, uint32_t number)
         uint32_t known = map_first(&miner->by_key, key, &at);
         if (known == number)
                 return true;
-        if (known != MAP_NONE)
+        if (known != MAP_NONE) {
                 map_remove(&miner->by_key, key, known); /* leaves the room */
+                if (known < miner->count)
+                        shapes_touch(miner, known);
+        }
         return map_put(&miner->by_key, key, number);
 }
 
@@ -216,6 +219,7 @@ static void forget(struct miner *miner, uint32_t number)
         miner->counts.bytes -= shape_bytes(shape);
         shape_done(shape);
         *shape = (struct shape){.alias = number, .next = miner->free_first, .previous = MAP_NONE};
+        shapes_touch(miner, number);
         miner->free_first = number;
         miner->counts.forgotten++;
         if (miner->merged)
@@ -267,6 +271,7 @@ uint32_t shapes_add(struct miner *miner, struct shape shape)
         }
         shape.alias = number;
         miner->shapes[number] = shape;
+        shapes_touch(miner, number);
         miner->counts.bytes += shape_bytes(&shape);
         if (!index_shape(miner, number)) {
                 forget(miner, number);
@@ -291,6 +296,7 @@ static bool thin_keys(struct miner *miner)
                 }
         map_done(&miner->by_key);
         miner->by_key = fresh;
+        miner->key_changes++;
         return true;
 }
 
@@ -340,18 +346,99 @@ static void list_variables(const struct shape *shape, struct str line, const str
         }
 }
 
-void miner_split(const struct miner *miner, struct str text, struct miner_line *out_line)
+/* --- lines known by their outlines ------------------------------------------------------------------------------------ */
+
+static bool plan_holds(const struct miner *miner, const struct plan *plan)
 {
-        out_line->text = text;
-        out_line->count = line_scan(text, out_line->tokens);
-        out_line->key = tokens_key(out_line->tokens, out_line->count);
-        map_fetch(&miner->by_key, out_line->key);
+        return plan->key_changes == miner->key_changes && plan->slot < miner->count && miner->shapes[plan->slot].changes == plan->slot_changes &&
+               miner->shapes[plan->number].changes == plan->number_changes;
 }
 
-uint32_t miner_fetch(const struct miner *miner, const struct miner_line *line)
+static struct plan *make_plan(const struct miner *miner, const struct miner_line *line, uint32_t slot, uint32_t number)
+{
+        const struct shape *shape = &miner->shapes[number];
+        uint32_t open = 0;
+        for (uint32_t i = 0; i < shape->count; i++)
+                open += part_is_open(&shape->parts[i]);
+        struct plan *plan = plan_create(&line->outline, line->hash, open);
+        for (uint32_t i = 0; plan && i < shape->count; i++) {
+                const struct token *token = &line->tokens[i];
+                struct plan_place place = {.place = (uint8_t)i, .type = token->type};
+                if (part_is_open(&shape->parts[i]) && !plan_add(plan, &line->outline, place, token->start, token->start + token->length)) {
+                        free(plan);
+                        return NULL;
+                }
+        }
+        if (!plan)
+                return NULL;
+        plan->slot = slot;
+        plan->number = number;
+        plan->slot_changes = miner->shapes[slot].changes;
+        plan->number_changes = shape->changes;
+        plan->key_changes = miner->key_changes;
+        return plan;
+}
+
+/* After the line was found by its key: the next one like it is found by its outline. Without memory it is not. */
+static void remember(struct miner *miner, const struct miner_line *line, uint32_t number)
 {
         size_t at;
-        uint32_t number = map_first(&miner->by_key, line->key, &at);
+        uint32_t slot = map_first(&miner->by_key, line->key, &at);
+        if (!line->hash || slot >= miner->count || miner_alias(miner, slot) != number || !familiar_wants(&miner->familiar, line->hash))
+                return;
+        struct plan *plan = make_plan(miner, line, slot, number);
+        if (plan)
+                familiar_keep(&miner->familiar, plan);
+}
+
+/* What shape_note and list_variables do, for a line whose kinds and types its template has met. */
+static void follow_plan(struct shape *shape, const struct plan *plan, const struct miner_line *line, struct miner_match *match)
+{
+        match->variable_count = 0;
+        for (uint32_t i = 0; i < plan->place_count; i++) {
+                const struct plan_place *place = &plan->places[i];
+                bool tail = shape->has_tail && place->place + 1u == shape->count;
+                uint32_t start = plan_start(place, &line->outline), end = tail ? (uint32_t)line->text.length : plan_end(place, &line->outline);
+                shape_note_again(shape, place->place, str_slice(line->text, start, end));
+                if (part_is_variable(&shape->parts[place->place]))
+                        match->variables[match->variable_count++] =
+                                (struct miner_variable){start, end - start, place->place, tail ? VALUE_TEXT : place->type};
+        }
+}
+
+void miner_begin(const struct miner *miner, struct str text, struct miner_line *out_line)
+{
+        out_line->text = text;
+        out_line->plan = NULL;
+        out_line->hash = outline_of(text, &out_line->outline) ? hash64((struct str){out_line->outline.bytes, out_line->outline.length}) : 0;
+        familiar_fetch(&miner->familiar, out_line->hash);
+}
+
+void miner_fetch(const struct miner *miner, const struct miner_line *line)
+{
+        familiar_fetch_plan(&miner->familiar, line->hash);
+}
+
+static void split(const struct miner *miner, struct miner_line *line)
+{
+        line->plan = NULL;
+        line->count = line_scan(line->text, line->tokens);
+        line->key = tokens_key(line->tokens, line->count);
+        map_fetch(&miner->by_key, line->key);
+}
+
+void miner_split(struct miner *miner, struct miner_line *line)
+{
+        line->plan = line->hash ? familiar_look(&miner->familiar, &line->outline, line->hash) : NULL;
+        line->familiar_changes = miner->familiar.changes;
+        if (!line->plan || !plan_holds(miner, line->plan))
+                split(miner, line);
+}
+
+uint32_t miner_expect(const struct miner *miner, const struct miner_line *line)
+{
+        size_t at;
+        uint32_t number = line->plan ? line->plan->number : map_first(&miner->by_key, line->key, &at);
         if (number >= miner->count)
                 return MAP_NONE;
         __builtin_prefetch(&miner->shapes[number]);
@@ -369,19 +456,28 @@ void miner_fetch_parts(const struct miner *miner, uint32_t number)
 bool miner_learn(struct miner *miner, struct str text, int64_t time_ns, struct miner_match *out_match, struct err *err)
 {
         struct miner_line line;
-        miner_split(miner, text, &line);
+        miner_begin(miner, text, &line);
+        miner_split(miner, &line);
         return miner_learn_line(miner, &line, time_ns, out_match, err);
 }
 
-bool miner_learn_line(struct miner *miner, const struct miner_line *split, int64_t time_ns, struct miner_match *out_match, struct err *err)
+/* --- learning -------------------------------------------------------------------------------------------------------- */
+
+static void count_line(struct miner *miner, struct shape *shape, int64_t time_ns)
 {
-        const struct token *tokens = split->tokens;
-        struct str line = split->text;
-        uint32_t count = split->count, number = find_key(miner, split->key, tokens, count);
-        bool born = false;
-        if (number == MAP_NONE) {
-                if ((number = find_home(miner, line, tokens, count, split->key)) == MAP_NONE)
-                        return fail_memory(err, "miner", count * sizeof(struct part));
+        shape->lines++;
+        shape->first_ns = min_of(shape->first_ns, time_ns);
+        shape->last_ns = max_of(shape->last_ns, time_ns);
+        miner->counts.lines++;
+}
+
+static bool learn_tokens(struct miner *miner, const struct miner_line *line, int64_t time_ns, struct miner_match *out_match, struct err *err)
+{
+        uint32_t number = find_key(miner, line->key, line->tokens, line->count);
+        bool known = number != MAP_NONE, born = false;
+        if (!known) {
+                if ((number = find_home(miner, line->text, line->tokens, line->count, line->key)) == MAP_NONE)
+                        return fail_memory(err, "miner", line->count * sizeof(struct part));
                 born = miner->shapes[number].lines == 0;
                 number = miner_alias(miner, number);
         }
@@ -389,16 +485,29 @@ bool miner_learn_line(struct miner *miner, const struct miner_line *split, int64
         out_match->number = number;
         out_match->is_new = born && shape->lines == 0;
         if (number) {
-                shape_note(shape, line, tokens);
-                list_variables(shape, line, tokens, out_match);
+                shape_note(shape, line->text, line->tokens);
+                list_variables(shape, line->text, line->tokens, out_match);
         } else {
                 out_match->variable_count = 1;
-                out_match->variables[0] = (struct miner_variable){0, (uint32_t)line.length, 0, VALUE_TEXT};
+                out_match->variables[0] = (struct miner_variable){0, (uint32_t)line->text.length, 0, VALUE_TEXT};
         }
-        shape->lines++;
-        shape->first_ns = min_of(shape->first_ns, time_ns);
-        shape->last_ns = max_of(shape->last_ns, time_ns);
-        miner->counts.lines++;
+        count_line(miner, shape, time_ns);
+        if (known && number)
+                remember(miner, line, number);
+        return true;
+}
+
+bool miner_learn_line(struct miner *miner, struct miner_line *line, int64_t time_ns, struct miner_match *out_match, struct err *err)
+{
+        if (line->plan && (line->familiar_changes != miner->familiar.changes || !plan_holds(miner, line->plan)))
+                miner_split(miner, line);
+        if (!line->plan)
+                return learn_tokens(miner, line, time_ns, out_match, err);
+        out_match->number = line->plan->number;
+        out_match->is_new = false;
+        struct shape *shape = &miner->shapes[line->plan->number];
+        follow_plan(shape, line->plan, line, out_match);
+        count_line(miner, shape, time_ns);
         return true;
 }
 
@@ -524,6 +633,7 @@ void miner_destroy(struct miner *miner)
                 shape_done(&miner->shapes[i]);
         free(miner->shapes);
         free(miner->waiting.items);
+        familiar_done(&miner->familiar);
         map_done(&miner->by_key);
         map_done(&miner->by_id);
         map_done(&miner->by_marks);

@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "learn/outline.h"
 #include "learn/token.h"
 
 #include <stdbool.h>
@@ -78,22 +79,33 @@ void miner_destroy(struct miner *miner);
 void miner_on_merge(struct miner *miner, void (*merged)(void *context, uint32_t from, uint32_t to), void *context);
 
 /*
- * A line split before it is learnt. Who has several at hand splits them first and asks ahead for what learning them will touch,
- * so that one line's cache misses are waited for together with the next ones'. It changes nothing that is learnt:
+ * A line on its way to being learnt. Who has several at hand takes them a step each, so that what learning them will touch is asked for
+ * ahead and one line's cache misses are waited for together with the next ones'. It changes nothing that is learnt:
  *
- *      miner_split(m, text, &line)     number = miner_fetch(m, &line)     miner_fetch_parts(m, number)     miner_learn_line(m, &line ...)
+ *      miner_begin(m, text, &line)     its outline
+ *      miner_fetch(m, &line)
+ *      miner_split(m, &line)           what is known of lines with that outline (familiar.h); if nothing is, its words
+ *      number = miner_expect(m, &line) the template it will probably have; past miner_count: no idea
+ *      miner_fetch_parts(m, number)
+ *      miner_learn_line(m, &line ...)
  */
 struct miner_line {
         struct str text;
+        uint64_t hash;                  /* of the outline; 0: it has none */
+        const struct plan *plan;        /* NULL: count tokens are there */
+        uint32_t familiar_changes;
         uint64_t key;
         uint32_t count;
+        struct outline outline;
         struct token tokens[LINE_TOKENS_MAX];
 };
 
-void miner_split(const struct miner *miner, struct str text, struct miner_line *out_line);
-uint32_t miner_fetch(const struct miner *miner, const struct miner_line *line); /* the number it will probably have; past miner_count: no idea */
+void miner_begin(const struct miner *miner, struct str text, struct miner_line *out_line);
+void miner_fetch(const struct miner *miner, const struct miner_line *line);
+void miner_split(struct miner *miner, struct miner_line *line);
+uint32_t miner_expect(const struct miner *miner, const struct miner_line *line);
 void miner_fetch_parts(const struct miner *miner, uint32_t number);
-bool miner_learn_line(struct miner *miner, const struct miner_line *line, int64_t time_ns, struct miner_match *out_match, struct err *err);
+bool miner_learn_line(struct miner *miner, struct miner_line *line, int64_t time_ns, struct miner_match *out_match, struct err *err);
 
 /* All of it for one line. False only when memory ran out: nothing was learnt. */
 bool miner_learn(struct miner *miner, struct str line, int64_t time_ns, struct miner_match *out_match, struct err *err);

@@ -1,6 +1,6 @@
-/* miner_fuzz - any bytes are lines to learn, and any bytes make a miner or a clear error. */
+/* miner_fuzz - any bytes are lines to learn, with the help of outlines as without, and any bytes make a miner or a clear error. */
 #include "base/scope.h"
-#include "learn/miner.h"
+#include "learn/miner_state.h"
 
 #include <stdlib.h>
 
@@ -8,17 +8,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 SCOPED_PTR(miner_destroy, struct miner)
 
-static void learn_all(struct miner *miner, struct str lines)
+/* quick meets each line three times, so that it is known by its outline the last time; plain knows nothing by outline. */
+static void learn_all(struct miner *quick, struct miner *plain, struct str lines)
 {
         struct str line;
-        struct miner_match match;
+        struct miner_match match, other;
         while (str_cut(&lines, '\n', &line)) {
-                if (!miner_learn(miner, line, 1, &match, NULL))
+                for (int time = 0; time < 3; time++) {
+                        familiar_done(&plain->familiar);
+                        if (!miner_learn(quick, line, 1, &match, NULL) || !miner_learn(plain, line, 1, &other, NULL))
+                                abort();
+                }
+                if (match.number != other.number || match.variable_count != other.variable_count)
                         abort();
+                for (uint32_t i = 0; i < match.variable_count; i++)
+                        if (match.variables[i].start != other.variables[i].start || match.variables[i].length != other.variables[i].length ||
+                            match.variables[i].place != other.variables[i].place || match.variables[i].type != other.variables[i].type)
+                                abort();
                 for (uint32_t i = 0; i < match.variable_count; i++)
                         if ((size_t)match.variables[i].start + match.variables[i].length > line.length)
                                 abort();
-                miner_refine(miner, 4);
+                miner_refine(quick, 4);
+                miner_refine(plain, 4);
         }
 }
 
@@ -32,7 +43,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
                 abort();
         if (!miner)
                 miner = miner_create(STR("fuzz"), bounds, NULL);
-        learn_all(miner, input);
+        scoped(buf_done) struct buf before = {0};
+        if (!miner_snapshot(miner, &before, NULL))
+                abort();
+        scoped_ptr(miner_destroy) struct miner *plain = miner_restore(buf_str(&before), bounds, NULL);
+        if (!plain)
+                abort();
+        learn_all(miner, plain, input);
         scoped(buf_done) struct buf snapshot = {0}, again = {0};
         if (!miner_snapshot(miner, &snapshot, NULL))
                 abort();

@@ -136,6 +136,7 @@ static void alias_to(struct miner *miner, uint32_t from, uint32_t to)
         gone->alias = to;
         gone->count = 0;
         gone->lines = 0;
+        shapes_touch(miner, from);
         miner->counts.aliases++;
         if (miner->merged)
                 miner->merged(miner->merged_context, from, to);
@@ -156,6 +157,7 @@ static void change(struct miner *miner, uint32_t number, const struct near *open
                 shape_open(shape, opened->places[i]);
         if (cut)
                 shape_cut(shape, cut);
+        shapes_touch(miner, number);
         miner->counts.bytes += shape_bytes(shape);
         miner_set_key(miner, shape->key, number);
         shapes_link(miner, number);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "learn/familiar.h"
 #include "learn/miner.h"
 #include "learn/shape.h"
 
@@ -15,6 +16,9 @@ struct miner {
         struct { uint32_t *items; uint32_t count, capacity; } waiting; /* merged templates to be looked over; dropped when full */
         struct map by_key;              /* may name slots that are something else by now: what is found is compared */
         struct map by_id, by_marks, by_prefix;
+        struct familiar familiar;
+        uint32_t changes;               /* of shapes; each has its own number */
+        uint32_t key_changes;           /* of what by_key has dropped without naming it */
         struct miner_counts counts;
         void (*merged)(void *context, uint32_t from, uint32_t to);
         void *merged_context;
@@ -27,6 +31,12 @@ uint32_t shapes_add(struct miner *miner, struct shape shape);
 void shapes_unlink(struct miner *miner, uint32_t number);       /* from marks and prefixes: others no longer merge with it */
 bool shapes_link(struct miner *miner, uint32_t number);
 bool shapes_listed(const struct miner *miner, uint32_t number); /* stands in the list of its marks */
+
+/* What was made from the shape before (struct plan) no longer holds. */
+static inline void shapes_touch(struct miner *miner, uint32_t number)
+{
+        miner->shapes[number].changes = ++miner->changes;
+}
 
 bool miner_set_key(struct miner *miner, uint64_t key, uint32_t number);
 

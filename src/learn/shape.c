@@ -214,6 +214,13 @@ void shape_note(struct shape *shape, struct str line, const struct token *tokens
         }
 }
 
+void shape_note_again(struct shape *shape, uint32_t place, struct str value)
+{
+        struct part *part = &shape->parts[place];
+        if (part->kind == TOKEN_SOFT && !part->varied)
+                part->varied = !holds(shape, place, value);
+}
+
 void shape_take_in(struct shape *shape, const struct shape *from)
 {
         for (uint32_t i = 0; from->parts && shape->count == from->count && i < shape->count; i++) {

@@ -36,9 +36,10 @@ struct shape {
         uint32_t text_length, alias;
         uint32_t next, previous; /* in the list of those with the same marks */
         uint16_t count;
-        bool has_tail;          /* the last place takes whatever follows */
-        bool has_aliases;       /* others were merged into it */
-        bool crowd;             /* all lines with these marks, made at the bound */
+        bool has_tail : 1;      /* the last place takes whatever follows */
+        bool has_aliases : 1;   /* others were merged into it */
+        bool crowd : 1;         /* all lines with these marks, made at the bound */
+        uint32_t changes;       /* when it last became another: its words or places, its alias, its key; not saved */
 };
 
 /* Keys of a line as scanned. */
@@ -77,6 +78,8 @@ void shape_open(struct shape *shape, uint32_t place);
 void shape_cut(struct shape *shape, uint32_t place);
 /* Learns from the values of a line of this sentence. */
 void shape_note(struct shape *shape, struct str line, const struct token *tokens);
+/* The same for a value at a place whose kind and type it has met before: nothing else is left to learn. */
+void shape_note_again(struct shape *shape, uint32_t place, struct str value);
 /* What another shape of the same sentence has learnt: values, counts, times. */
 void shape_take_in(struct shape *shape, const struct shape *from);
 

@@ -185,7 +185,10 @@ static bool look_at_order(struct log_domain *domain, struct str sentence, const 
                 const struct miner_variable *variable = &match->variables[i];
                 if ((variable->type != VALUE_ID && variable->type != VALUE_HEX) || variable->length < WORK_ID_BYTES_MIN)
                         continue;
-                struct ending ending = {.domain = domain, .noticed = noticed};
+                struct ending ending; /* its err is half a kilobyte: not cleared for every line */
+                ending.domain = domain;
+                ending.noticed = noticed;
+                ending.failed = false;
                 uint64_t work = hash64(str_slice(sentence, variable->start, variable->start + variable->length));
                 if (!domain->sequences && !(domain->sequences = sequences_create(err)))
                         return false;

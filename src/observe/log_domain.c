@@ -150,14 +150,14 @@ void log_domain_keep(struct log_domain *domain, struct str sentence, const struc
 
 uint32_t log_domain_fetch(const struct log_domain *domain, const struct miner_line *line)
 {
-        uint32_t number = miner_fetch(domain->miner, line);
+        uint32_t number = miner_expect(domain->miner, line);
         if (number < domain->stat_count)
                 for (size_t at = 0; at < sizeof *domain->stats; at += 64)
                         __builtin_prefetch((const char *)&domain->stats[number] + at);
         return number;
 }
 
-bool log_domain_learn(struct log_domain *domain, const struct miner_line *line, const struct log_record *record, uint64_t id, int64_t time_ns,
+bool log_domain_learn(struct log_domain *domain, struct miner_line *line, const struct log_record *record, uint64_t id, int64_t time_ns,
                       struct miner_match *out_match, struct err *err)
 {
         if (!stats_reserve(domain, miner_count(domain->miner) + 1) || !miner_learn_line(domain->miner, line, time_ns, out_match, err))

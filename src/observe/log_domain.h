@@ -45,7 +45,7 @@ enum log_level log_level_of(uint8_t severity);
 uint32_t log_domain_fetch(const struct log_domain *domain, const struct miner_line *line);
 
 /* One record; out_match tells what it said. False: no memory, nothing was counted. */
-bool log_domain_learn(struct log_domain *domain, const struct miner_line *line, const struct log_record *record, uint64_t id, int64_t time_ns,
+bool log_domain_learn(struct log_domain *domain, struct miner_line *line, const struct log_record *record, uint64_t id, int64_t time_ns,
                       struct miner_match *out_match, struct err *err);
 /* Keeps the values of a record that was learnt, or leaves them out: after the detectors have seen them. */
 void log_domain_keep(struct log_domain *domain, struct str sentence, const struct miner_match *match);

@@ -192,7 +192,7 @@ static bool group_add(struct log_partition *partition, const struct fold *fold, 
         }
         group->domains[group->count] = *last;
         group->picks[group->count] = pick;
-        miner_split((*last)->miner, message_of_line(labels_value(stream, STR("source")), record->line), &group->lines[group->count]);
+        miner_begin((*last)->miner, message_of_line(labels_value(stream, STR("source")), record->line), &group->lines[group->count]);
         group->count++;
         return true;
 }
@@ -200,16 +200,20 @@ static bool group_add(struct log_partition *partition, const struct fold *fold, 
 static void group_fetch(struct group *group)
 {
         for (uint32_t i = 0; i < group->count; i++)
+                miner_fetch(group->domains[i]->miner, &group->lines[i]);
+        for (uint32_t i = 0; i < group->count; i++)
+                miner_split(group->domains[i]->miner, &group->lines[i]);
+        for (uint32_t i = 0; i < group->count; i++)
                 group->numbers[i] = log_domain_fetch(group->domains[i], &group->lines[i]);
         for (uint32_t i = 0; i < group->count; i++)
                 miner_fetch_parts(group->domains[i]->miner, group->numbers[i]);
 }
 
-static bool fold_record(struct log_partition *partition, const struct fold *fold, const struct group *group, uint32_t number,
+static bool fold_record(struct log_partition *partition, const struct fold *fold, struct group *group, uint32_t number,
                         struct noticed *noticed, struct err *err)
 {
         const struct log_record *record = &fold->batch->telemetry.records.items[group->picks[number]];
-        const struct miner_line *line = &group->lines[number];
+        struct miner_line *line = &group->lines[number];
         struct log_domain *domain = group->domains[number];
         struct miner_match match;
         if (!log_domain_learn(domain, line, record, item_id(fold->sequence, group->picks[number]), fold->time_ns, &match, err))
