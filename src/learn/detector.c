@@ -35,8 +35,12 @@
 #define WARM 8                  /* samples before anything can be odd */
 #define EXCUSED_REST 0.02f      /* of a distance that is usual at this hour: keeps the order */
 #define ORDINARY 3.0f           /* scatters that values get off in any hour */
-#define LINGER 0.9f             /* of a sample's digits count for the next one's score, */
-#define LINGER_DECAY 0.7f       /* and less with each: what closely follows an oddity belongs to it */
+#define LINGER 0.9f             /* of a sample's digits count for the next one's score, and less with each */
+#define ODD_DIGITS 3.0f         /* one in a thousand: how long such lasts is counted, */
+#define LASTS_DIGITS 0.3f       /* while samples are odder than every other is */
+#define LASTS_USUALLY 0.7f      /* share that goes on for another sample, believed until there is evidence, */
+#define LASTS_BELIEF 2.0f       /* and worth so many */
+#define LASTS_KEPT 200          /* then old and new count alike */
 #define SILENT_STEPS 10
 #define SOUND_MAX 1e30f
 #define VALUE_MAX 1e18f        /* beyond it squares overflow; nothing measured is so large */
@@ -273,6 +277,22 @@ static float score_of(float digits, bool news, float linger)
         return digits / (digits + FLAG_DIGITS);
 }
 
+/* What closely follows an oddity belongs to it, where oddities last; how they do is learnt from each. */
+static void linger(struct detector *detector, float digits)
+{
+        float lasts = (LASTS_USUALLY * LASTS_BELIEF + (float)detector->lasted) / (LASTS_BELIEF + (float)detector->odd);
+        detector->linger = fmaxf(digits * LINGER, detector->linger * fminf(lasts, LINGER));
+        if (detector->was_odd) {
+                detector->odd++;
+                detector->lasted += digits >= LASTS_DIGITS;
+        }
+        if (detector->odd > LASTS_KEPT) {
+                detector->odd /= 2;
+                detector->lasted /= 2;
+        }
+        detector->was_odd = digits >= ODD_DIGITS;
+}
+
 void detector_push(struct detector *detector, int64_t time_ns, double value, struct verdict *out_verdict)
 {
         *out_verdict = (struct verdict){.p_value = 1, .is_learning = detector->seen < DETECTOR_LEARNS, .is_open = detector->hold > 0};
@@ -292,7 +312,7 @@ void detector_push(struct detector *detector, int64_t time_ns, double value, str
         if (detector->seen >= WARM) {
                 float digits = look(detector, opinion.odd, move, opinion.lasting, &out_verdict->view);
                 bool news = is_news(detector, digits);
-                detector->linger = fmaxf(digits * LINGER, detector->linger * LINGER_DECAY);
+                linger(detector, digits);
                 out_verdict->p_value = exp2f(-digits * 3.3219281f);
                 out_verdict->score = score_of(digits, news, detector->linger);
                 out_verdict->is_flagged = news && digits >= FLAG_DIGITS;
@@ -332,7 +352,7 @@ bool detector_is_sound(const struct detector *detector)
         bool sound = are_finite(detector->level, DETECTOR_EXPERTS) && are_positive(detector->scatter, DETECTOR_EXPERTS) &&
                      are_finite(detector->taps, DETECTOR_LAGS) && are_finite(detector->lags, DETECTOR_LAGS) &&
                      are_positive((float[]){detector->step_s, detector->quantum, detector->move_scatter, detector->worst}, 4) &&
-                     are_finite((float[]){detector->shift, detector->linger}, 2) && season_is_sound(&detector->season);
+                     are_finite((float[]){detector->shift, detector->linger}, 2) && detector->lasted <= detector->odd && season_is_sound(&detector->season);
         for (int i = 0; i < DETECTOR_VIEWS; i++)
                 sound = sound && detector->tails[i].from > 0 && detector->tails[i].from < SOUND_MAX && detector->tails[i].rate && detector->tails[i].shape;
         return sound;

@@ -17,7 +17,8 @@
  * on quiet series shows. An episode opens when it falls low
  * enough and lasts about a day, at least 12 and at most 144 samples from the last odd one; while it lasts, samples score below the flag unless
  * one is worse than all before. So one trouble is one flag and still every odd sample, and what closely follows one, has
- * a high score. What is learnt within an episode counts little.
+ * a high score, for as long as oddities of this series usually last: how often one goes on for another sample is counted.
+ * What is learnt within an episode counts little.
  *
  * Pure: no clock, no memory of its own; the same samples give the same verdicts. Plain data without pointers: it may be
  * copied and kept as bytes by the same version of the program (DETECTOR_VERSION).
@@ -30,7 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DETECTOR_VERSION 1      /* of the bytes */
+#define DETECTOR_VERSION 2      /* of the bytes */
 #define DETECTOR_LEARNS 64      /* samples before a verdict may be told to people */
 
 enum detector_view { VIEW_UP, VIEW_DOWN, VIEW_MOVE, VIEW_SHIFT, DETECTOR_VIEWS };
@@ -54,6 +55,8 @@ struct detector {
         uint16_t hold;          /* samples until the episode ends by itself; 0: none open */
         uint8_t calm;           /* ordinary samples in a row within it */
         uint8_t settle;         /* samples to pass by after a gap */
+        bool was_odd;           /* the last sample */
+        uint8_t odd, lasted;    /* odd samples lately; those of them whose next one was unusual, too */
         struct season season;
 };
 

@@ -215,6 +215,28 @@ static void daylight_saving_is_no_news(void **state)
         assert_int_equal(series.flags, 0);
 }
 
+/* The score of an ordinary sample, two after the last of some oddities that took so many samples each. */
+static float score_after_oddities(uint64_t seed, int samples)
+{
+        struct series series;
+        series_init(&series, seed);
+        for (int odd = 0; odd < 12; odd++) {
+                for (int i = 0; i < 300; i++)
+                        push(&series, 60, 50 + normal(&series.noise));
+                for (int i = 0; i < samples; i++)
+                        push(&series, 60, 90 + 3 * odd);
+        }
+        push(&series, 60, 50.5);
+        return push(&series, 60, 50.5).score;
+}
+
+static void what_follows_an_oddity_counts_where_oddities_last(void **state)
+{
+        (void)state;
+        for (uint64_t seed = 20; seed < 25; seed++)
+                assert_true(score_after_oddities(seed, 1) < 0.8f * score_after_oddities(seed, 6));
+}
+
 static void silence_is_judged_by_the_usual_step(void **state)
 {
         (void)state;
@@ -253,6 +275,7 @@ int main(void)
                 cmocka_unit_test(missing_values_are_no_news_and_teach_nothing),
                 cmocka_unit_test(the_gap_after_downtime_is_no_news),
                 cmocka_unit_test(daylight_saving_is_no_news),
+                cmocka_unit_test(what_follows_an_oddity_counts_where_oddities_last),
                 cmocka_unit_test(silence_is_judged_by_the_usual_step),
                 cmocka_unit_test(any_numbers_give_a_score_between_0_and_1),
         };
