@@ -25,6 +25,7 @@ import urllib.error, urllib.parse, urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM_CORE, SENDER_CORE = {0}, {1}
 NOW = time.time
+REST_S = 5  # what is resident is read when a program had so long to give back what a burst took
 
 
 def fail(why):
@@ -32,9 +33,11 @@ def fail(why):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the system gives to connections of its own, so that none takes it before it is listened on."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20000, 32000)))
+            return probe.getsockname()[1]
 
 
 ROWS = []  # of the table at the end: section, what, ours, theirs, ratio, wanted, verdict
@@ -489,7 +492,9 @@ def run_remote_write(options, make, idle, **more):
         before, begun = program.resident(), NOW()
         write_samples(options, program, series, samples)
         program.settle_samples(series * samples)
-        seconds, memory = NOW() - begun, program.resident() - before
+        seconds = NOW() - begun
+        time.sleep(REST_S)
+        memory = program.resident() - before
         spent = program.stop() - idle
         figures = {"samples/processor-s": series * samples / spent, "samples/s": series * samples / seconds,
                    "resident B/series": memory / series, "bytes/sample": program.stored() / series / samples}

@@ -45,7 +45,10 @@
 
 #define TICK_MS 100
 #define TICKS_WAITING_MAX 50
-#define HEAP_LEFT_BYTES ((size_t)16 << 20)
+#define HEAP_LEFT_BYTES ((size_t)4 << 20)
+#define BURST_BYTES ((uint64_t)16 << 20)        /* so much journal makes a heap worth looking through */
+#define BURST_OVER_NS (2 * NS_PER_S)
+#define QUIET_TICK_BYTES ((uint64_t)256 << 10)  /* less between two ticks is no burst */
 #define SERIES_MAX ((size_t)2 << 20)
 #define CHECKPOINT_NS (3600 * NS_PER_S)
 #define CHECKPOINT_BYTES ((uint64_t)1 << 30)
@@ -110,6 +113,7 @@ struct loop {
         struct aging aging;
         int64_t first_day_kept; /* by age */
         uint64_t journal_bytes_at_checkpoint;
+        struct { uint64_t bytes, trimmed_at; int64_t since_ns; } burst;
         int64_t origin_ns;      /* journal time of the first entry ever, when this loop saw it; 0: it did not */
         int64_t unstored_told_ns;
         uint64_t entry_left; /* a committed entry whose effect could not be stored: the next start does it; 0: none */
@@ -406,6 +410,19 @@ static void retain(struct loop *loop)
         loop->stats.days_removed += removed;
 }
 
+/* The heap keeps what was freed, for speed. Two seconds after a burst it goes back to the system: what is resident at rest is what is needed at rest. */
+static void give_heap_back(struct loop *loop, int64_t time_ns)
+{
+        uint64_t bytes = journal_bytes(loop);
+        if (bytes - loop->burst.bytes > QUIET_TICK_BYTES) {
+                loop->burst.since_ns = time_ns;
+        } else if (bytes - loop->burst.trimmed_at >= BURST_BYTES && time_ns - loop->burst.since_ns >= BURST_OVER_NS) {
+                malloc_trim(HEAP_LEFT_BYTES);
+                loop->burst.trimmed_at = bytes;
+        }
+        loop->burst.bytes = bytes;
+}
+
 static void run_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
 {
         intake_tick(loop->intake, time_ns);
@@ -418,6 +435,7 @@ static void run_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
                 log_err(LOG_LEVEL_ERROR, &err);
         if (time_ns >= loop->retention_due_ns)
                 retain(loop);
+        give_heap_back(loop, time_ns);
 }
 
 /* --- the pipeline ---------------------------------------------------------------------------------------------------- */
