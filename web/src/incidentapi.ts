@@ -73,9 +73,58 @@ export interface Similar {
     title: string;
     resolved_ns: string | null;
     fix: string;
+    by: string; // who wrote the fix down
     cause: string;
+    likeness: number; // 0 to 1
+    reasons: { kind: string; text: string; share: number }[];
 }
-export type IncidentDetail = Incident & { alerts: Alert[]; timeline: TimelineEntry[]; merged: number[]; similar: Similar[] };
+export interface Suggestion {
+    team: string;
+    state: 'suggested' | 'waiting' | 'routed' | 'approved' | 'rejected' | 'overruled' | 'lapsed';
+    confidence: number; // 0 to 1
+    examples: number;
+    by: string;
+    words: { word: string; weight: number }[];
+}
+export interface Judged {
+    kind: string; // "noise: false"
+    sort: string; // "DiskFull on host"
+    times: number;
+}
+export type IncidentDetail = Incident & {
+    alerts: Alert[];
+    timeline: TimelineEntry[];
+    merged: number[];
+    similar: Similar[];
+    suggestion: Suggestion | null;
+    judged: Judged[];
+};
+
+export interface ShadowIncident {
+    number: number;
+    title: string;
+    severity: AlertSeverity;
+    kind: 'both' | 'only_theirs' | 'only_ours';
+    theirs: number;
+    theirs_first_ns: string | null;
+    messages: number;
+    pages: number;
+    ours_first_ns: string | null;
+    earlier_s: number | null;
+    reason: string;
+}
+export interface ShadowDay {
+    from_ns: string;
+    theirs: number;
+    messages: number;
+    pages: number;
+    both: number;
+    only_theirs: number;
+    only_ours: number;
+    hours_earlier: number;
+    hours_later: number;
+    incidents: ShadowIncident[];
+}
 
 export interface Reason {
     kind: string;
@@ -207,6 +256,7 @@ export const incidentApi = {
     order: (number: number, verb: string, body: Record<string, unknown> = {}) => post<{ incident?: number }>(`${path(number)}/${verb}`, body),
     draft: (number: number) => get<{ yaml: string }>(`${path(number)}/draft`),
     report: (body: { title: string; entity?: string; severity?: string }) => post<{ incident: number }>('/api/v1/incidents', body),
+    shadow: (days: number, signal?: AbortSignal) => get<{ days: ShadowDay[] }>(`/api/v1/shadow?${query({ days })}`, signal),
     tally: (hours: number, signal?: AbortSignal) => get<Tally>(`/api/v1/incidents-tally?${query({ hours })}`, signal),
 
     runs: (p: { incident?: number; state?: string; limit?: number }, signal?: AbortSignal) => get<{ runs: Run[] }>(`/api/v1/runs?${query(p)}`, signal),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Alert, Incident, IncidentDetail } from './incidentapi';
-import { alertsOf, beliefText, byUrgency, chance, evidenceOf, expressionIn, grouped, leadOf, likelihood, measuredBy, ofAlert, servicesOf, stepText, storyOf, teamOf, titleOf, weighed, whereOf } from './incidents';
+import { alertsOf, beliefText, byUrgency, chance, earlierText, evidenceOf, expressionIn, grouped, judgedText, leadOf, likeText, likelihood, measuredBy, ofAlert, servicesOf, stepText, storyOf, suggestionText, teamOf, titleOf, weighed, whereOf } from './incidents';
 
 const incident = (change: Partial<Incident>): Incident => ({
     id: '1', number: 1, state: 'open', severity: 'warning', is_held: false, is_storm: false, is_noise: false, title: 'The disk is full', owner: '', team: '', told: [],
@@ -64,7 +64,7 @@ test('the story of an incident is told in sentences, also of kinds that come lat
 });
 
 test('the lead says how long, how much, where and what may be behind it', () => {
-    const detail = { ...incident({ entities: [thing('checkout'), thing('payments')], firing: 1, alert_count: 3, causes: [{ entity: '1', kind: 'service', name: 'payments', score: 0.7, reason: 'it was first' }] }), alerts: [], timeline: [], merged: [], similar: [] } as IncidentDetail;
+    const detail = { ...incident({ entities: [thing('checkout'), thing('payments')], firing: 1, alert_count: 3, causes: [{ entity: '1', kind: 'service', name: 'payments', score: 0.7, reason: 'it was first' }] }), alerts: [], timeline: [], merged: [], similar: [], suggestion: null, judged: [] } as IncidentDetail;
     expect(leadOf(detail, 1000000000000 + 120e3)).toBe('It has lasted 2 min: 3 alerts on 2 things, 1 still fires. It likely comes from payments: it was first.');
     expect(leadOf({ ...detail, resolved_ns: '1000000060000000000', firing: 0 }, 0)).toMatch(/^It lasted 60 s: 3 alerts on 2 things, none of them fires any more\./);
 });
@@ -125,4 +125,21 @@ test('incidents are grouped by service, the worst group first, and listed by urg
     const groups = grouped(list, servicesOf);
     expect(groups.map((g) => [g.name, g.worst, g.incidents.length, g.alerts])).toEqual([['mail', 'critical', 2, 5], ['shop', 'critical', 1, 4], ['h', 'warning', 1, 1]]);
     expect(byUrgency(list).map((i) => i.number)).toEqual([3, 1, 2]);
+});
+
+test('a suggested team says how sure it is, and what became of it', () => {
+    const one = { team: 'web', state: 'waiting', confidence: 0.834, examples: 12, by: '', words: [] } as const;
+    expect(suggestionText({ ...one, words: [] })).toBe('Incidents such as this went to team web: 83 % sure, from 12 examples. No route leads to a team, so nobody is told yet.');
+    expect(suggestionText({ ...one, words: [], state: 'overruled', by: 'ann' })).toBe('Team web was suggested; ann chose another.');
+});
+
+test('what people said before is told with how often', () => {
+    expect(judgedText({ kind: 'noise: planned', sort: 'DiskFull on host', times: 3 })).toBe('DiskFull on host: people called it planned work 3 times.');
+    expect(likeText({ number: 1, title: '', resolved_ns: null, fix: '', by: '', cause: '', likeness: 0.716, reasons: [{ kind: 'alert', text: 'DiskFull', share: 1 }] })).toBe('72 % alike: alert DiskFull');
+});
+
+test('earlier and later are told apart', () => {
+    expect(earlierText(730)).toBe('12 min earlier');
+    expect(earlierText(-2)).toBe('2 s later');
+    expect(earlierText(null)).toBe('');
 });

@@ -1,5 +1,7 @@
 // Incidents in a person's words: titles, places, what happened, how sure, how often.
-import type { Alert, Belief, Incident, IncidentDetail, IncidentState, Noise, PlanStep, Reason, Run, TimelineEntry } from './incidentapi';
+import type {
+    Alert, Belief, Incident, IncidentDetail, IncidentState, Judged, Noise, PlanStep, Reason, Run, ShadowIncident, Similar, Suggestion, TimelineEntry,
+} from './incidentapi';
 import { msOfNs, nsOf, span } from './time';
 
 export const severityRank: Record<string, number> = { critical: 3, warning: 2, info: 1 };
@@ -269,3 +271,31 @@ export function servicesOf(incident: Incident): string[] {
 /** Worst first, those that nobody has seen before the others, then the oldest. */
 export const byUrgency = (incidents: Incident[]) =>
     [...incidents].sort((a, b) => Number(isUnseen(b)) - Number(isUnseen(a)) || severityRank[b.severity] - severityRank[a.severity] || a.number - b.number);
+
+/** "Incidents such as this went to team web: 83 % sure, from 12 examples." */
+export function suggestionText(suggestion: Suggestion): string {
+    const known = `${Math.round(100 * suggestion.confidence)} % sure, from ${counted(suggestion.examples, 'example')}`;
+    const by = suggestion.by || 'somebody';
+    switch (suggestion.state) {
+        case 'routed': return `Routed to team ${suggestion.team} by itself: ${known}.`;
+        case 'approved': return `Team ${suggestion.team} was suggested, and ${by} agreed.`;
+        case 'rejected': return `Team ${suggestion.team} was suggested; ${by} said it is not theirs.`;
+        case 'overruled': return `Team ${suggestion.team} was suggested; ${by} chose another.`;
+        case 'lapsed': return `Team ${suggestion.team} was suggested; it ended before anybody decided.`;
+        default: return `Incidents such as this went to team ${suggestion.team}: ${known}. No route leads to a team, so nobody is told yet.`;
+    }
+}
+
+const judgements: Record<string, string> = { 'noise: false': 'false', 'noise: true': 'true, but nothing to do', 'noise: planned': 'planned work' };
+/** "DiskFull on host: people called it planned work 3 times." */
+export const judgedText = (judged: Judged) =>
+    `${judged.sort}: people called it ${judgements[judged.kind] ?? judged.kind.replace(/^noise: /, '')} ${judged.times === 1 ? 'once' : `${judged.times} times`}.`;
+
+/** "72 % alike: alert DiskFull, kind of thing host". */
+export const likeText = (past: Similar) =>
+    `${Math.round(100 * past.likeness)} % alike${past.reasons.length ? `: ${past.reasons.slice(0, 3).map((r) => `${r.kind} ${r.text}`).join(', ')}` : ''}`;
+
+export const shadowKinds: Record<ShadowIncident['kind'], string> = { both: 'both', only_theirs: 'them only', only_ours: 'us only' };
+/** How long before theirs our first message came. */
+export const earlierText = (earlier: number | null) =>
+    earlier === null ? '' : Math.abs(earlier) < 1 ? 'at the same time' : `${span(earlier)} ${earlier < 0 ? 'later' : 'earlier'}`;

@@ -13,7 +13,8 @@ export interface LedgerEntry {
     model: string;
     by: string;
     what: string;
-    effect: Effect[];
+    effect: Effect[] | Record<string, never>; // a model that is no table of pairs has none
+    replay: { of: number; changed: number; incidents: number[]; sentence: string } | null; // what it would have changed of the newest incidents
     reverted_ns: string | null;
     reverted_by: string | null;
 }
@@ -24,8 +25,9 @@ export const ledger = {
 
 const often = (n: number) => (n === 1 ? 'once' : `${n} times`);
 /** "counts once as together: DiskFull on host, WebDown on service" */
-export function effectText(effect: Effect[]): string {
-    return effect.map((e) => {
+export function effectText(effect: LedgerEntry['effect']): string {
+    return (Array.isArray(effect) ? effect : []).map((e) => {
+        if (e.one.startsWith('noise: ')) return `${e.other}: judged “${e.one.slice(7)}” ${often(e.together)} more`;
         const pair = e.one === 'the cause' ? e.other : `${e.one} and ${e.other}`;
         const counts = [
             e.together && (e.one === 'the cause' ? `named as the cause ${often(e.together)} more` : `belong together ${often(e.together)} more`),

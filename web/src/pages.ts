@@ -18,7 +18,9 @@ import RunPage from './pages/RunPage.svelte';
 import RunbookPage from './pages/RunbookPage.svelte';
 import Runbooks from './pages/Runbooks.svelte';
 import Runs from './pages/Runs.svelte';
+
 import Settings from './pages/Settings.svelte';
+import Shadow from './pages/Shadow.svelte';
 import Silences from './pages/Silences.svelte';
 import SourcePage from './pages/SourcePage.svelte';
 import Sources from './pages/Sources.svelte';
@@ -53,6 +55,7 @@ export const pages: Page[] = [
     { page: 'templates', title: 'Templates', icon: 'templates', key: 'p', group: 'Explore', component: Templates, detail: TemplatePage },
     { page: 'sources', title: 'Sources', icon: 'sources', key: 's', group: 'Explore', bar: true, component: Sources, detail: SourcePage, count: troubledSources },
     { page: 'ledger', title: 'Model ledger', icon: 'ledger', key: 'd', group: 'System', component: Ledger },
+    { page: 'shadow', title: 'Shadow mode', icon: 'copy', key: 'h', group: 'System', component: Shadow },
     { page: 'audit', title: 'Audit log', icon: 'audit', key: 'u', group: 'System', component: Audit },
     { page: 'settings', title: 'Settings', icon: 'settings', key: 't', group: 'System', component: Settings },
 ];
