@@ -342,7 +342,8 @@ static bool tell_suggestion(struct engage *engage, struct incident *incident, co
 {
         static const char *const kinds[] = {"", "team_suggested", "team_asked", "routed"};
         scoped(buf_done) struct buf text = {0}, reasons = {0};
-        buf_printf(&text, "team %.*s, %.0f %% sure, from %u examples", STR_ARGS(suggestion->team), 100 * suggestion->confidence, suggestion->examples);
+        buf_printf(&text, "team %.*s, %.0f %% sure, from %u example%s", STR_ARGS(suggestion->team), 100 * suggestion->confidence, suggestion->examples,
+                   suggestion->examples == 1 ? "" : "s");
         buf_byte(&reasons, '[');
         for (size_t i = 0; i < answer->word_count; i++) {
                 scoped(buf_done) struct buf sentence = {0};

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { phone } from './browser.mjs';
 import { post } from './daemon.mjs';
 
-export const operationPages = ['alerts', 'silences', 'on-call', 'runs', 'runbooks', 'runbooks/restart-web', 'inventory', 'ledger', 'audit'];
+export const operationPages = ['alerts', 'silences', 'on-call', 'runs', 'runbooks', 'runbooks/restart-web', 'inventory', 'ledger', 'shadow', 'audit'];
 
 const alert = (name, severity, summary, labels, ended = false) => ({
     labels: { alertname: name, severity, ...labels }, annotations: { summary }, startsAt: new Date(Date.now() - 300e3).toISOString(), ...(ended ? { endsAt: new Date().toISOString() } : {}),
