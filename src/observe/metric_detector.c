@@ -163,10 +163,15 @@ static double rate_of(const struct detector *detector, struct beside *beside, in
         return detector->last_ns && value >= before && seconds > 0 ? (value - before) / seconds : NAN;
 }
 
+static bool is_bytes(struct str name)
+{
+        return ends_with(name, STR("_bytes")) || ends_with(name, STR("_bytes_total"));
+}
+
 /* The unit is what its name says, as the field's conventions have it. */
 static void write_value(struct buf *out, struct str name, bool is_rate, double value)
 {
-        if (ends_with(name, STR("_bytes")) || ends_with(name, STR("_bytes_total"))) {
+        if (is_bytes(name)) {
                 quantity_iec(value, out);
                 buf_text(out, "B");
         } else if (ends_with(name, STR("_seconds")) && !is_rate) {
@@ -186,7 +191,7 @@ static bool write_sentence(struct buf *out, struct str name, const struct verdic
         if (is_move)
                 return buf_text(out, " in a way it does not move at this hour");
         buf_text(out, "; usual at this hour is ");
-        write_value(out, name, is_rate, is_rate ? fmax(verdict->low, 0) : (double)verdict->low); /* no counter goes backwards */
+        write_value(out, name, is_rate, is_rate || is_bytes(name) ? fmax(verdict->low, 0) : (double)verdict->low); /* these are never less */
         buf_text(out, " to ");
         write_value(out, name, is_rate, verdict->high);
         return !out->failed;
