@@ -98,6 +98,10 @@ struct loop {
         struct append tick;
         _Atomic bool tick_is_free;
         _Atomic int ticks_waiting;
+        struct lock tick_lock;  /* guards what follows */
+        struct signal tick_asked;
+        bool tick_is_wanted;    /* somebody waits for a decision ... */
+        bool tick_is_due;       /* ... and it can be had now */
         _Atomic bool stopping;
         struct thread ticker, thread;
         bool started;
@@ -496,6 +500,15 @@ static void run_batches(struct loop *loop, struct work **works, size_t count)
         note_applied(loop, works[count - 1]->sequence, works[count - 1]->time_ns);
 }
 
+/* Whoever could not get his tick while this one was under way gets the next one now. */
+static void ticked(struct loop *loop)
+{
+        with_lock(&loop->tick_lock);
+        loop->tick_is_due |= loop->tick_is_wanted;
+        if (loop->tick_is_due)
+                signal_one(&loop->tick_asked);
+}
+
 static void run_works(struct loop *loop, struct work **works, size_t count)
 {
         for (size_t i = 0; i < count;) {
@@ -510,8 +523,9 @@ static void run_works(struct loop *loop, struct work **works, size_t count)
                 struct work *work = works[i++];
                 note_applied(loop, work->sequence, work->time_ns);
                 if (work->kind == ENTRY_TICK) {
-                        atomic_fetch_sub(&loop->ticks_waiting, 1);
                         run_tick(loop, work->sequence, work->time_ns);
+                        atomic_fetch_sub(&loop->ticks_waiting, 1);
+                        ticked(loop);
                 } else if (work->command) {
                         run_command(loop, work);
                 }
@@ -573,14 +587,32 @@ static void tick_done(struct append *append, const struct entry *entry, const st
         loop->tick_is_free = true;
 }
 
-static void append_tick(struct loop *loop)
+/* False: the last one still waits for the disk, or the pipeline is behind: time passes all the same. */
+static bool append_tick(struct loop *loop)
 {
-        if (!loop->tick_is_free || loop->ticks_waiting > TICKS_WAITING_MAX)
-                return; /* the last one still waits for the disk, or the pipeline is behind: time passes all the same */
-        loop->tick_is_free = false;
+        if (loop->ticks_waiting > TICKS_WAITING_MAX || !atomic_exchange(&loop->tick_is_free, false))
+                return false;
         loop->tick = (struct append){.kind = ENTRY_TICK, .payload = STR(""), .done = tick_done};
-        if (!journal_append(loop->journal, &loop->tick, NULL))
-                loop->tick_is_free = true;
+        if (journal_append(loop->journal, &loop->tick, NULL))
+                return true;
+        loop->tick_is_free = true;
+        return false;
+}
+
+/* What was offered should be decided on at once: right behind it, so that both are synced together. While another tick is on its way, or waits for the
+ * pipeline, the next one follows when that is done: a storm is decided in as few ticks as the pipeline has time for. */
+static void ask_tick(void *context)
+{
+        struct loop *loop = context;
+        if (!loop->started) /* turned by hand */
+                return;
+        if (!loop->ticks_waiting && append_tick(loop))
+                return;
+        with_lock(&loop->tick_lock);
+        loop->tick_is_wanted = true;
+        loop->tick_is_due |= !loop->ticks_waiting && loop->tick_is_free; /* that other one was done meanwhile */
+        if (loop->tick_is_due)
+                signal_one(&loop->tick_asked);
 }
 
 static void run_ticker(void *context)
@@ -588,8 +620,10 @@ static void run_ticker(void *context)
         struct loop *loop = context;
         while (!loop->stopping) {
                 append_tick(loop);
-                struct timespec pause = {0, TICK_MS * NS_PER_MS};
-                nanosleep(&pause, NULL);
+                with_lock(&loop->tick_lock);
+                if (!loop->tick_is_due)
+                        signal_wait_ms(&loop->tick_asked, &loop->tick_lock, TICK_MS);
+                loop->tick_is_due = loop->tick_is_wanted = false;
         }
 }
 
@@ -857,7 +891,7 @@ static bool open_rooms(struct loop *loop, struct err *err)
         snprintf(path, sizeof path, "%s/state.db", loop->directory);
         struct intake_options intake_options = {
                 .clock = options->clock, .redactor = options->redactor, .bytes_max = options->intake_bytes_max,
-                .deliver = deliver_batch, .context = loop,
+                .deliver = deliver_batch, .decide_soon = ask_tick, .context = loop,
         };
         return disk_make_directory(options->disk, loop->directory, err) && take_folder(loop, err) &&
                state_open(path, options->vfs, &loop->state, err) &&
@@ -886,6 +920,8 @@ bool loop_open(const struct loop_options *options, struct loop **out_loop, struc
         loop->tick_is_free = true;
         lock_init(&loop->lock, LOCK_APP);
         signal_init(&loop->settled);
+        lock_init(&loop->tick_lock, LOCK_QUEUE);
+        signal_init(&loop->tick_asked);
         queue_init(&loop->queue, SIZE_MAX / 2); /* the intake bounds what can be in it */
         if (!open_rooms(loop, err)) {
                 loop_close(loop);
@@ -974,6 +1010,8 @@ void loop_close(struct loop *loop)
                 close(loop->lock_file);
         queue_done(&loop->queue);
         signal_done(&loop->settled);
+        signal_done(&loop->tick_asked);
+        lock_done(&loop->tick_lock);
         lock_done(&loop->lock);
         json_decref(loop->content_in_force);
         free(loop->directory);

@@ -380,9 +380,12 @@ static bool offer(struct intake *intake, struct batch **batch_place, intake_done
                         goto refused;
                 }
         }
+        bool has_findings = batch->telemetry.findings.count > 0;
         if (append_batch(intake, passage, err)) {
                 count_taken(intake, &taken); /* the batch is the journal's from here on */
                 *batch_place = NULL;
+                if (has_findings && intake->options.decide_soon)
+                        intake->options.decide_soon(intake->options.context);
                 return true;
         }
         settle_batch(intake, passage, false);
