@@ -61,6 +61,51 @@ static void noise_alone_leads_nowhere(void **state)
         assert_true(told <= 10); /* 99 percent, both sides */
 }
 
+static double normal(uint64_t *state)
+{
+        double sum = 0;
+        for (int i = 0; i < 12; i++)
+                sum += noise(state);
+        return sum;
+}
+
+/* Line, walk and noise of each seed differ; asked when the limit is some way ahead. */
+static void nine_in_ten_intervals_hold_the_true_time(void **state)
+{
+        (void)state;
+        int asked = 0, held = 0, early = 0;
+        for (uint64_t seed = 1; seed <= 3000; seed++) {
+                uint64_t random = seed;
+                double x[40], y[40], level = 0, slope = 0.7 + noise(&random), walk = (double)(seed % 3) * slope, noisy = 20 * slope * (noise(&random) + 0.5);
+                for (int i = 0; i < 40; i++, level += slope + walk * normal(&random))
+                        x[i] = i, y[i] = level + noisy * normal(&random);
+                double limit = level + slope * (10 + 60 * (noise(&random) + 0.5));
+                struct trend trend;
+                struct trend_arrival arrival;
+                assert_true(trend_fit(x, y, 40, &trend));
+                if (!trend_reaches(&trend, limit, &arrival))
+                        continue;
+                int steps = 1;
+                for (; level < limit && steps < 10000; steps++)
+                        level += slope + walk * normal(&random);
+                asked++;
+                held += steps >= arrival.earliest - 1 && steps <= arrival.latest + 1;
+                early += steps < arrival.earliest - 1;
+        }
+        print_message("%d of %d intervals hold the truth; %d times it came earlier\n", held, asked, early);
+        assert_true(asked > 300);
+        assert_true(held > 0.85 * asked && held < 0.99 * asked);
+}
+
+static void a_shorter_window_speaks_when_it_is_clearly_sooner(void **state)
+{
+        (void)state;
+        struct trend_arrival day = {.at = 40000, .earliest = 30000, .latest = 60000}, hour = {.at = 15000, .earliest = 12000, .latest = 19000};
+        assert_true(trend_is_sooner(&hour, &day));
+        hour.latest = 21000;
+        assert_false(trend_is_sooner(&hour, &day));
+}
+
 static void nobody_looks_further_than_what_was_seen_allows(void **state)
 {
         (void)state;
@@ -84,6 +129,8 @@ int main(void)
                 cmocka_unit_test(a_straight_line_arrives_when_it_should),
                 cmocka_unit_test(a_third_of_wild_points_moves_it_little_and_the_interval_holds_the_truth),
                 cmocka_unit_test(noise_alone_leads_nowhere),
+                cmocka_unit_test(nine_in_ten_intervals_hold_the_true_time),
+                cmocka_unit_test(a_shorter_window_speaks_when_it_is_clearly_sooner),
                 cmocka_unit_test(nobody_looks_further_than_what_was_seen_allows),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

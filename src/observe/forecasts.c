@@ -25,14 +25,7 @@
 #define LATER 1.5               /* taken back only when there is this much more time than the limit of telling */
 #define EVALUATION_BYTES_MAX ((size_t)256 << 20)
 
-static const struct window {
-        int64_t span_ns, step_ns, every_minutes;
-} windows[] = {
-        {10 * MINUTE_NS, 15 * NS_PER_S, 1},
-        {120 * MINUTE_NS, 3 * MINUTE_NS, 5},
-        {1440 * MINUTE_NS, 30 * MINUTE_NS, 30},
-};
-#define WINDOWS countof(windows)
+#define WINDOWS TREND_WINDOWS
 
 struct limit {
         struct str name, series, alert, summary;
@@ -286,12 +279,20 @@ static enum alert_severity severity_of(const struct limit *limit, const struct e
         return limit->warn_ns && left <= (double)limit->warn_ns * stretch ? ALERT_WARNING : 0;
 }
 
+static struct trend_arrival arrival_of(const struct estimate *estimate, int64_t time_ns)
+{
+        return (struct trend_arrival){(double)(estimate->at_ns - time_ns), (double)(estimate->earliest_ns - time_ns),
+                                      estimate->latest_ns == INT64_MAX ? INFINITY : (double)(estimate->latest_ns - time_ns)};
+}
+
 static bool decide(struct forecasts *forecasts, const struct limit *limit, struct forecast *forecast, int64_t time_ns, struct noticed *noticed, struct err *err)
 {
         forecast->best.is_there = false;
-        for (size_t i = 0; i < WINDOWS; i++)
-                if (forecast->estimates[i].is_there && (!forecast->best.is_there || forecast->estimates[i].at_ns < forecast->best.at_ns))
+        for (size_t i = WINDOWS; i-- > 0;) { /* the longest first */
+                struct trend_arrival shorter = arrival_of(&forecast->estimates[i], time_ns), longer = arrival_of(&forecast->best, time_ns);
+                if (forecast->estimates[i].is_there && (!forecast->best.is_there || trend_is_sooner(&shorter, &longer)))
                         forecast->best = forecast->estimates[i];
+        }
         enum alert_severity wanted = severity_of(limit, &forecast->best, time_ns, 1), kept = severity_of(limit, &forecast->best, time_ns, LATER);
         for (enum alert_severity severity = ALERT_INFO; severity <= ALERT_CRITICAL; severity++)
                 forecast->agreed[severity] = wanted >= severity ? min_of(forecast->agreed[severity] + 1, AGREE) : 0;
@@ -374,12 +375,11 @@ static struct forecast *add(struct forecasts *forecasts, struct str limit, struc
         return forecasts->items[forecasts->count++] = forecast;
 }
 
-/* The points of a window that are no stale markers; x in seconds from the newest on. */
-static struct estimate estimate_from(const struct limit *limit, const struct series_data *series, const struct window *window, int64_t time_ns)
+/* The points of a window that are no stale markers. */
+static struct estimate estimate_from(const struct limit *limit, const struct series_data *series, const struct trend_window *window, int64_t time_ns)
 {
         double x[TREND_POINTS_MAX], y[TREND_POINTS_MAX];
         size_t count = 0;
-        struct trend trend;
         struct trend_arrival arrival;
         for (size_t i = 0; i < series->count && count < TREND_POINTS_MAX; i++) {
                 if (!isfinite(series->values[i]))
@@ -387,20 +387,17 @@ static struct estimate estimate_from(const struct limit *limit, const struct ser
                 x[count] = (double)(series->times_ns[i] - time_ns) / 1e9;
                 y[count++] = series->values[i];
         }
-        if (!trend_fit(x, y, count, &trend) || trend.span * 1e9 < (double)window->span_ns / 3 || !trend_reaches(&trend, limit->at, &arrival))
+        if (!trend_foretell(window, x, y, count, limit->at, &arrival))
                 return (struct estimate){0};
-        double last = x[count - 1];
-        if (last < -300) /* it stopped coming: what it did then leads nowhere now */
-                return (struct estimate){0};
-        return (struct estimate){true, time_ns + (int64_t)((last + arrival.at) * 1e9), time_ns + (int64_t)((last + arrival.earliest) * 1e9),
-                                 arrival.latest < 1e9 ? time_ns + (int64_t)((last + arrival.latest) * 1e9) : INT64_MAX};
+        return (struct estimate){true, time_ns + (int64_t)(arrival.at * 1e9), time_ns + (int64_t)(arrival.earliest * 1e9),
+                                 arrival.latest < 1e9 ? time_ns + (int64_t)(arrival.latest * 1e9) : INT64_MAX};
 }
 
 static bool take_series(struct forecasts *forecasts, const struct limit *limit, size_t window, const struct series_data *series, struct arena *arena,
                         int64_t time_ns, struct err *err)
 {
         scoped(buf_done) struct buf packed = {0}, sentence = {0};
-        struct estimate estimate = estimate_from(limit, series, &windows[window], time_ns);
+        struct estimate estimate = estimate_from(limit, series, &trend_windows[window], time_ns);
         if (!finding_labels(limit, &series->labels, arena, &packed))
                 return fail_memory(err, "forecasts", packed.length);
         struct forecast *forecast = find(forecasts, limit->name, buf_str(&packed));
@@ -432,7 +429,8 @@ static bool look(struct forecasts *forecasts, struct limit *limit, size_t window
 {
         struct arena arena;
         struct promql_source source = promql_store_source(forecasts->series);
-        struct promql_options options = {.start_ns = time_ns - windows[window].span_ns, .end_ns = time_ns, .step_ns = windows[window].step_ns,
+        struct promql_options options = {.start_ns = time_ns - trend_windows[window].span_s * NS_PER_S, .end_ns = time_ns,
+                                         .step_ns = trend_windows[window].step_s * NS_PER_S,
                                          .bytes_max = EVALUATION_BYTES_MAX};
         struct promql_result result;
         struct err fault = {0};
@@ -464,7 +462,7 @@ bool forecasts_tick(struct forecasts *forecasts, int64_t time_ns, struct noticed
         bool is_first = !forecasts->minute; /* after a start every window is read */
         each (limit, &forecasts->limits) {
                 for (size_t i = 0; i < WINDOWS; i++)
-                        if ((is_first || minute % windows[i].every_minutes == 0) && !look(forecasts, limit, i, time_ns, err))
+                        if ((is_first || minute % trend_windows[i].every_minutes == 0) && !look(forecasts, limit, i, time_ns, err))
                                 return false;
                 for (size_t i = 0; i < forecasts->count; i++)
                         if (str_equal(forecasts->items[i]->limit, limit->name) && !forecasts->items[i]->is_gone &&

@@ -15,7 +15,7 @@
  *          summary: '{{ $labels.mountpoint }} on {{ $labels.host }} is full'     completed by the time
  *
  * Each limit's series are looked at over ten minutes, two hours and a day; from each window a robust line (learn/trend.h) leads at most six times
- * as far as was seen. The estimate that comes first counts. Two evaluations in a row must agree before anybody is told, and three before it is taken back.
+ * as far as was seen. The longest window's estimate counts, unless a shorter one sees the limit come clearly sooner. Two evaluations in a row must agree before anybody is told, and three before it is taken back.
  * No baseline is needed, so forecasts may page from the first minutes on. On the pipeline's thread; journal time.
  */
 #pragma once
