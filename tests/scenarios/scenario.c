@@ -9,7 +9,7 @@
  *      at T  send log HOST SERVICE TEXT             one syslog message
  *      at T  send metric SERIES V1 V2 ... [every D]  Prometheus text, one value each D (10s when not said)
  *      at T  send alert LABELS [resolved]             another tool's alert, labels as alertname=DiskFull,host=web1; fires until told
- *      at T  use FILE                                puts a content file in force, beside nothing else
+ *      at T  use FILE...                             puts content files in force, beside nothing else
  *      at T  order VERB JSON                         a command, as a person gives it; $silence is the last id told, +1h a time in ns
  *      at T  acknowledge | resolve | close | reopen N as WHO ...  the same, about incident N
  *      at T  runbook FILE                            puts a content file in force, with nothing beside it
@@ -325,11 +325,9 @@ static void do_send_metric(struct story *story, const struct line *line)
         offer(story, SOURCE_SCRAPE, "scrape", arena_printf(&story->arena, "%.*s\n", STR_ARGS(line->rest)));
 }
 
-static void do_use(struct story *story, const struct line *line)
+static json_t *read_content_file(struct story *story, const struct line *line, const char *path)
 {
-        char path[256];
         scoped(buf_done) struct buf text = {0};
-        snprintf(path, sizeof path, "%.*s", STR_ARGS(line->rest));
         FILE *file = fopen(path, "r");
         if (!file)
                 stop(story, line, "the file cannot be opened");
@@ -337,9 +335,21 @@ static void do_use(struct story *story, const struct line *line)
         for (size_t count; (count = fread(bytes, 1, sizeof bytes, file)) > 0;)
                 buf_append(&text, bytes, count);
         fclose(file);
-        json_t *tree = yaml_parse(buf_str(&text), path, &story->err), *result = NULL;
-        if (!tree || !loop_command(story->loop, "configure", json_pack("{s:{s:[{s:s, s:o}]}}", "content", "files", "name", path, "tree", tree), "scenario", &result,
-                                   &story->err))
+        json_t *tree = yaml_parse(buf_str(&text), path, &story->err);
+        if (!tree)
+                stop(story, line, story->err.message);
+        return json_pack("{s:s, s:o}", "name", path, "tree", tree);
+}
+
+static void do_use(struct story *story, const struct line *line)
+{
+        json_t *files = json_array(), *result = NULL;
+        for (struct str rest = line->rest, path; (path = word(&rest)).length;) {
+                char name[256];
+                snprintf(name, sizeof name, "%.*s", STR_ARGS(path));
+                json_array_append_new(files, read_content_file(story, line, name));
+        }
+        if (!loop_command(story->loop, "configure", json_pack("{s:{s:o}}", "content", "files", files), "scenario", &result, &story->err))
                 stop(story, line, story->err.message);
         json_decref(result);
 }
