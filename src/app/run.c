@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "base/scratch.h"
 #include "loop/command.h"
 #include "loop/loop.h"
 #include "observe/check_source.h"
@@ -47,7 +48,7 @@ struct run_options {
         const char *config_path, *data, *user;
         const char *http[LISTENERS_MAX];
         int http_count;
-        bool skip_damage, no_host_sources, spine_alone;
+        bool skip_damage, no_host_sources, spine_alone, check_only;
         int threads;
 };
 
@@ -71,7 +72,7 @@ struct daemon {
 
 static const char usage[] =
         "usage: evenkeel run [--data FOLDER] [--config FILE] [--http ADDRESS:PORT]... [--threads N] [--user NAME]\n"
-        "                    [--skip-journal-damage] [--no-sources] [--spine-alone]\n"
+        "                    [--skip-journal-damage] [--no-sources] [--spine-alone] [--check]\n"
         "\n"
         "  --data FOLDER        where everything is kept (default /var/lib/evenkeel)\n"
         "  --config FILE        evenkeel.yaml; without it nothing needs to be configured\n"
@@ -80,7 +81,8 @@ static const char usage[] =
         "  --user NAME          when started as root: become this user (default evenkeel, if there is one)\n"
         "  --skip-journal-damage        go on past damaged journal entries instead of stopping; what was lost is told\n"
         "  --no-sources         listen for HTTP only: no syslog, files, journal, scraping or host metrics\n"
-        "  --spine-alone        store telemetry and look for nothing in it: to measure what finding costs\n";
+        "  --spine-alone        store telemetry and look for nothing in it: to measure what finding costs\n"
+        "  --check              read the configuration and all content as a start would, say whether they are good, and end; touches no data\n";
 
 static bool read_options(int argc, char **argv, struct run_options *out_options)
 {
@@ -89,7 +91,7 @@ static bool read_options(int argc, char **argv, struct run_options *out_options)
                 {"http", required_argument, NULL, 'h'},    {"threads", required_argument, NULL, 't'},
                 {"user", required_argument, NULL, 'u'},    {"skip-journal-damage", no_argument, NULL, 's'},
                 {"no-sources", no_argument, NULL, 'n'},    {"spine-alone", no_argument, NULL, 'a'},
-                {"help", no_argument, NULL, '?'},
+                {"check", no_argument, NULL, 'k'},         {"help", no_argument, NULL, '?'},
                 {NULL, 0, NULL, 0},
         };
         struct run_options options = {0};
@@ -122,6 +124,9 @@ static bool read_options(int argc, char **argv, struct run_options *out_options)
                         break;
                 case 'a':
                         options.spine_alone = true;
+                        break;
+                case 'k':
+                        options.check_only = true;
                         break;
                 default:
                         return false;
@@ -295,6 +300,11 @@ static int thread_count(const struct daemon *daemon)
         return wanted ? wanted : processors > 2 ? (int)min_of(processors / 2, 8L) : 1;
 }
 
+static void hear_nothing(void *context, const struct outgoing *outgoing)
+{
+        (void)context, (void)outgoing;
+}
+
 static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
 {
         const struct config *config = &daemon->config;
@@ -317,6 +327,10 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
                 .own_host = daemon->host,
                 .delivery = {.link = config_text(config, "http.link"), .heartbeat = config_text(config, "heartbeat")},
         };
+        if (daemon->options.check_only) {
+                options.delivery = (struct delivery_options){.fake = hear_nothing};
+                options.steps_in_turn = true;
+        }
         if (!loop_open(&options, &daemon->loop, err) || !loop_set_secrets(daemon->loop, config_tree(config, "secrets"), err))
                 return false;
         struct loop_stats stats;
@@ -324,7 +338,7 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
         if (stats.replayed_entries)
                 log_info("run", "recovered %llu journal entries in %.2f s", (unsigned long long)stats.replayed_entries,
                          (double)stats.recovery_ns / 1e9);
-        return loop_start(daemon->loop, err);
+        return daemon->options.check_only || loop_start(daemon->loop, err);
 }
 
 static bool put_content_in_force(struct daemon *daemon, const struct config *config, struct err *err)
@@ -407,6 +421,17 @@ static bool start(struct daemon *daemon, struct err *err)
         return print_welcome(daemon, err);
 }
 
+/* Puts everything in force in an empty folder, where nothing is received, sent or run: what would refuse a start or a reload refuses this. */
+static bool check_only(struct daemon *daemon, const char *folder, struct err *err)
+{
+        const struct config *config = &daemon->config;
+        bool good = load_config(daemon, &daemon->config, err) && set_log_level(config, err) &&
+                    redactor_create(config_tree(config, "redact.patterns"), config_tree(config, "redact.disable"), &daemon->redactor, err);
+        daemon->data = folder; /* from here on nothing knows of the real one */
+        log_set_level(LOG_LEVEL_ERROR);
+        return good && open_loop(daemon, folder, err) && put_content_in_force(daemon, config, err) && choose_listeners(daemon, err);
+}
+
 static void stop(struct daemon *daemon)
 {
         stop_sources(daemon);
@@ -473,6 +498,23 @@ static void reload(struct daemon *daemon)
                 log_err(LOG_LEVEL_ERROR, &err);
 }
 
+static int check_main(struct daemon *daemon)
+{
+        char folder[SCRATCH_BYTES];
+        struct err err = {0};
+        bool good = (sodium_init() >= 0 && scratch_make(folder, "check") == 0) || fail(&err, ERR_IO, "run", "no folder can be made in /tmp; make room there");
+        if (good) {
+                good = check_only(daemon, folder, &err);
+                stop(daemon);
+                scratch_remove(folder);
+        }
+        if (good)
+                printf("good: %s\n", daemon->options.config_path ? daemon->options.config_path : "what holds without a configuration file");
+        else
+                log_err(LOG_LEVEL_ERROR, &err);
+        return good ? 0 : 1;
+}
+
 static void wait_for_signals(struct daemon *daemon, int signals)
 {
         for (struct signalfd_siginfo signal; read(signals, &signal, sizeof signal) == sizeof signal || errno == EINTR;) {
@@ -492,6 +534,11 @@ int run_main(int argc, char **argv)
                 fputs(usage, stderr);
                 free(daemon);
                 return 2;
+        }
+        if (daemon->options.check_only) {
+                int code = check_main(daemon);
+                free(daemon);
+                return code;
         }
         umask(077); /* what it keeps is for its own user */
         sigset_t wanted;

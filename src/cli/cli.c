@@ -13,7 +13,7 @@
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_UNREACHED };
 
 const struct verb verbs[] = {
-        {"run", "[--data FOLDER] [--config FILE] [--http ADDRESS:PORT]", "", 0, 0, false, "Runs the daemon.", NULL},
+        {"run", "[--data FOLDER] [--config FILE] [--http ADDRESS:PORT] [--check]", "", 0, 0, false, "Runs the daemon; --check only says whether its configuration is good.", NULL},
         {"listen", "SOURCE ADDRESS:PORT", "", 0, 0, false, "Opens a source beyond this machine, with TLS, and prints what senders must set.", NULL},
         {"replay", "--config FILE [--data FOLDER] [--since 24h] [--until TIME] [--json]", "", 0, 0, false, "Tells what is kept of the past again with another configuration: which pages would have been sent, missed or moved.", NULL},
         {"status", "", "", 0, 0, true, "What the daemon holds and how it fares.", verb_status},
