@@ -7,3 +7,5 @@ program=$1
 "$program" man --markdown >docs/reference/cli.md
 "$program" man >docs/evenkeel.1
 "$program" manual configuration >docs/reference/configuration.md
+"$program" manual packs >docs/reference/packs.md
+scripts/docs_tables.py

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct content_key content_keys[] = {
@@ -11,6 +12,18 @@ const struct content_key content_keys[] = {
 #undef K
         {0},
 };
+
+static bool refuse_key(const char *file, const char *key, struct err *err)
+{
+        char names[512];
+        size_t length = 0;
+        if (strcmp(key, "dependencies") == 0 || strcmp(key, "kind") == 0 || strcmp(key, "extend") == 0)
+                return fail(err, ERR_INVALID, "content", "%s: %s is no content; name the file under register.%s in evenkeel.yaml instead", file, key,
+                            *key == 'd' ? key : "kinds");
+        for (const struct content_key *known = content_keys; known->name && length < sizeof names; known++)
+                length += (size_t)snprintf(names + length, sizeof names - length, "%s%s", length ? ", " : "", known->name);
+        return fail(err, ERR_INVALID, "content", "%s: the key %s is not known; there are %s", file, key, names);
+}
 
 bool content_check_file(const char *file, const json_t *tree, struct err *err)
 {
@@ -23,7 +36,7 @@ bool content_check_file(const char *file, const json_t *tree, struct err *err)
                 while (known->name && strcmp(known->name, key) != 0)
                         known++;
                 if (!known->name)
-                        return fail(err, ERR_INVALID, "content", "%s: the key %s is not known; docs/reference/content.md lists those that are", file, key);
+                        return refuse_key(file, key, err);
                 if (!json_is_array(value) && !json_is_object(value) && !json_is_null(value))
                         return fail(err, ERR_INVALID, "content", "%s: %s must be a list", file, key);
         }
