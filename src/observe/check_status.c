@@ -1,11 +1,14 @@
 /* check_status.c - see check_status.h. */
 #include "observe/check_status.h"
 
+#include "base/scope.h"
+
 #include <string.h>
 
 #define WINDOW 20
 #define FLAPPING_FROM 6 /* of WINDOW */
 #define FLAPPING_UNTIL 4
+#define RECOVERIES 2    /* good results in a row */
 
 static void count_change(struct check_status *status, bool is_bad)
 {
@@ -22,6 +25,9 @@ struct check_verdict check_status_update(struct check_status *status, enum check
         bool is_bad = state != CHECK_OK, is_first = !status->is_known;
         count_change(status, is_bad);
         status->is_known = true;
+        if (!is_bad && !is_first && status->hard != CHECK_OK && ++status->recovery < min_of(attempts, RECOVERIES))
+                return (struct check_verdict){false, false};
+        status->recovery = 0;
         if (!is_bad) {
                 bool is_new = is_first || status->hard != CHECK_OK;
                 if (is_new || status->attempt)

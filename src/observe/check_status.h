@@ -1,7 +1,10 @@
 /*
  * check_status - from results to states that people are told of: retries before a state is hard, and flapping.
  *
- *      ok --bad result--> soft --`attempts` bad ones in a row--> hard bad --one good result--> ok
+ *      ok --bad result--> soft --`attempts` bad ones in a row--> hard bad --two good results in a row--> ok
+ *
+ * One good result among bad ones is no recovery: what answers now and then would be told as over, and as new a moment later. Where a single bad result
+ * counts (`attempts` 1), a single good one does, too.
  *
  * A change between two bad states is hard at once. Flapping counts changes between good and bad among the last 20 results, as monitoring
  * systems do since Nagios: from 30 percent on, until below 20.
@@ -14,6 +17,7 @@ struct check_status {
         enum check_state hard;          /* what people were told */
         int64_t since_ns;               /* when that state was first seen, soft results included */
         int attempt;                    /* bad results in a row */
+        int recovery;                   /* good results in a row while the hard state is a bad one */
         bool is_known;                  /* there was a result at all */
         uint32_t changed;               /* a bit for each of the last 20 results: it differed from the one before */
         bool was_bad, is_flapping;

@@ -49,7 +49,32 @@ static void a_warning_that_becomes_critical_is_news_at_once(void **state)
         assert_int_equal(status.hard, CHECK_WARNING);
         struct check_verdict worse = give(&status, CHECK_CRITICAL);
         assert_true(worse.is_hard && worse.is_new);
+        assert_false(give(&status, CHECK_OK).is_new);
         assert_true(give(&status, CHECK_OK).is_new);
+}
+
+static void one_good_result_among_bad_ones_is_no_recovery(void **state)
+{
+        (void)state;
+        struct check_status status = {0};
+        for (int i = 0; i < 3; i++)
+                give(&status, CHECK_CRITICAL);
+        struct check_verdict good = give(&status, CHECK_OK);
+        assert_false(good.is_hard || good.is_new); /* it is tried again soon */
+        assert_int_equal(status.hard, CHECK_CRITICAL);
+        assert_false(give(&status, CHECK_CRITICAL).is_new); /* the same trouble goes on */
+        assert_false(give(&status, CHECK_OK).is_new); /* and it begins to count anew */
+        struct check_verdict well = give(&status, CHECK_OK);
+        assert_true(well.is_hard && well.is_new);
+        assert_int_equal(status.hard, CHECK_OK);
+}
+
+static void where_one_bad_result_counts_one_good_one_does_too(void **state)
+{
+        (void)state;
+        struct check_status status = {0};
+        assert_true(check_status_update(&status, CHECK_CRITICAL, 1, 1000).is_new);
+        assert_true(check_status_update(&status, CHECK_OK, 1, 2000).is_new);
 }
 
 static void going_up_and_down_is_flapping_until_it_calms(void **state)
@@ -71,6 +96,8 @@ int main(void)
                 cmocka_unit_test(a_bad_result_is_tried_again_before_it_counts),
                 cmocka_unit_test(one_bad_result_among_good_ones_tells_nobody),
                 cmocka_unit_test(a_warning_that_becomes_critical_is_news_at_once),
+                cmocka_unit_test(one_good_result_among_bad_ones_is_no_recovery),
+                cmocka_unit_test(where_one_bad_result_counts_one_good_one_does_too),
                 cmocka_unit_test(going_up_and_down_is_flapping_until_it_calms),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
