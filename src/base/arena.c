@@ -33,7 +33,7 @@ void arena_done(struct arena *arena)
         if (!arena)
                 return;
         free_chunks(arena->chunks);
-        *arena = (struct arena){.bytes_max = arena->bytes_max};
+        *arena = (struct arena){.bytes_max = arena->bytes_max, .chunk_bytes_max = arena->chunk_bytes_max};
 }
 
 static void use_chunk(struct arena *arena, struct arena_chunk *chunk)
@@ -64,9 +64,10 @@ void arena_reset(struct arena *arena)
 
 static bool add_chunk(struct arena *arena, size_t bytes)
 {
-        size_t wanted = arena->chunks ? arena->chunks->bytes * 2 : CHUNK_BYTES_MIN;
-        if (wanted > CHUNK_BYTES_MAX)
-                wanted = CHUNK_BYTES_MAX;
+        size_t most = arena->chunk_bytes_max ? arena->chunk_bytes_max : CHUNK_BYTES_MAX;
+        size_t wanted = arena->chunks ? arena->chunks->bytes * 2 : most < CHUNK_BYTES_MAX ? most / 16 : CHUNK_BYTES_MIN;
+        if (wanted > most)
+                wanted = most;
         if (wanted < bytes + sizeof(struct arena_chunk))
                 wanted = bytes + sizeof(struct arena_chunk);
         if (arena->bytes_max && arena->bytes_held + wanted > arena->bytes_max)
@@ -88,11 +89,26 @@ void *arena_alloc(struct arena *arena, size_t bytes)
         if (bytes > SIZE_MAX / 4)
                 return NULL;
         bytes = (bytes + 15) & ~(size_t)15;
-        if ((size_t)(arena->end - arena->next) < bytes && !add_chunk(arena, bytes))
-                return NULL;
-        void *given = arena->next;
-        arena->next += bytes;
+        size_t gap = (size_t)-(uintptr_t)arena->next & 15; /* behind packed bytes */
+        if ((size_t)(arena->end - arena->next) < bytes + gap) {
+                if (!add_chunk(arena, bytes))
+                        return NULL;
+                gap = 0;
+        }
+        char *given = arena->next + gap;
+        arena->next = given + bytes;
         return given;
+}
+
+struct str arena_pack(struct arena *arena, struct str s)
+{
+        if (s.length > SIZE_MAX / 4 || ((size_t)(arena->end - arena->next) < s.length + 1 && !add_chunk(arena, s.length + 1)))
+                return (struct str){0};
+        char *copy = arena->next;
+        if (s.length)
+                memcpy(copy, s.bytes, s.length);
+        arena->next += s.length;
+        return (struct str){copy, s.length};
 }
 
 void *arena_zalloc(struct arena *arena, size_t bytes)

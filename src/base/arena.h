@@ -18,6 +18,7 @@ struct arena {
         struct arena_chunk *chunks; /* newest first */
         char *next, *end;           /* free space in the newest */
         size_t bytes_held, bytes_max;
+        size_t chunk_bytes_max;     /* chunks double up to this; 0: 1 MB. Many small arenas that live long set it low */
 };
 
 void arena_init(struct arena *arena, size_t bytes_max); /* allocates nothing yet; bytes_max 0 means no bound */
@@ -30,6 +31,8 @@ void *arena_array(struct arena *arena, size_t count, size_t item_bytes); /* clea
 
 /* A copy, ended by a NUL that is not counted; bytes is NULL when memory ran out. */
 struct str arena_str(struct arena *arena, struct str s);
+/* A copy that is neither aligned nor ended by a NUL. */
+struct str arena_pack(struct arena *arena, struct str s);
 struct str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define arena_new(arena, type) ((type *)arena_zalloc(arena, sizeof(type)))

@@ -29,6 +29,26 @@ static void an_err_tells_what_its_callers_were_doing(void **state)
         assert_int_equal(err_http_status(ERR_BUSY), 429);
 }
 
+static void packed_bytes_lie_side_by_side_and_what_follows_is_aligned(void **state)
+{
+        (void)state;
+        struct arena arena;
+        arena_init(&arena, 0);
+        arena.chunk_bytes_max = 16 * 1024;
+        struct str one = arena_pack(&arena, STR("abc")), two = arena_pack(&arena, STR("defg"));
+        assert_ptr_equal(one.bytes + one.length, two.bytes);
+        assert_int_equal((uintptr_t)arena_alloc(&arena, 8) % 16, 0);
+        assert_true(str_is(one, "abc") && str_is(two, "defg"));
+        size_t most = 0;
+        for (size_t held = arena.bytes_held; arena.bytes_held < 256 * 1024; held = arena.bytes_held) {
+                assert_non_null(arena_pack(&arena, STR("a text of some length")).bytes);
+                most = max_of(most, arena.bytes_held - held);
+        }
+        assert_int_equal(most, 16 * 1024);
+        arena_done(&arena);
+        assert_int_equal(arena.bytes_held, 0);
+}
+
 static void an_arena_refuses_beyond_its_bound_and_can_be_used_again(void **state)
 {
         (void)state;
@@ -201,6 +221,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_err_tells_what_its_callers_were_doing),
                 cmocka_unit_test(numbers_are_written_as_a_person_reads_them),
+                cmocka_unit_test(packed_bytes_lie_side_by_side_and_what_follows_is_aligned),
                 cmocka_unit_test(an_arena_refuses_beyond_its_bound_and_can_be_used_again),
                 cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
                 cmocka_unit_test(text_is_utf8_or_not),

@@ -19,7 +19,7 @@ void noticed_clear(struct noticed *noticed)
 {
         uint64_t dropped = noticed->dropped;
         struct arena arena = noticed->arena;
-        arena_reset(&arena);
+        arena_done(&arena); /* there is one for each partition, and most have nothing to tell most of the time */
         *noticed = (struct noticed){.arena = arena, .dropped = dropped};
 }
 

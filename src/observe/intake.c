@@ -26,6 +26,7 @@
 #include <time.h>
 
 #define BYTES_IN_FLIGHT_MAX ((size_t)128 << 20)
+#define REPEATABLE_SHARE 5 /* of the room: a remote write of 10,000 series weighs 7 MiB, decoded */
 #define RECENT_MAX 16384 /* batches remembered, so that one sent again is recognised */
 #define BUSY_WAIT_MS 20
 
@@ -42,7 +43,7 @@ struct intake {
         struct recent ring[RECENT_MAX];
         size_t ring_next, ring_count;
         struct map recent_map;
-        _Atomic size_t bytes_waiting;
+        _Atomic size_t bytes_waiting, repeatable_waiting; /* repeatable_waiting: of it, what its senders would send again */
         _Atomic uint64_t batches, records, samples, bytes, rejected, duplicates, busy, refused, secrets;
         _Atomic bool stopping;
 };
@@ -255,10 +256,17 @@ static size_t weight_of(const struct batch *batch)
         return sizeof *batch + batch->bytes.length + batch->arena.bytes_held;
 }
 
+static void set_weight(struct intake *intake, struct batch *batch, size_t weight)
+{
+        intake->bytes_waiting += weight - batch->weight;
+        if (is_repeatable(source_kind_of(batch->format)))
+                intake->repeatable_waiting += weight - batch->weight;
+        batch->weight = weight;
+}
+
 static void give_weight_back(struct intake *intake, struct batch *batch)
 {
-        intake->bytes_waiting -= batch->weight;
-        batch->weight = 0;
+        set_weight(intake, batch, 0);
 }
 
 static void free_passage(struct passage *passage)
@@ -299,13 +307,27 @@ static bool answer_repeat(struct intake *intake, struct passage *passage)
         return true;
 }
 
-/* Room for the batch before any work is spent on it. A batch heavier than the bound passes when it is alone. */
+static bool reserve_in(_Atomic size_t *waiting, size_t weight, size_t most, size_t *out_before)
+{
+        size_t before = *out_before = atomic_fetch_add(waiting, weight);
+        if (!before || before + weight <= most)
+                return true;
+        *waiting -= weight;
+        return false;
+}
+
+/* Room for the batch before any work is spent on it. A batch heavier than the bound passes when it is alone. Who sends the same again when
+ * asked to gets a share: what waits is memory, and there may be senders who cannot. */
 static bool reserve(struct intake *intake, struct batch *batch, struct err *err)
 {
-        size_t weight = weight_of(batch);
-        size_t before = atomic_fetch_add(&intake->bytes_waiting, weight);
-        if (before && before + weight > intake->options.bytes_max) {
-                intake->bytes_waiting -= weight;
+        size_t weight = weight_of(batch), most = intake->options.bytes_max, before;
+        bool is_shared = is_repeatable(source_kind_of(batch->format));
+        bool fits = !is_shared || reserve_in(&intake->repeatable_waiting, weight, most / REPEATABLE_SHARE, &before);
+        if (fits && !reserve_in(&intake->bytes_waiting, weight, most, &before)) {
+                intake->repeatable_waiting -= is_shared ? weight : 0;
+                fits = false;
+        }
+        if (!fits) {
                 intake->busy++;
                 return fail(err, ERR_BUSY, "intake", "%zu MiB wait to be stored already; send the same again in a second", before >> 20);
         }
@@ -360,9 +382,7 @@ static bool offer(struct intake *intake, struct batch **batch_place, intake_done
                 source_registry_parse_failure(intake->registry, batch->source, source_kind_of(batch->format)->name, 1);
                 goto refused;
         }
-        size_t decoded = weight_of(batch); /* decoding added to it */
-        intake->bytes_waiting += decoded - batch->weight;
-        batch->weight = decoded;
+        set_weight(intake, batch, weight_of(batch)); /* decoding added to it */
         struct taken taken = {1, batch->bytes.length, batch->telemetry.records.count, sample_count(&batch->telemetry), batch->telemetry.rejected};
         struct passage *passage = create_passage(intake, batch, done, context, err);
         if (!passage)

@@ -84,7 +84,7 @@ struct redactor;
 struct intake_options {
         const struct clock *clock;
         const struct redactor *redactor;
-        size_t bytes_max;               /* in flight: offered but not yet stored; 0: 128 MiB */
+        size_t bytes_max;               /* in flight: offered but not yet stored, a fifth of it by who can send again; 0: 128 MiB */
         /* Takes a committed batch over, on the journal's thread, in order of sequences; must not block. */
         void (*deliver)(void *context, struct batch *batch, uint64_t sequence, int64_t time_ns);
         /* A batch that brought findings is on its way into the journal: its decision should not wait for the next tick. On any thread; NULL: it waits. */

@@ -218,6 +218,26 @@ static void lines_and_webhooks_may_say_the_same_twice(void **state)
         assert_int_equal(stats_of(house).duplicates, 0);
 }
 
+static void who_can_send_again_gets_a_share_of_the_room(void **state)
+{
+        struct house *house = *state;
+        struct err err = {0};
+        static char large[10000], other[10000];
+        memset(large, ' ', sizeof large);
+        memcpy(large, otlp.bytes, otlp.length);
+        memcpy(other, large, sizeof large);
+        other[sizeof other - 1] = '\n';
+        assert_true(offer(house, OTLP_LOGS_JSON, (struct str){large, sizeof large}, &err));
+        assert_false(offer(house, OTLP_LOGS_JSON, (struct str){other, sizeof other}, &err));
+        assert_int_equal(err.code, ERR_BUSY);
+        assert_true(offer(house, SOURCE_SYSLOG, (struct str){other, sizeof other}, &err));
+        journal_commit_now(house->journal);
+        store_all(house);
+        assert_int_equal(stats_of(house).bytes_waiting, 0);
+        assert_true(offer(house, OTLP_LOGS_JSON, (struct str){other, sizeof other}, &err));
+        journal_commit_now(house->journal);
+}
+
 static void at_the_bound_senders_are_told_to_come_again(void **state)
 {
         struct house *house = *state;
@@ -297,6 +317,7 @@ int main(void)
                 story(a_batch_sent_again_is_acknowledged_and_not_stored_twice),
                 story(a_batch_whose_commit_failed_may_be_sent_again),
                 story(lines_and_webhooks_may_say_the_same_twice),
+                story(who_can_send_again_gets_a_share_of_the_room),
                 story(at_the_bound_senders_are_told_to_come_again),
                 story(repeats_and_cursors_are_known_after_a_restart),
                 story(after_stop_nothing_is_taken),

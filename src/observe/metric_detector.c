@@ -1,7 +1,7 @@
 /*
- * metric_detector.c - see metric_detector.h. Per partition an array of detectors and one of what is beside them, found by the high
- * half of the series' id; nothing is allocated for a sample of a known series. The arrays grow by a quarter, so that a million series
- * do not need room for two.
+ * metric_detector.c - see metric_detector.h. Per partition slabs of detectors and of what is beside them, found by the high
+ * half of the series' id; nothing is allocated for a sample of a known series. Slabs never move: nothing is copied when a partition
+ * grows, and at most one of each is not full.
  */
 #include "observe/metric_detector.h"
 
@@ -23,6 +23,7 @@
 #define FETCH_STEP 4
 #define LOOKED_AT 8             /* for an idle one, when a partition is full */
 #define LEARNING_S 86400.0f
+#define SLAB_SERIES 8          /* most programs have few series in each of many partitions */
 #define VERSION 1
 
 struct beside {
@@ -33,10 +34,15 @@ struct beside {
         uint64_t reading : 56;  /* how the values are read, enum reading + 1; 0: to be told by the name */
 };
 
+struct slab {
+        struct detector detectors[SLAB_SERIES];
+        struct beside beside[SLAB_SERIES];
+};
+
 struct partition {
-        struct detector *detectors;
-        struct beside *beside;
-        uint32_t count, capacity, hand;
+        struct slab **slabs;
+        uint32_t slab_count, slab_capacity;
+        uint32_t count, hand;
         struct map map;
         struct metric_detector_counts counts;
         /* What could not be noted for want of memory, for when the same fold comes again. */
@@ -63,8 +69,9 @@ bool metric_detectors_create(size_t series_max, struct metric_detectors **out_de
 
 static void partition_done(struct partition *partition)
 {
-        free(partition->detectors);
-        free(partition->beside);
+        for (uint32_t i = 0; i < partition->slab_count; i++)
+                free(partition->slabs[i]);
+        free(partition->slabs);
         map_done(&partition->map);
         *partition = (struct partition){0};
 }
@@ -76,31 +83,41 @@ void metric_detectors_destroy(struct metric_detectors *detectors)
         free(detectors);
 }
 
+static inline struct detector *detector_at(const struct partition *partition, uint32_t at)
+{
+        return &partition->slabs[at / SLAB_SERIES]->detectors[at % SLAB_SERIES];
+}
+
+static inline struct beside *beside_at(const struct partition *partition, uint32_t at)
+{
+        return &partition->slabs[at / SLAB_SERIES]->beside[at % SLAB_SERIES];
+}
+
 /* --- finding a series' detector ------------------------------------------------------------------------------------- */
 
 static uint32_t find(const struct partition *partition, struct hash128 id)
 {
         size_t at = 0;
         for (uint32_t i = map_first(&partition->map, id.high, &at); i != MAP_NONE; i = map_next(&partition->map, id.high, &at))
-                if (hash128_equal(partition->beside[i].id, id))
+                if (hash128_equal(beside_at(partition, i)->id, id))
                         return i;
         return MAP_NONE;
 }
 
 static bool reserve(struct partition *partition, uint32_t wanted, struct err *err)
 {
-        if (wanted <= partition->capacity)
-                return true;
-        uint32_t capacity = max_of(wanted, partition->capacity + partition->capacity / 4 + 16);
-        struct detector *detectors = realloc(partition->detectors, capacity * sizeof *detectors);
-        if (!detectors)
-                return fail_memory(err, "metric_detector", capacity * sizeof *detectors);
-        partition->detectors = detectors;
-        struct beside *beside = realloc(partition->beside, capacity * sizeof *beside);
-        if (!beside)
-                return fail_memory(err, "metric_detector", capacity * sizeof *beside);
-        partition->beside = beside;
-        partition->capacity = capacity;
+        uint32_t slabs = (wanted + SLAB_SERIES - 1) / SLAB_SERIES;
+        if (slabs > partition->slab_capacity) {
+                uint32_t capacity = max_of(slabs, partition->slab_capacity + partition->slab_capacity / 2 + 4);
+                struct slab **moved = realloc(partition->slabs, capacity * sizeof *moved);
+                if (!moved)
+                        return fail_memory(err, "metric_detector", capacity * sizeof *moved);
+                partition->slabs = moved;
+                partition->slab_capacity = capacity;
+        }
+        for (; partition->slab_count < slabs; partition->slab_count++)
+                if (!(partition->slabs[partition->slab_count] = malloc(sizeof(struct slab))))
+                        return fail_memory(err, "metric_detector", sizeof(struct slab));
         return true;
 }
 
@@ -109,9 +126,9 @@ static uint32_t evict(struct partition *partition, int64_t now_ns)
 {
         for (int i = 0; i < LOOKED_AT && partition->count; i++) {
                 uint32_t at = partition->hand++ % partition->count;
-                if (partition->detectors[at].last_ns + IDLE_NS > now_ns)
+                if (detector_at(partition, at)->last_ns + IDLE_NS > now_ns)
                         continue;
-                map_remove(&partition->map, partition->beside[at].id.high, at);
+                map_remove(&partition->map, beside_at(partition, at)->id.high, at);
                 partition->counts.evicted++;
                 return at;
         }
@@ -133,8 +150,8 @@ static bool add(struct partition *partition, uint32_t most, struct hash128 id, i
         if (!map_put(&partition->map, id.high, at)) /* after an eviction there is room in the map, so nothing is lost here */
                 return fail_memory(err, "metric_detector", sizeof id);
         partition->count += !is_full;
-        detector_init(&partition->detectors[at]);
-        partition->beside[at] = (struct beside){.id = id};
+        detector_init(detector_at(partition, at));
+        *beside_at(partition, at) = (struct beside){.id = id};
         *out_at = at;
         return true;
 }
@@ -223,8 +240,8 @@ static bool note(struct noticed *noticed, const struct labels *labels, const str
 static bool tell(struct partition *partition, uint32_t at, const struct series_points *points, int64_t time_ns, double value,
                  struct noticed *noticed, struct err *err)
 {
-        struct beside *beside = &partition->beside[at];
-        const struct detector *detector = &partition->detectors[at];
+        struct beside *beside = beside_at(partition, at);
+        const struct detector *detector = detector_at(partition, at);
         const struct verdict *verdict = &partition->waiting;
         bool is_over = beside->since_ns && !verdict->is_open;
         if (verdict->is_flagged || is_over) {
@@ -245,14 +262,14 @@ static bool tell(struct partition *partition, uint32_t at, const struct series_p
 static bool push(struct partition *partition, uint32_t at, enum reading reading, const struct series_points *points, const struct sample *sample,
                  int64_t received_ns, struct noticed *noticed, struct err *err)
 {
-        struct detector *detector = &partition->detectors[at];
+        struct detector *detector = detector_at(partition, at);
         int64_t time_ns = sample->time_ns ? sample->time_ns : received_ns;
         double value = sample->value;
         if (detector->last_ns && time_ns <= detector->last_ns) /* late, or told before memory ran out */
                 return !partition->has_waiting || partition->waiting_at != at || time_ns != detector->last_ns ||
                        tell(partition, at, points, time_ns, value, noticed, err);
         if (reading == READ_AS_RATE)
-                value = rate_of(detector, &partition->beside[at], time_ns, value);
+                value = rate_of(detector, beside_at(partition, at), time_ns, value);
         partition->counts.samples++;
         detector_push(detector, time_ns, value, &partition->waiting);
         if (!isfinite(value)) { /* no verdict; the time counts, so that the next rate is over the right stretch */
@@ -267,12 +284,12 @@ static bool fold_series(struct metric_detectors *detectors, const struct fold *f
 {
         struct partition *partition = &detectors->partitions[fold->partition];
         uint32_t at = find(partition, points->id);
-        bool is_told = at != MAP_NONE && partition->beside[at].reading;
-        enum reading reading = is_told ? (enum reading)(partition->beside[at].reading - 1) : reading_of(labels_value(&points->labels, LABEL_METRIC_NAME));
+        bool is_told = at != MAP_NONE && beside_at(partition, at)->reading;
+        enum reading reading = is_told ? (enum reading)(beside_at(partition, at)->reading - 1) : reading_of(labels_value(&points->labels, LABEL_METRIC_NAME));
         if (reading != READ_NOT && at == MAP_NONE && !add(partition, detectors->partition_max, points->id, fold->time_ns, &at, err))
                 return false;
         if (at != MAP_NONE)
-                partition->beside[at].reading = (uint64_t)reading + 1;
+                beside_at(partition, at)->reading = (uint64_t)reading + 1;
         for (size_t i = 0; at != MAP_NONE && i < points->count; i++)
                 if (!push(partition, at, reading, points, &points->samples[i], fold->batch->received_ns, noticed, err))
                         return false;
@@ -294,14 +311,17 @@ static void fetch_beside(const struct partition *partition, const struct fold *f
         size_t at = 0;
         uint32_t found = i < fold->series_count ? map_first(&partition->map, fold->batch->telemetry.series.items[fold->series[i]].id.high, &at) : MAP_NONE;
         if (found != MAP_NONE)
-                __builtin_prefetch(&partition->beside[found]);
+                __builtin_prefetch(beside_at(partition, found));
 }
 
 static void fetch_detector(const struct partition *partition, const struct fold *fold, size_t i)
 {
         uint32_t found = i < fold->series_count ? find(partition, fold->batch->telemetry.series.items[fold->series[i]].id) : MAP_NONE;
-        for (size_t byte = 0; found != MAP_NONE && byte < sizeof *partition->detectors; byte += 64)
-                __builtin_prefetch((const char *)&partition->detectors[found] + byte, 1);
+        if (found == MAP_NONE)
+                return;
+        const char *bytes = (const char *)detector_at(partition, found);
+        for (size_t byte = 0; byte < sizeof(struct detector); byte += 64)
+                __builtin_prefetch(bytes + byte, 1);
 }
 
 static void fetch_first(const struct partition *partition, const struct fold *fold)
@@ -344,9 +364,19 @@ struct metric_detector_counts metric_detectors_counts(const struct metric_detect
 
 /* --- checkpoints ---------------------------------------------------------------------------------------------------- */
 
-/* version, DETECTOR_VERSION, sizes of both structs; for each partition: count, hand, the arrays as they stand in memory. */
+static void append_all(const struct partition *partition, struct buf *out)
+{
+        for (uint32_t i = 0; i < partition->count; i++)
+                buf_append(out, detector_at(partition, i), sizeof(struct detector));
+        for (uint32_t i = 0; i < partition->count; i++)
+                buf_append(out, beside_at(partition, i), sizeof(struct beside));
+}
+
+/* version, DETECTOR_VERSION, sizes of both structs; for each partition: count, hand, all detectors, all that is beside them. */
 bool metric_detectors_save(const struct metric_detectors *detectors, struct buf *out, struct err *err)
 {
+        size_t series = metric_detectors_counts(detectors).series;
+        buf_reserve(out, series * (sizeof(struct detector) + sizeof(struct beside)) + PARTITIONS * 2 * sizeof(uint32_t) + 8);
         buf_u8(out, VERSION);
         buf_u8(out, DETECTOR_VERSION);
         buf_u16(out, sizeof(struct detector));
@@ -355,10 +385,7 @@ bool metric_detectors_save(const struct metric_detectors *detectors, struct buf 
                 const struct partition *partition = &detectors->partitions[p];
                 buf_u32(out, partition->count);
                 buf_u32(out, partition->hand);
-                if (partition->count) {
-                        buf_append(out, partition->detectors, partition->count * sizeof *partition->detectors);
-                        buf_append(out, partition->beside, partition->count * sizeof *partition->beside);
-                }
+                append_all(partition, out);
         }
         return !out->failed || fail_memory(err, "metric_detector", out->length);
 }
@@ -374,11 +401,11 @@ static bool restore_partition(struct partition *partition, uint32_t most, struct
                 return false;
         partition->hand = hand;
         for (uint32_t i = 0; i < count; i++) {
-                memcpy(&partition->detectors[i], detectors.bytes + i * sizeof(struct detector), sizeof(struct detector));
-                memcpy(&partition->beside[i], beside.bytes + i * sizeof(struct beside), sizeof(struct beside));
-                if (!detector_is_sound(&partition->detectors[i]))
+                memcpy(detector_at(partition, i), detectors.bytes + i * sizeof(struct detector), sizeof(struct detector));
+                memcpy(beside_at(partition, i), beside.bytes + i * sizeof(struct beside), sizeof(struct beside));
+                if (!detector_is_sound(detector_at(partition, i)))
                         return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: number %u holds what no detector can; the checkpoint is damaged", (unsigned)i);
-                if (!map_put(&partition->map, partition->beside[i].id.high, i))
+                if (!map_put(&partition->map, beside_at(partition, i)->id.high, i))
                         return fail_memory(err, "metric_detector", count * sizeof(uint64_t));
                 partition->count = i + 1;
         }

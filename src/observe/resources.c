@@ -15,13 +15,14 @@
 
 #define RECENT_LEAST 64 /* powers of two: most partitions see a few streams and series */
 #define RECENT_MOST 4096
+#define RECENT_WAYS 4  /* places that one may take: with as many places as direct ones, a tenth as many are crowded out */
 #define STREAMS_KEPT 256
 #define FETCH_AHEAD 8
 #define HOUR_NS ((int64_t)3600 * 1000000000)
 
 struct place {
-        uint64_t *recent;       /* hashes of streams and series, each at its own slot */
-        uint32_t slots, crowded; /* crowded: how often one took another's slot since the table grew */
+        uint64_t *recent;       /* hashes of streams and series, each in its own row of RECENT_WAYS slots */
+        uint32_t slots, crowded; /* crowded: how often one took another's slot since the table grew or was cleared */
         struct map known;       /* hashes of what was told */
         int64_t until_ns;       /* then all is told again */
         uint64_t refused;
@@ -46,6 +47,7 @@ static void place_clear(struct place *place)
         if (place->recent)
                 memset(place->recent, 0, place->slots * sizeof *place->recent);
         map_clear(&place->known);
+        place->crowded = 0;
 }
 
 void resources_destroy(struct resources *resources)
@@ -122,35 +124,57 @@ static bool is_known(const struct place *place, uint64_t hash)
 }
 
 /* The lowest bits of a series' hash are its partition's. */
-static inline uint64_t *slot_of(const struct place *place, uint64_t hash)
+static inline uint64_t *row_of(const struct place *place, uint64_t hash)
 {
-        return &place->recent[hash / PARTITIONS & (place->slots - 1)];
+        return &place->recent[(hash / PARTITIONS * RECENT_WAYS) & (place->slots - 1)];
+}
+
+static inline bool is_recent(const struct place *place, uint64_t hash)
+{
+        const uint64_t *row = row_of(place, hash);
+        bool found = false;
+        for (int way = 0; way < RECENT_WAYS; way++)
+                found |= row[way] == hash;
+        return found;
+}
+
+/* Gives whether another had to go. */
+static bool put_recent(const struct place *place, uint64_t hash)
+{
+        uint64_t *row = row_of(place, hash);
+        for (int way = 0; way < RECENT_WAYS; way++)
+                if (!row[way]) {
+                        row[way] = hash;
+                        return false;
+                }
+        row[hash >> 62] = hash;
+        return true;
 }
 
 static void remember(struct place *place, uint64_t hash)
 {
-        uint64_t *slot = slot_of(place, hash);
-        place->crowded += *slot != 0;
-        *slot = hash;
+        place->crowded += put_recent(place, hash);
         if (place->crowded < place->slots / 4 || place->slots == RECENT_MOST)
                 return;
-        struct place grown = {.recent = calloc(place->slots * 4, sizeof *grown.recent), .slots = place->slots * 4};
+        struct place grown = {.recent = calloc(place->slots * 2, sizeof *grown.recent), .slots = place->slots * 2};
         if (!grown.recent) /* it forgets more, that is all */
                 return;
         for (uint32_t i = 0; i < place->slots; i++)
                 if (place->recent[i])
-                        *slot_of(&grown, place->recent[i]) = place->recent[i];
+                        put_recent(&grown, place->recent[i]);
         free(place->recent);
         place->recent = grown.recent;
         place->slots = grown.slots;
         place->crowded = 0;
 }
 
+_Static_assert(RECENT_WAYS == 4, "two bits of the hash choose who goes");
+
 static bool look(struct resources *resources, struct place *place, const struct labels *labels, uint64_t hash, bool is_log, int64_t time_ns,
                  struct noticed *noticed, struct err *err)
 {
         struct label kept[LABELS_MAX];
-        if (*slot_of(place, hash) == hash)
+        if (is_recent(place, hash))
                 return true;
         size_t count = reduce(resources->kinds, labels, kept);
         uint64_t reduced = hash_labels(kept, count);
@@ -204,7 +228,7 @@ bool resources_fold(struct resources *resources, const struct fold *fold, struct
         for (size_t i = 0; i < fold->series_count; i++) {
                 const struct series_points *series = &telemetry->series.items[fold->series[i]];
                 if (i + FETCH_AHEAD < fold->series_count)
-                        __builtin_prefetch(slot_of(place, telemetry->series.items[fold->series[i + FETCH_AHEAD]].id.low | 1));
+                        __builtin_prefetch(row_of(place, telemetry->series.items[fold->series[i + FETCH_AHEAD]].id.low | 1));
                 uint64_t hash = series->packed.length ? series->id.low | 1 : hash_labels(series->labels.items, series->labels.count);
                 if (!look(resources, place, &series->labels, hash, false, fold->time_ns, noticed, err))
                         return false;

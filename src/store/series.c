@@ -28,6 +28,7 @@
 #define LABELS_BYTES_USUAL ((size_t)320) /* a series' share of the memory for labels, so that few with huge ones count as many */
 #define LABELS_BYTES_ROOM ((size_t)64 << 10)
 #define DAYS_AHEAD 2    /* a clock set back, or batches that overtake each other at midnight, may find a later day begun */
+#define LABELS_CHUNK_BYTES ((size_t)16 << 10) /* half of one is empty, in each partition */
 #define IDENTIFY_ROOM ((size_t)64 << 10)
 
 bool series_create(struct archive *archive, size_t series_max, struct series_store **out_store, struct err *err)
@@ -46,6 +47,7 @@ bool series_create(struct archive *archive, size_t series_max, struct series_sto
         for (size_t i = 0; i < PARTITIONS; i++) {
                 lock_init(&store->partitions[i].lock, LOCK_PARTITION);
                 store->partitions[i].ids_day = INT64_MIN;
+                store->partitions[i].labels.chunk_bytes_max = LABELS_CHUNK_BYTES;
         }
         *out_store = store;
         return true;
@@ -118,7 +120,7 @@ static bool reserve_entry(struct series_partition *partition)
 {
         if (partition->entry_count < partition->entry_capacity)
                 return true;
-        uint32_t capacity = partition->entry_capacity + partition->entry_capacity / 4 + 16;
+        uint32_t capacity = partition->entry_capacity + partition->entry_capacity / 8 + 8;
         struct series_entry *moved = aligned_alloc(64, capacity * sizeof *moved);
         if (!moved)
                 return false;
@@ -133,7 +135,7 @@ static bool reserve_entry(struct series_partition *partition)
 static bool add_entry(struct series_partition *partition, uint64_t hash, struct str packed, uint32_t seen_s, uint32_t *out_entry)
 {
         struct str kept = {0};
-        if (!reserve_entry(partition) || !(kept = arena_str(&partition->labels, packed)).bytes ||
+        if (!reserve_entry(partition) || !(kept = arena_pack(&partition->labels, packed)).bytes ||
             !map_put(&partition->map, hash, partition->entry_count))
                 return false;
         *out_entry = partition->entry_count++;
@@ -385,7 +387,7 @@ static bool drop_idle(struct series_partition *partition, int64_t idle_before_ns
                 idle += partition->entries[i].seen_s * NS_PER_S < idle_before_ns;
         if (!idle)
                 return true;
-        struct series_partition kept = {0};
+        struct series_partition kept = {.labels.chunk_bytes_max = LABELS_CHUNK_BYTES};
         for (uint32_t i = 0; i < partition->entry_count; i++) {
                 const struct series_entry *old = &partition->entries[i];
                 if (old->seen_s * NS_PER_S < idle_before_ns)
