@@ -5,6 +5,7 @@
 #include "store/day_table.h"
 
 #include "base/scope.h"
+#include "store/series_group.h"
 
 static const char *const migrations[] = {
         "CREATE TABLE block (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, partition INTEGER NOT NULL,"
@@ -15,6 +16,10 @@ static const char *const migrations[] = {
         "CREATE INDEX block_time ON block (kind, time_max, time_min, partition, first_item);"
         "CREATE TABLE series (id INTEGER PRIMARY KEY, name BLOB NOT NULL, labels BLOB NOT NULL, first_item INTEGER NOT NULL);"
         "CREATE INDEX series_name ON series (name);",
+        /* The table of series is of days that an earlier version began; it is still read. */
+        "CREATE TABLE series_group (first_id INTEGER PRIMARY KEY, first_item INTEGER NOT NULL, name_min INTEGER NOT NULL,"
+        " name_max INTEGER NOT NULL, names BLOB NOT NULL, labels BLOB NOT NULL);"
+        "CREATE INDEX series_group_name ON series_group (name_max, name_min);",
         NULL,
 };
 
@@ -23,20 +28,29 @@ bool day_open(const char *path, const char *vfs, struct database **out_database,
         return database_open(path, vfs, migrations, out_database, err);
 }
 
+static bool insert_group(struct database *day, const struct series_group *group, uint64_t first_item, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, day, "INSERT OR REPLACE INTO series_group (first_id, first_item, name_min, name_max, names, labels)"
+                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)", err))
+                return false;
+        query_bind_i64(&query, 1, group->first_id);
+        query_bind_i64(&query, 2, (int64_t)first_item);
+        query_bind_i64(&query, 3, group->name_min);
+        query_bind_i64(&query, 4, group->name_max);
+        query_bind_blob(&query, 5, buf_str(&group->names));
+        query_bind_blob(&query, 6, buf_str(&group->labels));
+        query_step(&query, err);
+        return query_good(&query);
+}
+
 static bool insert_series(struct database *day, const struct block *block, struct err *err)
 {
-        for (size_t i = 0; i < block->series_count; i++) {
-                scoped(query_done) struct query query = {0};
-                if (!query_begin(&query, day, "INSERT OR REPLACE INTO series (id, name, labels, first_item) VALUES (?1, ?2, ?3, ?4)", err))
+        scoped(series_group_done) struct series_group group = {0};
+        for (size_t i = 0; i < block->series_count; i += group.count)
+                if (!series_group_pack(block->series + i, block->series_count - i, &group, err) ||
+                    !insert_group(day, &group, block->first_item, err))
                         return false;
-                query_bind_i64(&query, 1, block->series[i].id);
-                query_bind_blob(&query, 2, block->series[i].name);
-                query_bind_blob(&query, 3, block->series[i].packed_labels);
-                query_bind_i64(&query, 4, (int64_t)block->first_item);
-                query_step(&query, err);
-                if (!query_good(&query))
-                        return false;
-        }
         return true;
 }
 
@@ -72,7 +86,8 @@ static void bind_item(struct query *query, const void *item)
 bool day_drop_after(struct database *day, uint64_t last_item_kept, struct err *err)
 {
         return query_run(day, "DELETE FROM block WHERE last_item > ?1", bind_item, &last_item_kept, err) &&
-               query_run(day, "DELETE FROM series WHERE first_item > ?1", bind_item, &last_item_kept, err);
+               query_run(day, "DELETE FROM series WHERE first_item > ?1", bind_item, &last_item_kept, err) &&
+               query_run(day, "DELETE FROM series_group WHERE first_item > ?1", bind_item, &last_item_kept, err);
 }
 
 bool day_summary(struct database *day, struct day_summary *out_summary, struct err *err)
@@ -150,6 +165,24 @@ bool day_load(struct database *day, int64_t row, bool with_body, struct query *q
         return true;
 }
 
+static bool visit_groups(struct database *day, struct str name,
+                         bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err), void *context,
+                         struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        uint16_t wanted = series_group_name(name);
+        if (!query_begin(&query, day, name.bytes ? "SELECT first_id, names, labels FROM series_group WHERE name_max >= ?1 AND name_min <= ?1"
+                                                 : "SELECT first_id, names, labels FROM series_group", err))
+                return false;
+        if (name.bytes)
+                query_bind_i64(&query, 1, wanted);
+        while (query_step(&query, err))
+                if (!series_group_visit((uint32_t)query_i64(&query, 0), query_str(&query, 1), query_str(&query, 2),
+                                        name.bytes ? &wanted : NULL, visit, context, err))
+                        return false;
+        return query_good(&query);
+}
+
 bool day_series(struct database *day, struct str name,
                 bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err), void *context,
                 struct err *err)
@@ -162,5 +195,5 @@ bool day_series(struct database *day, struct str name,
         while (query_step(&query, err))
                 if (!visit(context, (uint32_t)query_i64(&query, 0), query_str(&query, 1), err))
                         return false;
-        return query_good(&query);
+        return query_good(&query) && visit_groups(day, name, visit, context, err);
 }

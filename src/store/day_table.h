@@ -36,7 +36,7 @@ bool day_find(struct database *day, enum block_kind kind, int64_t start_ns, int6
 bool day_load(struct database *day, int64_t row, bool with_body, struct query *query, struct block *out_block,
               struct err *err);
 
-/* Series of a name (bytes NULL: all). */
+/* Series of a name (bytes NULL: all); with them may come a few of other names. */
 bool day_series(struct database *day, struct str name,
                 bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err), void *context,
                 struct err *err);
