@@ -30,7 +30,7 @@ struct item {
         char *texts;
         int64_t due_ns;                 /* monotonic */
         uint32_t tries;
-        bool is_taken, is_failed_told;
+        bool is_taken, is_tried, is_failed_told; /* is_tried: its receiver is free again, though the result is still on its way into the journal */
         const char *result;             /* to be journaled; NULL: not tried out yet */
         struct err err;
 };
@@ -204,7 +204,7 @@ static bool is_within_rate(struct delivery *delivery, const struct item *item, i
 static bool is_busy(const struct delivery *delivery, struct str receiver)
 {
         for (const struct item *item = delivery->items; item; item = item->next)
-                if (item->is_taken && str_equal(item->outgoing.receiver, receiver))
+                if (item->is_taken && !item->is_tried && str_equal(item->outgoing.receiver, receiver))
                         return true;
         return false;
 }
@@ -215,8 +215,9 @@ static struct item *take(struct delivery *delivery)
         with_lock(&delivery->lock);
         int64_t now_ns = clock_monotonic_ns(&clock_real);
         for (struct item *item = delivery->items; item && !delivery->is_stopping; item = item->next)
-                if (!item->is_taken && item->due_ns <= now_ns && !is_busy(delivery, item->outgoing.receiver) && is_within_rate(delivery, item, now_ns)) {
+                if (!item->is_taken && item->due_ns <= now_ns && (item->result || !is_busy(delivery, item->outgoing.receiver)) && is_within_rate(delivery, item, now_ns)) {
                         item->is_taken = true;
+                        item->is_tried = item->result;
                         return item;
                 }
         if (!delivery->is_stopping)
@@ -276,11 +277,22 @@ static void attempt(struct delivery *delivery, struct item *item, struct http_cl
                 item->result = "given_up";
 }
 
+/* The next message need not wait until the result of this one is decided: amid a storm that would be as long as everything before it takes. */
+static void free_receiver(struct delivery *delivery, struct item *item)
+{
+        with_lock(&delivery->lock);
+        item->is_tried = true;
+        signal_one(&delivery->changed);
+}
+
 static void deliver(struct delivery *delivery, struct item *item, struct http_client *http)
 {
         int64_t wait_s = 0;
-        if (!item->result)
+        if (!item->result) {
                 attempt(delivery, item, http, &wait_s);
+                if (item->result)
+                        free_receiver(delivery, item);
+        }
         if (!item->result) {
                 if (!item->is_failed_told)
                         item->is_failed_told = journal(delivery, item, "failed");

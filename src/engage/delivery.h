@@ -5,7 +5,8 @@
  *
  * At most one message at a time to one receiver, DELIVERY_THREADS at a time in all. A failure that may pass is tried again
  * after 5 s, doubled up to 10 minutes (or as the receiver asks by Retry-After), for DELIVERY_TRIES_MAX tries; then it is given up.
- * A try whose result could not be journaled stays the thread's business until it is. Nothing here decides anything.
+ * A try whose result could not be journaled stays the thread's business until it is; the receiver's next message does not wait for that. Nothing here
+ * decides anything.
  */
 #pragma once
 

@@ -15,6 +15,8 @@ struct world {
         bool journal_is_full;
         int asked, journaled;
         char outcome[16], id[24], error[200];
+        struct delivery *looked_at;     /* while a result is journaled: what could be sent then */
+        uint64_t next;
 };
 
 static bool answer(void *context, const struct http_request *request, struct http_response *response, struct err *err)
@@ -38,6 +40,8 @@ static bool submit(void *context, const char *verb, json_t *arguments, const cha
         snprintf(world->id, sizeof world->id, "%s", json_string_value(json_object_get(owned, "id")));
         snprintf(world->error, sizeof world->error, "%s", json_string_value(json_object_get(owned, "error")));
         world->journaled += !world->journal_is_full;
+        struct item *next = world->looked_at ? take(world->looked_at) : NULL;
+        world->next = next ? next->outgoing.id : 0;
         return !world->journal_is_full;
 }
 
@@ -168,6 +172,22 @@ static void one_receiver_has_one_message_at_a_time_and_others_do_not_wait_for_it
         assert_int_equal(take(delivery)->outgoing.id, 2);
 }
 
+static void the_next_message_does_not_wait_until_the_result_of_the_last_is_journaled(void **state)
+{
+        (void)state;
+        struct world world = {.status = 200};
+        scoped_ptr(delivery_destroy) struct delivery *delivery = begin(&world);
+        scoped_ptr(http_client_destroy) struct http_client *http = NULL;
+        assert_true(http_client_create(1, answer, &world, &http, NULL));
+        hand_in(delivery, 1, "chat", 0);
+        hand_in(delivery, 2, "chat", 0);
+        world.looked_at = delivery;
+        deliver(delivery, take(delivery), http);
+        assert_int_equal(world.next, 2);
+        hand_in(delivery, 3, "chat", 0);
+        assert_null(take(delivery)); /* that one is still being sent */
+}
+
 static void no_more_a_minute_than_the_receiver_may_have(void **state)
 {
         (void)state;
@@ -213,6 +233,7 @@ int main(void)
                 cmocka_unit_test(the_first_failure_is_journaled_once_and_then_what_came_of_it),
                 cmocka_unit_test(a_result_that_could_not_be_journaled_is_not_sent_again_but_journaled_later),
                 cmocka_unit_test(one_receiver_has_one_message_at_a_time_and_others_do_not_wait_for_it),
+                cmocka_unit_test(the_next_message_does_not_wait_until_the_result_of_the_last_is_journaled),
                 cmocka_unit_test(no_more_a_minute_than_the_receiver_may_have),
                 cmocka_unit_test(the_heart_beats_only_while_ticks_are_decided),
         };
