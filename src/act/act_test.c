@@ -2,6 +2,7 @@
 #include "act/act.h"
 
 #include "act/act_table.h"
+#include "act/runbook.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scratch.h"
@@ -674,6 +675,28 @@ static void guards_refuse_and_keep_their_reason(void **state)
         refused_by(room, 4, "blast_radius");
 }
 
+static void a_thousand_alerts_have_the_names_of_those_that_fire_and_may_be_told_each_once(void **state)
+{
+        (void)state;
+        static struct incident_alert alerts[1000];
+        static char names[7][16];
+        static struct label labels[7];
+        struct incident_view view = {.alerts = {.items = alerts, .count = countof(alerts)}};
+        struct alert_names found;
+        scoped(arena_done) struct arena arena;
+        arena_init(&arena, 0);
+        for (size_t i = 0; i < countof(names); i++) {
+                snprintf(names[i], sizeof names[i], "Kind%zu", i);
+                labels[i] = (struct label){STR("alertname"), str_of(names[i])};
+        }
+        for (size_t i = 0; i < countof(alerts); i++)
+                alerts[i] = (struct incident_alert){.is_firing = i % 7 != 3, .is_held = i % 7 == 5, .labels = {.items = &labels[i % 7], .count = 1}};
+        assert_true(alert_names_of(&view, &arena, &found, NULL));
+        assert_int_equal(found.count, 5);
+        for (size_t i = 0; i < found.count; i++)
+                assert_true(str_is(found.items[i], names[i < 3 ? i : i == 3 ? 4 : 6]));
+}
+
 static void what_is_not_in_the_register_is_no_argument(void **state)
 {
         struct room *room = *state;
@@ -761,6 +784,7 @@ int main(void)
                 STORY(what_people_did_is_no_healing_whether_they_say_so_before_or_after),
                 STORY(stopping_all_automation_kills_what_runs_and_keeps_the_rest_from_starting),
                 STORY(guards_refuse_and_keep_their_reason),
+                STORY(a_thousand_alerts_have_the_names_of_those_that_fire_and_may_be_told_each_once),
                 STORY(what_is_not_in_the_register_is_no_argument),
                 STORY(an_incident_that_ends_takes_its_proposals_along_and_counts_as_healed),
                 STORY(a_result_that_nobody_waits_for_is_refused),

@@ -311,11 +311,16 @@ static bool is_meant_for(struct act *act, const struct incident_view *incident, 
 
 bool propose_for(struct act *act, const struct incident_view *incident, int64_t time_ns, struct err *err)
 {
+        scoped(arena_done) struct arena names_arena;
+        struct alert_names names = {0};
+        arena_init(&names_arena, 0);
+        if (act->runbooks && !alert_names_of(incident, &names_arena, &names, err))
+                return false;
         for (size_t i = 0; act->runbooks && i < act->runbooks->list.count; i++) {
                 const struct runbook *runbook = &act->runbooks->list.items[i];
                 struct str kind = runbook->parameters.items[runbook->target].kind;
                 size_t targets = 0;
-                if (!runbook_fits(runbook, incident))
+                if (!runbook_fits(runbook, &names, incident))
                         continue;
                 each (entity, &incident->entities) {
                         scoped(arena_done) struct arena arena;

@@ -6,7 +6,9 @@
 #include "act/check_expression.h"
 #include "act/step.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/scope.h"
 #include "model/content.h"
 
@@ -277,12 +279,38 @@ bool runbook_means_alert(const struct runbook *runbook, const struct incident_al
         return is_named(runbook->alerts, labels_value(&alert->labels, STR("alertname")));
 }
 
-bool runbook_fits(const struct runbook *runbook, const struct incident_view *incident)
+bool alert_names_of(const struct incident_view *incident, struct arena *arena, struct alert_names *out_names, struct err *err)
+{
+        struct alert_names names = {0};
+        struct map known = {0};
+        bool good = true;
+        each (alert, &incident->alerts) {
+                struct str name = labels_value(&alert->labels, STR("alertname"));
+                uint64_t hash = hash64(name);
+                size_t at;
+                if (!alert->is_firing || alert->is_held)
+                        continue;
+                uint32_t i = map_first(&known, hash, &at);
+                while (i != MAP_NONE && !str_equal(names.items[i], name))
+                        i = map_next(&known, hash, &at);
+                if (i != MAP_NONE)
+                        continue;
+                struct str *place = map_put(&known, hash, (uint32_t)names.count) ? arena_push(arena, &names) : NULL;
+                if (!(good = place != NULL))
+                        break;
+                *place = name;
+        }
+        map_done(&known);
+        *out_names = names;
+        return good || fail_memory(err, "act", sizeof *names.items);
+}
+
+bool runbook_fits(const struct runbook *runbook, const struct alert_names *names, const struct incident_view *incident)
 {
         bool alert_fits = false, kind_fits = !runbook->kinds;
-        each (alert, &incident->alerts)
-                alert_fits |= alert->is_firing && !alert->is_held && runbook_means_alert(runbook, alert);
-        each (entity, &incident->entities)
-                kind_fits |= is_named(runbook->kinds, entity->kind);
+        for (size_t i = 0; !alert_fits && i < names->count; i++)
+                alert_fits = is_named(runbook->alerts, names->items[i]);
+        for (size_t i = 0; alert_fits && !kind_fits && i < incident->entities.count; i++)
+                kind_fits = is_named(runbook->kinds, incident->entities.items[i].kind);
         return alert_fits && kind_fits;
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "act/parameter.h"
+#include "base/arena.h"
 #include "model/incident.h"
 
 #include <stdint.h>
@@ -43,8 +44,11 @@ bool runbooks_create(const json_t *content, struct runbooks **out_runbooks, stru
 void runbooks_destroy(struct runbooks *runbooks);
 const struct runbook *runbooks_find(const struct runbooks *runbooks, struct str name);
 
-/* Whether it is meant for such an incident: one of its firing alerts and one of its entities' kinds are in applies_to. */
-bool runbook_fits(const struct runbook *runbook, const struct incident_view *incident);
+/* What the alerts are called that fire and are not held back, each name once: thousands of alerts have few names, and every runbook asks for them. */
+struct alert_names { struct str *items; size_t count, capacity; };
+bool alert_names_of(const struct incident_view *incident, struct arena *arena, struct alert_names *out_names, struct err *err);
+/* Whether it is meant for such an incident: one of these names and one of its entities' kinds are in applies_to. */
+bool runbook_fits(const struct runbook *runbook, const struct alert_names *names, const struct incident_view *incident);
 bool runbook_means_alert(const struct runbook *runbook, const struct incident_alert *alert);
 /* What would be done, step by step, with these values. The caller's; NULL: a value does not fit. */
 json_t *runbook_plan(const struct runbook *runbook, const struct slots *slots, struct err *err);
