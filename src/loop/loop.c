@@ -45,6 +45,7 @@
 
 #define TICK_MS 100
 #define TICKS_WAITING_MAX 50
+#define TICKS_WAITING_NS NS_PER_S       /* what those that wait may take in all */
 #define HEAP_LEFT_BYTES ((size_t)4 << 20)
 #define BURST_BYTES ((uint64_t)16 << 20)        /* so much journal makes a heap worth looking through */
 #define BURST_OVER_NS (2 * NS_PER_S)
@@ -98,6 +99,7 @@ struct loop {
         struct append tick;
         _Atomic bool tick_is_free;
         _Atomic int ticks_waiting;
+        _Atomic int64_t tick_took_ns;   /* the last one */
         struct lock tick_lock;  /* guards what follows */
         struct signal tick_asked;
         bool tick_is_wanted;    /* somebody waits for a decision ... */
@@ -523,7 +525,9 @@ static void run_works(struct loop *loop, struct work **works, size_t count)
                 struct work *work = works[i++];
                 note_applied(loop, work->sequence, work->time_ns);
                 if (work->kind == ENTRY_TICK) {
+                        int64_t began_ns = clock_monotonic_ns(&clock_real);
                         run_tick(loop, work->sequence, work->time_ns);
+                        loop->tick_took_ns = clock_monotonic_ns(&clock_real) - began_ns;
                         atomic_fetch_sub(&loop->ticks_waiting, 1);
                         ticked(loop);
                 } else if (work->command) {
@@ -587,10 +591,17 @@ static void tick_done(struct append *append, const struct entry *entry, const st
         loop->tick_is_free = true;
 }
 
+/* Amid a storm a tick may take longer than the time to the next one: then few may wait, since whatever comes waits behind them. */
+static bool is_behind(struct loop *loop)
+{
+        int waiting = loop->ticks_waiting;
+        return waiting > TICKS_WAITING_MAX || (waiting > 1 && waiting * loop->tick_took_ns > TICKS_WAITING_NS);
+}
+
 /* False: the last one still waits for the disk, or the pipeline is behind: time passes all the same. */
 static bool append_tick(struct loop *loop)
 {
-        if (loop->ticks_waiting > TICKS_WAITING_MAX || !atomic_exchange(&loop->tick_is_free, false))
+        if (is_behind(loop) || !atomic_exchange(&loop->tick_is_free, false))
                 return false;
         loop->tick = (struct append){.kind = ENTRY_TICK, .payload = STR(""), .done = tick_done};
         if (journal_append(loop->journal, &loop->tick, NULL))
