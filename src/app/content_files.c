@@ -62,9 +62,28 @@ static bool is_disabled(const json_t *disabled, const char *path)
         return false;
 }
 
+/* A name that is misspelt would leave the pack in force. */
+static bool check_disabled(const json_t *disabled, struct err *err)
+{
+        size_t i;
+        json_t *name;
+        json_array_foreach((json_t *)disabled, i, name) {
+                scoped_ptr(json_decref) json_t *one = json_pack("[O]", name);
+                bool is_there = false;
+                for (size_t k = 0; k < pack_files_count; k++)
+                        is_there |= is_disabled(one, pack_files[k].name.bytes);
+                if (!is_there)
+                        return fail(err, ERR_NOT_FOUND, "content", "packs.disable: there is no pack \"%s\"; docs/operators/packs.md lists those that there are",
+                                    json_is_string(name) ? json_string_value(name) : "");
+        }
+        return true;
+}
+
 static bool add_packs(const struct config *config, json_t *files, struct err *err)
 {
         const json_t *disabled = config_tree(config, "packs.disable");
+        if (!check_disabled(disabled, err))
+                return false;
         for (size_t i = 0; i < pack_files_count; i++)
                 if (!is_disabled(disabled, pack_files[i].name.bytes) && !add_text(files, pack_files[i].name.bytes, pack_files[i].text, err))
                         return false;

@@ -145,6 +145,7 @@ static void a_wrong_check_is_refused_by_name(void **state)
                 {"{\"name\":\"a\",\"kind\":\"dns\",\"host\":\"x\",\"type\":\"Q\"}", "type must be"},
                 {"{\"name\":\"a\",\"kind\":\"plugin\",\"command\":[\"relative\"]}", "whole path"},
                 {"{\"name\":\"a\",\"kind\":\"ping\",\"host\":\"x\",\"every\":\"100ms\"}", "at least 1s"},
+                {"{\"name\":\"a\",\"kind\":\"ping\",\"host\":\"x\",\"evry\":\"30s\"}", "no setting \"evry\""},
                 {"{\"name\":\"a\",\"kind\":\"ping\",\"host\":\"x\"},{\"name\":\"a\",\"kind\":\"ping\",\"host\":\"y\"}", "two checks named a"},
         };
         for (size_t i = 0; i < countof(wrong); i++) {

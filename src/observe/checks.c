@@ -121,6 +121,24 @@ static bool read_timing(struct check *check, struct err *err)
         return (attempts >= 1 && attempts <= 100) || fail(err, ERR_INVALID, "check", "attempts must be between 1 and 100");
 }
 
+/* Of any kind: that a key is of another one is not told, that it is misspelt is. */
+static bool check_keys(const json_t *settings, struct err *err)
+{
+        static const char *const known[] = {"alert", "annotations", "attempts", "body", "ca_file", "command", "count", "critical", "critical_days", "every", "expect",
+                                            "follow", "host", "insecure", "instance", "kind", "labels", "method", "name", "port", "retry", "send", "server", "server_name", "service",
+                                            "severity", "status", "timeout", "type", "url", "warning", "warning_days"};
+        const char *key;
+        json_t *value;
+        json_object_foreach ((json_t *)settings, key, value) {
+                size_t i = 0;
+                while (i < countof(known) && strcmp(known[i], key) != 0)
+                        i++;
+                if (i == countof(known))
+                        return fail(err, ERR_INVALID, "check", "there is no setting \"%s\"; docs/operators/checks.md lists those that there are", key);
+        }
+        return true;
+}
+
 static bool read_check(struct check *check, struct arena *arena, struct err *err)
 {
         struct str kind = json_str(check->settings, "kind"), alert = json_str(check->settings, "alert"), severity = json_str(check->settings, "severity");
@@ -130,7 +148,7 @@ static bool read_check(struct check *check, struct arena *arena, struct err *err
         if (!text_copy(alert.length ? alert : str_of(check->kind->alert), arena, &check->alert) ||
             !text_copy(severity.length ? severity : STR("critical"), arena, &check->severity))
                 return fail_memory(err, "check", alert.length);
-        return read_timing(check, err) && check->kind->parse(check, arena, &check->instance, err) && make_labels(check, arena, err);
+        return check_keys(check->settings, err) && read_timing(check, err) && check->kind->parse(check, arena, &check->instance, err) && make_labels(check, arena, err);
 }
 
 static bool visit(void *context, const char *file, const json_t *item, struct err *err)
