@@ -720,8 +720,13 @@ static bool order_interruptions(struct act *act, struct err *err)
         return true;
 }
 
+/* Steps that replay decided on anew were handed over then; either the journal had their results, or they are not done any more. */
 bool act_found(struct act *act, struct err *err)
 {
+        runner_forget(act->runner);
+        each (order, &act->orders)
+                step_order_destroy(*order);
+        act->orders.count = 0;
         each (run, &act->runs)
                 (*run)->is_found_running = (*run)->state == RUN_RUNNING;
         return order_interruptions(act, err);

@@ -150,6 +150,12 @@ void runner_kill(struct runner *runner)
                 runner->hands.stop_all(runner->hands.context);
 }
 
+void runner_forget(struct runner *runner)
+{
+        for (struct step_order *order; (order = queue_pop(&runner->queue, 0));)
+                step_order_destroy(order);
+}
+
 void runner_turn(struct runner *runner)
 {
         for (struct step_order *order; (order = queue_pop(&runner->queue, 0));) {

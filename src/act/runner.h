@@ -30,6 +30,7 @@ void runner_destroy(struct runner *runner);
 bool runner_start(struct runner *runner, struct err *err);
 /* Takes the order over; false: no memory, it is still yours. */
 bool runner_hand(struct runner *runner, struct step_order *order);
+void runner_forget(struct runner *runner);      /* what was handed and not begun is not done; before runner_start */
 bool runner_set_secrets(struct runner *runner, const json_t *secrets, struct err *err); /* by name, copied; any thread */
 void runner_kill(struct runner *runner);        /* what runs is ended, and says so in its result */
 void runner_turn(struct runner *runner);

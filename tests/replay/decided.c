@@ -47,7 +47,7 @@ static bool add_table(sqlite3 *state, const char *table, struct buf *out, struct
         while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
                 good = buf_printf(out, "row %s ", table);
                 for (int i = 0; good && i < sqlite3_column_count(statement); i++)
-                        good = add_value(statement, i, out);
+                        good = strcmp(sqlite3_column_name(statement, i), "is_repeat") == 0 || add_value(statement, i, out);
                 good = good && buf_text(out, "\n");
         }
         sqlite3_finalize(statement);

@@ -4,7 +4,8 @@
  *      row incident 1|7340032|"DiskFull on web1"|...
  *
  * Every table counts, also those that a later version adds; left out are only the two that say how far storing came, `checkpoint` and
- * `watermark`, since a run that was interrupted stores at other moments. Long values and blobs stand as their hash.
+ * `watermark`, since a run that was interrupted stores at other moments; and the columns `is_repeat`, since a message without a result is sent
+ * again after a crash, and says so. Long values and blobs stand as their hash.
  */
 #pragma once
 
