@@ -743,7 +743,8 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
 
 /* --- storing ----------------------------------------------------------------------------------------------------------------- */
 
-#define FORMAT 1
+#define FORMAT 2
+#define FORMAT_WITHOUT_SYMPTOMS 1
 #define WHOLE 0 /* in place of a serial: what belongs to no group */
 
 enum { FLAG_FIRING = 1, FLAG_TENTATIVE = 2, FLAG_ONSET = 4, FLAG_MIXED = 8, FLAG_HELD = 16 };
@@ -766,6 +767,7 @@ static void write_evidence(const struct evidence *evidence, struct buf *out)
                 write_text(item->name, out);
                 buf_double(out, item->surprise);
                 buf_double(out, item->held);
+                buf_double(out, item->symptoms);
                 buf_varint(out, item->alerts);
                 buf_u64(out, item->first_alert);
                 buf_u64(out, (uint64_t)item->first_ns);
@@ -849,7 +851,7 @@ static bool read_told(struct reader *reader, struct group *group)
         return true;
 }
 
-static bool read_evidence(struct reader *reader, struct evidence *evidence, struct err *err)
+static bool read_evidence(struct reader *reader, uint8_t format, struct evidence *evidence, struct err *err)
 {
         uint64_t sorts = reader_varint(reader);
         for (uint64_t i = 0; i < sorts && !reader->failed; i++) {
@@ -862,7 +864,7 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                 struct topology_entity entity = {.id = reader_u64(reader)};
                 entity.kind = reader_bytes(reader, reader_varint(reader));
                 entity.name = reader_bytes(reader, reader_varint(reader));
-                double surprise = reader_double(reader), held = reader_double(reader);
+                double surprise = reader_double(reader), held = reader_double(reader), symptoms = format == FORMAT_WITHOUT_SYMPTOMS ? 0 : reader_double(reader);
                 uint32_t alerts = (uint32_t)reader_varint(reader);
                 uint64_t first_alert = reader_u64(reader);
                 int64_t first_ns = (int64_t)reader_u64(reader);
@@ -872,13 +874,14 @@ static bool read_evidence(struct reader *reader, struct evidence *evidence, stru
                         return false;
                 evidence->items[evidence->count - 1].surprise = surprise;
                 evidence->items[evidence->count - 1].held = held;
+                evidence->items[evidence->count - 1].symptoms = symptoms;
                 evidence->items[evidence->count - 1].alerts = alerts;
                 evidence->items[evidence->count - 1].first_alert = first_alert;
         }
         return true;
 }
 
-static bool read_group(struct reader *reader, struct group *group, struct err *err)
+static bool read_group(struct reader *reader, uint8_t format, struct group *group, struct err *err)
 {
         uint8_t flags = reader_u8(reader);
         uint64_t numbers[8];
@@ -891,16 +894,16 @@ static bool read_group(struct reader *reader, struct group *group, struct err *e
         group->stragglers = reader_double(reader);
         group->repeats = (uint32_t)reader_varint(reader);
         group->alerts = (uint32_t)reader_varint(reader);
-        return read_told(reader, group) ? read_evidence(reader, &group->evidence, err) : fail_memory(err, "engage", sizeof *group);
+        return read_told(reader, group) ? read_evidence(reader, format, &group->evidence, err) : fail_memory(err, "engage", sizeof *group);
 }
 
-static bool restore_group(struct correlator *correlator, uint32_t serial, struct reader *reader, struct err *err)
+static bool restore_group(struct correlator *correlator, uint32_t serial, uint8_t format, struct reader *reader, struct err *err)
 {
         struct group *group = calloc(1, sizeof *group);
         if (!group)
                 return fail_memory(err, "engage", sizeof *group);
         group->serial = serial;
-        bool good = grow(correlator, err) && read_group(reader, group, err);
+        bool good = grow(correlator, err) && read_group(reader, format, group, err);
         each (item, &group->evidence)
                 good = good && (map_put(&correlator->by_entity, item->entity, serial) || fail_memory(err, "engage", sizeof *group));
         if (!good) {
@@ -914,12 +917,13 @@ static bool restore_group(struct correlator *correlator, uint32_t serial, struct
 bool correlator_restore(struct correlator *correlator, uint32_t serial, struct str bytes, struct err *err)
 {
         struct reader reader = reader_of(bytes);
-        if (reader_u8(&reader) != FORMAT)
+        uint8_t format = reader_u8(&reader);
+        if (format != FORMAT && format != FORMAT_WITHOUT_SYMPTOMS)
                 return fail(err, ERR_CORRUPT, "engage", "the evidence of group %u was written by another version, or is cut", serial);
         if (serial == WHOLE) {
                 correlator->last_serial = reader_u32(&reader);
                 correlator->groups_seen = reader_u32(&reader);
-        } else if (!restore_group(correlator, serial, &reader, err)) {
+        } else if (!restore_group(correlator, serial, format, &reader, err)) {
                 return false;
         }
         return !reader.failed || fail(err, ERR_CORRUPT, "engage", "the evidence of group %u is cut", serial);

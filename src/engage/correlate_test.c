@@ -1,5 +1,6 @@
 /* correlate_test - which alerts become one incident, and where the trouble is said to be: streams as a file holds them. */
 #include "engage/alert_stream.h"
+#include "engage/cause.h"
 #include "engage/correlate.h"
 #include "engage/learned.h"
 
@@ -363,6 +364,7 @@ static uint64_t next_alert(struct correlator *correlator, uint64_t i)
         if (i % 4 == 0)
                 clue.entities[clue.entity_count++] = second.entities[0];
         clue.same = 1 + i % 90;
+        clue.is_symptom = i % 3 == 0;
         assert_true(correlator_weigh(correlator, &clue, &verdict, &err));
         group = verdict.group ? verdict.group : i;
         assert_true(correlator_place(correlator, &clue, group, &verdict, &err));
@@ -373,6 +375,17 @@ static uint64_t next_alert(struct correlator *correlator, uint64_t i)
                 correlator_move_group(correlator, group, into);
         correlator_forget(correlator, clue.time_ns);
         return verdict.group + verdict.merge_count * 1000000 + (uint64_t)(verdict.score * 1e6);
+}
+
+static void assert_same_suspects(struct correlator *one, struct correlator *other, uint64_t group)
+{
+        struct suspect mine[CAUSES_MAX], theirs[CAUSES_MAX];
+        struct err err;
+        size_t count, count_theirs;
+        assert_true(correlator_suspects(one, group, mine, CAUSES_MAX, &count, &err) && correlator_suspects(other, group, theirs, CAUSES_MAX, &count_theirs, &err));
+        assert_int_equal(count, count_theirs);
+        for (size_t i = 0; i < count; i++)
+                assert_true(mine[i].entity == theirs[i].entity && mine[i].score == theirs[i].score && mine[i].symptoms == theirs[i].symptoms);
 }
 
 static void what_is_restored_decides_like_what_was_never_stored(void **unused)
@@ -393,6 +406,8 @@ static void what_is_restored_decides_like_what_was_never_stored(void **unused)
                         continue;
                 correlator_destroy(cut);
                 cut = restored(rows, &nothing);
+                for (uint64_t group = i > 60 ? i - 60 : 1; group <= i; group++)
+                        assert_same_suspects(whole, cut, group);
         }
         store(whole, unbroken);
         assert_true(joined > 300 && joined < 900);
