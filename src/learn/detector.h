@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #define DETECTOR_VERSION 2      /* of the bytes */
+#define DETECTOR_FLAG_P 1.2589e-4 /* a flagged sample's p-value is no larger: 3.9 digits */
 #define DETECTOR_LEARNS 64      /* samples before a verdict may be told to people */
 
 enum detector_view { VIEW_UP, VIEW_DOWN, VIEW_MOVE, VIEW_SHIFT, DETECTOR_VIEWS };

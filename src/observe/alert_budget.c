@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "base/scope.h"
+#include "learn/detector.h"
 #include "learn/fdr.h"
 #include "model/content.h"
 #include "model/telemetry.h"
@@ -25,8 +26,9 @@ static const struct anomaly_kind_row {
         const char *alert;
         bool needs_baseline;
         int64_t lasts_ns;
+        double told_at;
 } kind_rows[] = {
-#define A(kind, alert, needs_baseline, lasts_s) {kind, alert, needs_baseline, lasts_s * NS_PER_S},
+#define A(kind, alert, needs_baseline, lasts_s, told_at) {kind, alert, needs_baseline, lasts_s * NS_PER_S, told_at},
 #include "observe/anomaly_kinds.def"
 #undef A
 };
@@ -237,7 +239,7 @@ static bool may_page(struct alert_budget *budget, const struct anomaly_kind_row 
         }
         team->is_dirty = budget->is_dirty = true;
         refill(team, time_ns);
-        if (!fdr_test(&team->fdr, anomaly->p_value)) {
+        if (!fdr_test(&team->fdr, anomaly->p_value * fmax(team->fdr.tau / kind->told_at, 1))) {
                 snprintf(out_why, bytes, "not remarkable enough among all that is watched: more than %.0f percent of such pages would be for nothing",
                          team->fdr.alpha * 100);
                 return false;

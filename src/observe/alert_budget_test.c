@@ -131,7 +131,7 @@ static void many_looks_make_a_small_p_value_ordinary(void **state)
         begin(&stage, "");
         for (int i = 0; i < 300; i++) {
                 snprintf(host, sizeof host, "h%d", i);
-                struct anomaly anomaly = on(host, ANOMALY_LEVEL, 0.006);
+                struct anomaly anomaly = on(host, ANOMALY_LEVEL, 1e-4);
                 tick(&stage, &anomaly);
                 assert_true(stage.noticed.findings.items[0].is_held);
         }
@@ -143,6 +143,20 @@ static void many_looks_make_a_small_p_value_ordinary(void **state)
         assert_false(stage.noticed.findings.items[0].is_firing);
         assert_true(stage.noticed.findings.items[1].is_firing && !stage.noticed.findings.items[1].is_held);
         assert_int_equal(alert_budget_counts(stage.budget).held, 301);
+        end(&stage);
+}
+
+static void what_a_detector_hardly_tells_of_is_not_remarkable(void **state)
+{
+        (void)state;
+        struct stage stage;
+        begin(&stage, "");
+        struct anomaly faint = on("a", ANOMALY_LEVEL, 1e-4); /* of all it tells of, four in five of chance's are further out */
+        tick(&stage, &faint);
+        assert_true(stage.noticed.findings.items[0].is_held);
+        struct anomaly clear = on("b", ANOMALY_LEVEL, 1e-7);
+        tick(&stage, &clear);
+        assert_false(stage.noticed.findings.items[0].is_held);
         end(&stage);
 }
 
@@ -210,6 +224,7 @@ int main(void)
                 cmocka_unit_test(what_is_still_being_learned_is_held_but_for_forecasts),
                 cmocka_unit_test(two_pages_a_night_and_the_third_is_held_until_the_next),
                 cmocka_unit_test(many_looks_make_a_small_p_value_ordinary),
+                cmocka_unit_test(what_a_detector_hardly_tells_of_is_not_remarkable),
                 cmocka_unit_test(an_episode_nobody_ends_ends_by_itself),
                 cmocka_unit_test(a_restart_remembers_episodes_and_what_was_held),
         };
