@@ -1,4 +1,5 @@
-/* familiar.c - see familiar.h. One place for each hash; whoever has it keeps it while it is used more often than others ask for it. */
+/* familiar.c - see familiar.h. A few places for each hash; whoever has one keeps it while it is used more often
+ * than others ask for it. */
 #include "learn/familiar.h"
 
 #include "base/scope.h"
@@ -19,34 +20,48 @@ void familiar_done(struct familiar *familiar)
 
 static struct familiar_slot *slot_of(const struct familiar *familiar, uint64_t hash)
 {
-        return &familiar->slots[hash & (familiar->capacity - 1)];
+        struct familiar_slot *bucket = familiar->capacity ? familiar_bucket(familiar, hash) : NULL;
+        for (uint32_t i = 0; bucket && i < FAMILIAR_WAYS; i++)
+                if (bucket[i].hash == hash)
+                        return &bucket[i];
+        return NULL;
 }
 
 static const char *plan_bytes(const struct plan *plan) { return (const char *)(plan->places + plan->place_max); }
 
 struct plan *familiar_look(struct familiar *familiar, const struct outline *outline, uint64_t hash)
 {
-        struct familiar_slot *slot = familiar->capacity ? slot_of(familiar, hash) : NULL;
-        struct plan *plan = slot && slot->hash == hash ? slot->plan : NULL;
+        struct familiar_slot *slot = slot_of(familiar, hash);
+        struct plan *plan = slot ? slot->plan : NULL;
         if (!plan || plan->length != outline->length || memcmp(plan_bytes(plan), outline->bytes, outline->length) != 0)
                 return NULL;
         slot->used = min_of(slot->used + 1, USED_MAX);
         return plan;
 }
 
+/* The one that is used least. */
+static struct familiar_slot *least_used(const struct familiar *familiar, uint64_t hash)
+{
+        struct familiar_slot *bucket = familiar_bucket(familiar, hash), *least = bucket;
+        for (uint32_t i = 1; i < FAMILIAR_WAYS; i++)
+                if (bucket[i].used < least->used || (bucket[i].used == least->used && !bucket[i].plan))
+                        least = &bucket[i];
+        return least;
+}
+
 /* Twice as many slots, while there may be more. Without memory it stays as it is. */
 static void grow(struct familiar *familiar)
 {
-        uint32_t capacity = familiar->capacity ? familiar->capacity * 2 : SLOTS_FIRST;
-        struct familiar_slot *slots = capacity <= FAMILIAR_PLANS_MAX ? calloc(capacity, sizeof *slots) : NULL;
-        if (!slots)
+        struct familiar wider = {.capacity = familiar->capacity ? familiar->capacity * 2 : SLOTS_FIRST, .count = familiar->count,
+                                 .changes = familiar->changes};
+        wider.slots = wider.capacity <= FAMILIAR_PLANS_MAX ? calloc(wider.capacity, sizeof *wider.slots) : NULL;
+        if (!wider.slots)
                 return;
         for (uint32_t i = 0; i < familiar->capacity; i++)
                 if (familiar->slots[i].plan)
-                        slots[familiar->slots[i].hash & (capacity - 1)] = familiar->slots[i]; /* no two had one place before */
+                        *least_used(&wider, familiar->slots[i].hash) = familiar->slots[i]; /* a bucket becomes two: there is room */
         free(familiar->slots);
-        familiar->slots = slots;
-        familiar->capacity = capacity;
+        *familiar = wider;
 }
 
 bool familiar_wants(struct familiar *familiar, uint64_t hash)
@@ -55,9 +70,9 @@ bool familiar_wants(struct familiar *familiar, uint64_t hash)
                 grow(familiar);
         if (!familiar->capacity)
                 return false;
-        struct familiar_slot *slot = slot_of(familiar, hash);
-        if (slot->hash == hash)
+        if (slot_of(familiar, hash))
                 return true;
+        struct familiar_slot *slot = least_used(familiar, hash);
         if (slot->used) {
                 slot->used--;
                 return false;
@@ -71,8 +86,8 @@ bool familiar_wants(struct familiar *familiar, uint64_t hash)
 
 void familiar_keep(struct familiar *familiar, struct plan *plan)
 {
-        struct familiar_slot *slot = familiar->capacity ? slot_of(familiar, plan->hash) : NULL;
-        if (!slot || slot->hash != plan->hash) {
+        struct familiar_slot *slot = slot_of(familiar, plan->hash);
+        if (!slot) {
                 free(plan);
                 return;
         }

@@ -6,7 +6,7 @@
  *
  * It is a memory of work done, not of what was learnt: with it or without it a line is learnt alike. So it is never saved, does not
  * count where the miner decides by its size, and a plan is believed only while nothing it was made from has changed (the changes of
- * both shapes, and of the miner's keys). An outline is kept when it comes for the second time and its place is free or was not used.
+ * both shapes, and of the miner's keys). An outline is kept when it comes for the second time and one of its places is free or was not used.
  *
  * Bounded: FAMILIAR_PLANS_MAX plans of at most about a kilobyte.
  */
@@ -32,6 +32,9 @@ struct plan {
         struct plan_place places[];     /* after place_max of them the outline's bytes */
 };
 
+/* Places that a hash may have, side by side: frequent lines do not drive each other out. */
+#define FAMILIAR_WAYS 4u
+
 struct familiar_slot {
         uint64_t hash;                  /* also when there is no plan yet: seen once */
         struct plan *plan;
@@ -47,16 +50,24 @@ struct familiar {
 void familiar_done(struct familiar *familiar);
 /* NULL: not known. Lent while `changes` is the same. */
 struct plan *familiar_look(struct familiar *familiar, const struct outline *outline, uint64_t hash);
+static inline struct familiar_slot *familiar_bucket(const struct familiar *familiar, uint64_t hash)
+{
+        return &familiar->slots[hash & (familiar->capacity - 1) & ~(uint64_t)(FAMILIAR_WAYS - 1)];
+}
 static inline void familiar_fetch(const struct familiar *familiar, uint64_t hash)
 {
-        if (familiar->capacity)
-                __builtin_prefetch(&familiar->slots[hash & (familiar->capacity - 1)]);
+        if (!familiar->capacity)
+                return;
+        __builtin_prefetch(familiar_bucket(familiar, hash));
+        __builtin_prefetch((const char *)(familiar_bucket(familiar, hash) + FAMILIAR_WAYS) - 1);
 }
 static inline void familiar_fetch_plan(const struct familiar *familiar, uint64_t hash)
 {
-        const struct familiar_slot *slot = familiar->capacity ? &familiar->slots[hash & (familiar->capacity - 1)] : NULL;
-        for (size_t at = 0; slot && slot->plan && slot->hash == hash && at < 320; at += 64)
-                __builtin_prefetch((const char *)slot->plan + at);
+        for (uint32_t i = 0; i < FAMILIAR_WAYS && familiar->capacity; i++) {
+                const struct familiar_slot *slot = familiar_bucket(familiar, hash) + i;
+                for (size_t at = 0; slot->plan && slot->hash == hash && at < 320; at += 64)
+                        __builtin_prefetch((const char *)slot->plan + at);
+        }
 }
 bool familiar_wants(struct familiar *familiar, uint64_t hash); /* a plan for it: it came before, and there is room */
 void familiar_keep(struct familiar *familiar, struct plan *plan); /* takes it */

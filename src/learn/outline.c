@@ -30,16 +30,16 @@
 /* What stands for a gap: control characters, which no line with an outline has. */
 enum gap { GAP_NUMBER = 1, GAP_HEX, GAP_ID, GAP_PATH, GAP_ADDRESS };
 
-/* One bit a byte. The last is past the end: blanks. */
+/* One bit a byte. The last is past the end: blanks. Narrow are the bytes of numbers, addresses and hexadecimals: digits, a to f, dots, dashes. */
 struct masks {
-        uint64_t word[BLOCKS_MAX + 1], digit[BLOCKS_MAX + 1], hex[BLOCKS_MAX + 1], dash[BLOCKS_MAX + 1], dot[BLOCKS_MAX + 1];
+        uint64_t word[BLOCKS_MAX + 1], digit[BLOCKS_MAX + 1], narrow[BLOCKS_MAX + 1], hex[BLOCKS_MAX + 1], dash[BLOCKS_MAX + 1], dot[BLOCKS_MAX + 1];
         uint64_t slash[BLOCKS_MAX + 1], plus[BLOCKS_MAX + 1], colon[BLOCKS_MAX + 1], equals[BLOCKS_MAX + 1], quote[BLOCKS_MAX + 1];
         uint64_t control;       /* of any block */
 };
 
 static void class_plain(const char *bytes, struct masks *masks, uint32_t block)
 {
-        masks->word[block] = masks->digit[block] = masks->hex[block] = masks->dash[block] = masks->dot[block] = 0;
+        masks->word[block] = masks->digit[block] = masks->narrow[block] = masks->hex[block] = masks->dash[block] = masks->dot[block] = 0;
         masks->slash[block] = masks->plus[block] = masks->colon[block] = masks->equals[block] = masks->quote[block] = 0;
         for (uint32_t i = 0; i < 64; i++) {
                 unsigned char c = (unsigned char)bytes[i];
@@ -47,6 +47,7 @@ static void class_plain(const char *bytes, struct masks *masks, uint32_t block)
                 bool hex = is_letter((char)c) && (c | 32) <= 'f';
                 masks->digit[block] |= is_digit((char)c) ? bit : 0;
                 masks->hex[block] |= hex ? bit : 0;
+                masks->narrow[block] |= hex || is_digit((char)c) || c == '-' || c == '.' ? bit : 0;
                 masks->dash[block] |= c == '-' ? bit : 0;
                 masks->dot[block] |= c == '.' ? bit : 0;
                 masks->slash[block] |= c == '/' ? bit : 0;
@@ -102,6 +103,7 @@ __attribute__((target("avx2"))) static void class_avx2(const char *bytes, struct
         masks->hex[block] = bits_of(within(lower, 'a', 6));
         masks->dash[block] = bits_of(are(text, '-'));
         masks->dot[block] = bits_of(are(text, '.'));
+        masks->narrow[block] = masks->digit[block] | masks->hex[block] | masks->dash[block] | masks->dot[block];
         masks->slash[block] = bits_of(are(text, '/'));
         masks->plus[block] = bits_of(plus);
         masks->colon[block] = bits_of(are(text, ':'));
@@ -136,7 +138,7 @@ static uint32_t class_line(struct str line, struct masks *masks)
                 memcpy(last, line.bytes + line.length - rest, rest);
                 class_block(last, masks, blocks++);
         }
-        masks->word[blocks] = masks->digit[blocks] = masks->hex[blocks] = masks->dash[blocks] = masks->dot[blocks] = 0;
+        masks->word[blocks] = masks->digit[blocks] = masks->narrow[blocks] = masks->hex[blocks] = masks->dash[blocks] = masks->dot[blocks] = 0;
         masks->plus[blocks] = 0;
         return blocks;
 }
@@ -150,14 +152,14 @@ struct drawing {
         struct outline *outline;
         bool full;              /* more gaps, or a longer word, than can be told */
         bool has_equals, has_colon_groups;
+        bool has_odd;           /* plus signs or two dots: the scanner may cut a word with them into several */
         uint32_t list_from;     /* where name=[ was first seen; the line's length: nowhere */
 };
 
-/* A word with digits or a path, of at most 64 bytes: bits from its start on. */
+/* A word with digits or a path; bits from its start on. */
 struct piece {
         uint32_t start, end;
-        uint64_t digits, hex, dashes, dots;
-        bool is_odd;            /* plus signs or two dots: the scanner may cut it into several words */
+        uint64_t digits, narrow;
         bool ends_odd;          /* a dot or a dash at the end: the scanner leaves it out */
 };
 
@@ -271,9 +273,16 @@ static bool is_within_value(const struct drawing *drawing, const struct piece *p
         return false;
 }
 
+static bool is_odd(const struct drawing *drawing, const struct piece *piece)
+{
+        uint32_t length = piece->end - piece->start;
+        uint64_t dots = bits_from(drawing->masks.dot, piece->start, length);
+        return dots & dots << 1 || bits_from(drawing->masks.plus, piece->start, length);
+}
+
 static bool is_kept_closely(const struct drawing *drawing, const struct piece *piece)
 {
-        if (piece->is_odd || (drawing->has_equals && is_within_value(drawing, piece)))
+        if ((drawing->has_odd && is_odd(drawing, piece)) || (drawing->has_equals && is_within_value(drawing, piece)))
                 return true;
         return drawing->has_colon_groups && (byte_before(drawing, piece->start) == ':' || byte_at(drawing, piece->end) == ':');
 }
@@ -303,12 +312,15 @@ static enum gap gap_of(const struct drawing *drawing, const struct piece *piece,
         uint32_t length = piece->end - piece->start;
         if (drawing->line.bytes[piece->start] == '/')
                 return length > 2 ? GAP_PATH : 0;
-        if (digit_first && (piece->digits | piece->dots | piece->dashes) == all_of(length) && stands_alone(drawing, piece))
-                return is_three(piece->dots) ? GAP_ADDRESS : GAP_NUMBER;
-        if (!piece->hex || sign || (piece->digits | piece->hex | piece->dashes) != all_of(length) || !stands_alone(drawing, piece))
+        if (piece->narrow != all_of(length) || !stands_alone(drawing, piece))
                 return 0;
-        if (piece->dashes)
-                return length >= 16 && but_first(but_first(piece->digits)) && length - (uint32_t)__builtin_ctzll(piece->hex) > 3 ? GAP_ID : 0;
+        uint64_t hex = bits_from(drawing->masks.hex, piece->start, length), dots = bits_from(drawing->masks.dot, piece->start, length);
+        if (!hex)
+                return !digit_first ? 0 : is_three(dots) ? GAP_ADDRESS : GAP_NUMBER;
+        if (sign || dots)
+                return 0;
+        if (bits_from(drawing->masks.dash, piece->start, length))
+                return length >= 16 && but_first(but_first(piece->digits)) && length - (uint32_t)__builtin_ctzll(hex) > 3 ? GAP_ID : 0;
         return length >= 8 || (digit_first && length > 2) ? GAP_HEX : 0;
 }
 
@@ -316,11 +328,31 @@ static enum gap gap_of(const struct drawing *drawing, const struct piece *piece,
 static bool put_prefixed(struct drawing *drawing, const struct piece *piece, uint32_t sign)
 {
         uint32_t prefix = sign + 2, length = piece->end - piece->start;
-        if (length <= prefix || piece->ends_odd || ((piece->digits | piece->hex) >> prefix) != all_of(length - prefix) || !stands_alone(drawing, piece))
+        uint64_t hex = bits_from(drawing->masks.hex, piece->start, length);
+        if (length <= prefix || piece->ends_odd || ((piece->digits | hex) >> prefix) != all_of(length - prefix) || !stands_alone(drawing, piece))
                 return false;
         keep(drawing, piece->start, piece->start + prefix);
         put_gap(drawing, GAP_HEX, piece->start + prefix, piece->end);
         return true;
+}
+
+/* 7x5fd199cb: more letters after the digits than a unit has (type_of_unit), and not hexadecimal: an id, whatever it holds. */
+static bool is_long_id(const struct drawing *drawing, const struct piece *piece, uint32_t sign)
+{
+        uint32_t length = piece->end - piece->start, letter = sign;
+        const char *word = drawing->line.bytes + piece->start;
+        while (letter < length && is_digit(word[letter]))
+                letter++;
+        return length > letter + 3 && is_letter(word[letter]) && piece->narrow != all_of(length) && !piece->ends_odd && stands_alone(drawing, piece);
+}
+
+/* Of a word that has more bytes than there are bits, only a path is told. */
+static void put_long(struct drawing *drawing, const struct piece *piece)
+{
+        if (drawing->line.bytes[piece->start] != '/' || piece->ends_odd || drawing->has_odd || is_kept_closely(drawing, piece))
+                drawing->full = true;
+        else
+                put_gap(drawing, GAP_PATH, piece->start, piece->end);
 }
 
 static void put_piece(struct drawing *drawing, const struct piece *piece)
@@ -328,6 +360,10 @@ static void put_piece(struct drawing *drawing, const struct piece *piece)
         const char *word = drawing->line.bytes + piece->start;
         uint32_t length = piece->end - piece->start, sign = length > 1 && word[0] == '-';
         bool digit_first = is_digit(word[sign]);
+        if (length > 64) {
+                put_long(drawing, piece);
+                return;
+        }
         if (!piece->digits && word[0] != '/') {
                 keep(drawing, piece->start, piece->end);
                 return;
@@ -343,29 +379,23 @@ static void put_piece(struct drawing *drawing, const struct piece *piece)
         } else if (digit_first && word[sign] == '0' && length > sign + 1 && (word[sign + 1] | 32) == 'x') {
                 if (!put_prefixed(drawing, piece, sign))
                         put_runs(drawing, piece, DIGITS_MANY);
+        } else if (digit_first && is_long_id(drawing, piece, sign)) {
+                put_gap(drawing, GAP_ID, piece->start, piece->end);
         } else if (digit_first) {
                 put_runs(drawing, piece, is_clock ? DIGITS_MANY : 0);
         } else {
-                bool has_other = (piece->digits | piece->hex | piece->dashes | piece->dots) != all_of(length);
-                put_runs(drawing, piece, has_other ? DIGITS_FEW : DIGITS_MANY);
+                put_runs(drawing, piece, piece->narrow != all_of(length) ? DIGITS_FEW : DIGITS_MANY);
         }
 }
 
-static struct piece piece_at(struct drawing *drawing, uint32_t at)
+static struct piece piece_at(const struct drawing *drawing, uint32_t at)
 {
         const struct masks *masks = &drawing->masks;
         struct piece piece = {.start = find_start(drawing, at), .end = find_end(drawing, at)};
         uint32_t length = piece.end - piece.start;
         char last = drawing->line.bytes[piece.end - 1];
-        if (length > 64) {
-                drawing->full = true;
-                return piece;
-        }
-        piece.digits = bits_from(masks->digit, piece.start, length);
-        piece.hex = bits_from(masks->hex, piece.start, length);
-        piece.dashes = bits_from(masks->dash, piece.start, length);
-        piece.dots = bits_from(masks->dot, piece.start, length);
-        piece.is_odd = (piece.dots & piece.dots << 1) || bits_from(masks->plus, piece.start, length);
+        piece.digits = bits_from(masks->digit, piece.start, length); /* of a longer one: not asked for */
+        piece.narrow = bits_from(masks->narrow, piece.start, length);
         piece.ends_odd = last == '.' || last == '-';
         return piece;
 }
@@ -375,7 +405,7 @@ static bool look_over(struct drawing *drawing)
 {
         const struct masks *masks = &drawing->masks;
         uint32_t colons = 0;
-        uint64_t quote_before = 0, colon_before = 0;
+        uint64_t quote_before = 0, colon_before = 0, dot_before = 0;
         if (masks->control)
                 return false;
         for (uint32_t i = 0; i < drawing->blocks; i++) {
@@ -386,6 +416,8 @@ static bool look_over(struct drawing *drawing)
                         colons++;
                 drawing->has_colon_groups |= (colon & (colon << 1 | colon_before)) != 0;
                 drawing->has_equals |= masks->equals[i] != 0;
+                drawing->has_odd |= masks->plus[i] || masks->dot[i] & (masks->dot[i] << 1 | dot_before);
+                dot_before = masks->dot[i] >> 63;
                 quote_before = masks->quote[i] >> 63;
                 colon_before = colon >> 63;
         }
@@ -407,7 +439,7 @@ bool outline_of(struct str line, struct outline *out_outline)
                 return false;
         drawing.line = line;
         drawing.outline = out_outline;
-        drawing.full = drawing.has_equals = drawing.has_colon_groups = false;
+        drawing.full = drawing.has_equals = drawing.has_colon_groups = drawing.has_odd = false;
         drawing.list_from = (uint32_t)line.length;
         drawing.blocks = class_line(line, &drawing.masks);
         if (!look_over(&drawing))

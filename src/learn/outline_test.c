@@ -29,7 +29,7 @@ static uint32_t chance(uint32_t below)
 static const char *const fragments[] = {
         "0", "1", "7", "12", "99", "123", "4096", "5312345", "1234567890", "0x1f", "0x", "0xdead12", "a", "f", "x", "v", "s", "ms", "ab", "fe",
         "blk_", "eth", "core.", "user", "login", "msg", "true", "GET", "HTTP/1.1", "May", "deadbeef1", "54fadb41-2c4e-4b5a-8d5e-0a1b2c3d4e5f",
-        "/", "/var/lib/x1", "//", "\\", ":", "::", ": ", "=", "= ", "=[", "=(", "[", "]", "(", ")", "{", "}", "<", ">", "\"", "'", ",", ", ", ";",
+        "/", "/var/lib/x1", "/a_path_that_is_longer/than_sixty/four_bytes/0123456789/0123456789/012345678", "//", "\\", ":", "::", ": ", "=", "= ", "=[", "=(", "[", "]", "(", ")", "{", "}", "<", ">", "\"", "'", ",", ", ", ";",
         "|", ".", "..", "...", "-", "--", "+", "+0x1c/0x40", "@", "#", "&", "%", "$", "~", "_", "*", " ", " ", " ", " ", "\t", "10.0.0.1", "10.250.19.102",
         "17:41:44,747", "FF:F2:9F:16:E2:23", "fe80::1", "C:\\x1", "\xc3\xa4", "1.5", "-5", "3e-05", "took", "from",
 };
@@ -129,6 +129,8 @@ static void an_outline_leaves_out_numbers_paths_and_long_hexadecimals(void **sta
                 {"at 17:41:4", "at 18:59:01", false},
                 {"code 0x1f", "code 0xdeadbeef", true},
                 {"code 0x1f", "code 1", false},
+                {"key 7x5fd199cb", "key 12zz99", true},
+                {"took 7ms", "took 7min", false},
                 {"f=g(1, b2)", "f=g(1, b234)", false},
         };
         for (size_t i = 0; i < countof(cases); i++) {
@@ -199,6 +201,7 @@ static void a_miner_learns_the_same_with_and_without_outlines(void **state)
         scoped_ptr(miner_destroy) struct miner *quick = miner_of(200), *plain = miner_of(200);
         char lines[64][256];
         uint32_t lengths[64], known = 0;
+        uint64_t merged = 0;
         for (uint32_t i = 0; i < 60000; i++) {
                 char room[256];
                 uint32_t number = chance(64);
@@ -214,8 +217,10 @@ static void a_miner_learns_the_same_with_and_without_outlines(void **state)
                 if (i % 500 == 0)
                         assert_alike(quick, plain);
                 known = max_of(known, quick->familiar.count);
+                merged = max_of(merged, quick->counts.aliases); /* they are forgotten in the end */
         }
-        assert_true(quick->counts.forgotten > 0 && quick->counts.aliases > 0);
+        assert_true(quick->counts.forgotten > 0);
+        assert_true(merged > 0);
         assert_true(known > 50);
 }
 

@@ -177,24 +177,43 @@ struct group {
         uint32_t count;
 };
 
-/* The domain of the record before is told by last and last_stream. */
-static bool group_add(struct log_partition *partition, const struct fold *fold, uint32_t pick, struct log_domain **last, uint32_t *last_stream,
-                      struct group *group, struct err *err)
+/* What the record before was of: most come in rows of one stream. */
+struct before {
+        struct log_domain *domain;      /* NULL: there was none */
+        uint32_t stream;
+        struct str source;
+};
+
+static bool group_add(struct log_partition *partition, const struct fold *fold, uint32_t pick, struct before *before, struct group *group, struct err *err)
 {
         const struct telemetry *telemetry = &fold->batch->telemetry;
         const struct log_record *record = &telemetry->records.items[pick];
-        const struct labels *stream = &telemetry->streams.items[record->stream];
-        if (!*last || *last_stream != record->stream) {
+        if (!before->domain || before->stream != record->stream) {
+                const struct labels *stream = &telemetry->streams.items[record->stream];
                 struct str service = labels_value(stream, STR("service"));
-                if ((!*last || !str_is(service, (*last)->name)) && !(*last = domain_of(partition, service, err)))
+                if ((!before->domain || !str_is(service, before->domain->name)) && !(before->domain = domain_of(partition, service, err)))
                         return false;
-                *last_stream = record->stream;
+                before->stream = record->stream;
+                before->source = labels_value(stream, STR("source"));
         }
-        group->domains[group->count] = *last;
+        group->domains[group->count] = before->domain;
         group->picks[group->count] = pick;
-        miner_begin((*last)->miner, message_of_line(labels_value(stream, STR("source")), record->line), &group->lines[group->count]);
+        miner_begin(before->domain->miner, message_of_line(before->source, record->line), &group->lines[group->count]);
         group->count++;
         return true;
+}
+
+/* Asks for the records of the next group while this one is worked on, and for the lines of this one. */
+static void fetch_records(const struct fold *fold, size_t from)
+{
+        const struct log_record *records = fold->batch->telemetry.records.items;
+        for (size_t i = from + GROUP; i < min_of(fold->record_count, from + 2 * (size_t)GROUP); i++)
+                __builtin_prefetch(&records[fold->records[i]]);
+        for (size_t i = from; i < min_of(fold->record_count, from + (size_t)GROUP); i++) {
+                __builtin_prefetch(records[fold->records[i]].line.bytes);
+                __builtin_prefetch(records[fold->records[i]].line.bytes + 64);
+                __builtin_prefetch(records[fold->records[i]].line.bytes + 128);
+        }
 }
 
 static void group_fetch(struct group *group)
@@ -228,8 +247,7 @@ static bool fold_record(struct log_partition *partition, const struct fold *fold
 bool log_templates_fold(struct log_templates *templates, const struct fold *fold, struct noticed *noticed, struct err *err)
 {
         struct log_partition *partition = &templates->partitions[fold->partition];
-        struct log_domain *last = NULL;
-        uint32_t last_stream = 0;
+        struct before before = {0};
         if (!fold->record_count)
                 return true;
         with_lock(&partition->lock);
@@ -243,8 +261,9 @@ bool log_templates_fold(struct log_templates *templates, const struct fold *fold
                 struct group group;
                 size_t next = partition->done;
                 bool good = true;
+                fetch_records(fold, next);
                 for (group.count = 0; good && group.count < GROUP && next < fold->record_count; next++)
-                        good = group_add(partition, fold, fold->records[next], &last, &last_stream, &group, err);
+                        good = group_add(partition, fold, fold->records[next], &before, &group, err);
                 group_fetch(&group);
                 for (uint32_t i = 0; i < group.count; i++)
                         if (!fold_record(partition, fold, &group, i, noticed, err))

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #define TAG_BYTES_MAX 64
 
 static bool is_digit(char c) { return (unsigned char)(c - '0') < 10; }
@@ -20,6 +24,24 @@ static size_t word_end(struct str s, size_t at)
 {
         const char *blank = at < s.length ? memchr(s.bytes + at, ' ', s.length - at) : NULL;
         return blank ? (size_t)(blank - s.bytes) : s.length;
+}
+
+/* Behind the nth blank from here on; the line's end when there are fewer. */
+static size_t behind_blanks(struct str line, size_t at, uint32_t blanks)
+{
+#if defined(__SSE2__)
+        for (; at + 16 <= line.length; at += 16) {
+                __m128i bytes = _mm_loadu_si128((const __m128i *)(line.bytes + at));
+                uint32_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')));
+                for (; found; found &= found - 1)
+                        if (--blanks == 0)
+                                return at + (size_t)__builtin_ctz(found) + 1;
+        }
+#endif
+        for (; at < line.length; at++)
+                if (line.bytes[at] == ' ' && --blanks == 0)
+                        return at + 1;
+        return line.length;
 }
 
 /* "<34>": at most three digits. */
@@ -52,8 +74,7 @@ static size_t data_end(struct str line, size_t at)
 /* RFC 5424 behind "<34>1 ". */
 static struct str behind_5424(struct str line, size_t at)
 {
-        for (int word = 0; word < 5; word++)
-                at = min_of(word_end(line, at) + 1, line.length);
+        at = behind_blanks(line, at, 5);
         at = at < line.length && line.bytes[at] == '[' ? data_end(line, at) : word_end(line, at);
         struct str message = from(line, at);
         return str_starts_with(message, STR("\xEF\xBB\xBF")) ? str_slice(message, 3, message.length) : message;
