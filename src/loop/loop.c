@@ -325,14 +325,28 @@ static bool write_folds(struct loop *loop, struct err *err)
         return true;
 }
 
+/* What another version of the program learnt in another form is learnt anew: an upgrade is no reason not to start. */
+static bool restore_fold(struct loop *loop, const struct fold_part *part, struct str bytes, struct err *err)
+{
+        struct err fault = {0};
+        if (part->restore(loop->observe, bytes, &fault))
+                return true;
+        if (fault.code != ERR_UNSUPPORTED) {
+                *err = fault;
+                return false;
+        }
+        err_within(&fault, "%s are learnt anew", part->name);
+        log_err(LOG_LEVEL_WARNING, &fault);
+        return true;
+}
+
 static bool restore_folds(struct loop *loop, struct err *err)
 {
         scoped(buf_done) struct buf bytes = {0};
         for (const struct fold_part *part = fold_parts; part->name; part++) {
                 bool found;
                 buf_clear(&bytes);
-                if (!state_read_fold(loop->state, part->name, &bytes, &found, err) ||
-                    (found && !part->restore(loop->observe, buf_str(&bytes), err)))
+                if (!state_read_fold(loop->state, part->name, &bytes, &found, err) || (found && !restore_fold(loop, part, buf_str(&bytes), err)))
                         return err_within(err, "restoring %s", part->name);
         }
         return true;

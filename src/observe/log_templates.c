@@ -330,7 +330,7 @@ bool log_templates_restore(struct log_templates *templates, struct str bytes, st
         struct reader reader = reader_of(bytes);
         uint32_t version = reader_u32(&reader), partitions = reader_u32(&reader);
         if (version != VERSION || partitions != PARTITIONS)
-                return fail(err, ERR_CORRUPT, "templates", "the saved templates are of version %u for %u partitions, this program knows version %d for %d", version,
+                return fail(err, reader.failed ? ERR_CORRUPT : ERR_UNSUPPORTED, "templates", "the saved templates are of version %u for %u partitions, this program knows version %d for %d", version,
                             partitions, VERSION, PARTITIONS);
         for (int p = 0; p < PARTITIONS; p++) {
                 with_lock(&templates->partitions[p].lock);

@@ -418,7 +418,7 @@ bool metric_detectors_restore(struct metric_detectors *detectors, struct str byt
         uint8_t version = reader_u8(&reader), detector_version = reader_u8(&reader);
         uint16_t size = reader_u16(&reader), beside_size = reader_u16(&reader);
         if (version != VERSION || detector_version != DETECTOR_VERSION || size != sizeof(struct detector) || beside_size != sizeof(struct beside))
-                return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: version %u.%u is not %d.%d", version, detector_version, VERSION, DETECTOR_VERSION);
+                return fail(err, reader.failed ? ERR_CORRUPT : ERR_UNSUPPORTED, "metric_detector", "restoring detectors: version %u.%u is not %d.%d", version, detector_version, VERSION, DETECTOR_VERSION);
         for (int p = 0; p < PARTITIONS; p++)
                 partition_done(&detectors->partitions[p]);
         for (int p = 0; p < PARTITIONS; p++)

@@ -124,6 +124,9 @@ static void a_restored_stage_goes_on_as_if_nothing_had_been(void **state)
         struct err err = {0};
         assert_false(metric_detectors_restore(second, str_slice(buf_str(&bytes), 0, bytes.length - 1), &err));
         assert_int_equal(err.code, ERR_CORRUPT);
+        bytes.bytes[1] ^= 1;
+        assert_false(metric_detectors_restore(second, buf_str(&bytes), &err));
+        assert_int_equal(err.code, ERR_UNSUPPORTED); /* another version wrote it: an upgrade learns anew */
 }
 
 static void a_fold_that_comes_again_does_no_harm(void **state)

@@ -12,7 +12,7 @@
 
 #define SERIES 100
 
-static char names[SERIES][16], labels[SERIES][96];
+static char names[SERIES][32], labels[SERIES][96];
 static struct new_series series[SERIES];
 
 static int make_series(void **state)
