@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 /* What concerns one team of an incident, this time. */
+#define OVER_BEFORE "it was over before anybody had to be told"
+
 struct share {
         struct str team;
         const struct routing *route;
@@ -414,7 +416,7 @@ static bool tell_over(struct look *look, struct told *told, struct err *err)
                 return true;
         told->seen_ns = 0;
         if (!told->is_told)
-                return keep_back(look, told, "it was over before anybody had to be told", err);
+                return keep_back(look, told, OVER_BEFORE, err);
         told->is_over = true;
         look->pursuit->is_dirty = true;
         if (look->is_canary)
@@ -478,6 +480,13 @@ static bool is_canary(const struct incident_view *view)
         return view->alerts.count > 0;
 }
 
+/* What opened and ended just before a long time in which nothing ran is looked at when its alerts are known no more: that, too, has its explanation. */
+static bool end_pursuit(struct notify *notify, struct pursuit *pursuit, int64_t time_ns, struct err *err)
+{
+        pursuit->is_done = pursuit->is_dirty = true;
+        return pursuit->told_count || notify_explain(notify, pursuit->incident, STR(""), false, time_ns, OVER_BEFORE, err);
+}
+
 static bool take_look(struct look *look, struct err *err)
 {
         const struct incident_view *view = look->view;
@@ -499,9 +508,7 @@ static bool take_look(struct look *look, struct err *err)
         for (size_t i = 0; i < pursuit->told_count; i++)
                 if (!tell_over(look, pursuit->told[i], err))
                         return false;
-        if (view->state == INCIDENT_CLOSED)
-                pursuit->is_done = pursuit->is_dirty = true;
-        return true;
+        return view->state != INCIDENT_CLOSED || end_pursuit(look->notify, pursuit, look->time_ns, err);
 }
 
 bool notify_decide(struct notify *notify, struct pursuit *pursuit, int64_t time_ns, struct err *err)
@@ -513,8 +520,7 @@ bool notify_decide(struct notify *notify, struct pursuit *pursuit, int64_t time_
         if (!engage_view(notify->engage, pursuit->incident, &arena, &view, &gone)) {
                 if (gone.code != ERR_NOT_FOUND)
                         return err ? (*err = gone, false) : false;
-                pursuit->is_done = pursuit->is_dirty = true; /* closed long ago */
-                return true;
+                return end_pursuit(notify, pursuit, time_ns, err); /* closed long ago */
         }
         struct look look = {.notify = notify, .pursuit = pursuit, .view = &view, .arena = &arena, .time_ns = time_ns, .due_ns = INT64_MAX};
         if (pursuit->number != view.number) {

@@ -492,8 +492,8 @@ static bool see_missed(struct voyage *voyage, struct database *reader)
         query_bind_i64(&query, 1, voyage->newest_ns - TOLD_WITHIN_NS);
         if (query_step(&query, &err))
                 return violate(voyage, "nobody was told of incident %" PRId64 " (%.*s, state %" PRId64 ", opened at %" PRId64 ", resolved at %" PRId64
-                                       "), and nothing says why", query_i64(&query, 0), STR_ARGS(query_str(&query, 2)), query_i64(&query, 1),
-                               query_i64(&query, 3), query_i64(&query, 4));
+                                       "), and nothing says why; now it is %" PRId64, query_i64(&query, 0), STR_ARGS(query_str(&query, 2)), query_i64(&query, 1),
+                               query_i64(&query, 3), query_i64(&query, 4), voyage->newest_ns);
         return query_good(&query) || violate(voyage, "looking for missed pages: %s", err.message);
 }
 
