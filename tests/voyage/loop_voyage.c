@@ -480,14 +480,16 @@ static bool see_outbox(struct voyage *voyage, struct database *reader)
         return query_good(&query) || violate(voyage, "reading the outbox: %s", err.message);
 }
 
-/* Incidents that somebody should have been told of, and nothing says why he was not. */
+/* Incidents that somebody should have been told of, and nothing says why he was not. Time passes in leaps, also while nothing runs: one that was
+ * opened long ago, and was first looked at just now, may still wait for others. */
 static bool see_missed(struct voyage *voyage, struct database *reader)
 {
         scoped(query_done) struct query query = {0};
         struct err err = {0};
         if (!query_begin(&query, reader, "SELECT number, state, title, opened_ns, resolved_ns FROM engage_incident i WHERE (flags & 1) = 0 AND state <> 6 AND changed_ns < ?1 AND NOT EXISTS"
                                          " (SELECT 1 FROM notify_outbox o WHERE o.incident = i.id) AND NOT EXISTS"
-                                         " (SELECT 1 FROM notify_decision d WHERE d.incident = i.id)", &err))
+                                         " (SELECT 1 FROM notify_decision d WHERE d.incident = i.id) AND NOT EXISTS (SELECT 1 FROM notify_pursuit p, json_each(p.body, '$.told') t"
+                                         " WHERE p.incident = i.id AND json_extract(t.value, '$.seen') > ?1)", &err))
                 return violate(voyage, "looking for missed pages: %s", err.message);
         query_bind_i64(&query, 1, voyage->newest_ns - TOLD_WITHIN_NS);
         if (query_step(&query, &err))
