@@ -3,6 +3,7 @@
 
     compare.py [--build DIR] [--peers DIR] [--runs N] [--work DIR] syslog CORPUS [--lines N]
     compare.py ...                                               remote-write SERIES SAMPLES
+    compare.py ...                                               steady [--series N] [--lines N] [--minutes N]
     compare.py ...                                               acknowledge
     compare.py ...                                               idle [--seconds N]
     compare.py ...                                               query-metrics [--series N] [--samples N]
@@ -796,6 +797,48 @@ def show_rows(minutes):
         print(f"| {section} | {what} | {number(ours)} | {number(theirs)} | {number(ratio)} | {wanted} | {verdict if ours != '' else 'not measured'} |")
 
 
+def send_lines_steadily(port, path, a_second, until):
+    """So many lines a second over one TCP connection, in twenty parts a second."""
+    with socket.create_connection(("127.0.0.1", port)) as connection, open(path, "rb") as file:
+        begun, sent = NOW(), 0
+        while NOW() < until:
+            part = [file.readline() for _ in range(a_second // 20)]
+            if not part[-1]:
+                file.seek(0)
+                continue
+            connection.sendall(b"".join(part))
+            sent += len(part)
+            time.sleep(max(0, begun + sent / a_second - NOW()))
+    return sent
+
+
+def compare_steady(options):
+    """What an organisation of some size sends, as time goes: is it taken in with less than a core and 512 MiB?"""
+    options.corpus = "made"
+    with folder(options) as work, folder(options) as data:
+        path = corpus_file(options, 200000, work)
+        evenkeel = Evenkeel(options, data, "syslog")
+        steps = options.minutes * 6
+        begun, spent = NOW(), evenkeel.spent()
+        write_path, token = evenkeel.write_path()
+        samples = subprocess.Popen([os.path.join(options.build, "load"), "steady", str(evenkeel.port), write_path, str(options.series), str(steps), token, "10000"],
+                                   preexec_fn=lambda: os.sched_setaffinity(0, SENDER_CORE), stdout=subprocess.DEVNULL)
+        sent = send_lines_steadily(evenkeel.syslog, path, options.lines, begun + options.minutes * 60)
+        samples.wait()
+        with open(f"/proc/{evenkeel.process.pid}/status") as status:
+            peak = int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) / 1024
+        cores = (evenkeel.spent() - spent) / (NOW() - begun)
+        wait_for("the lines", lambda: evenkeel.metric("evenkeel_logs_records_total") >= sent, 60)
+        evenkeel.settle_samples(options.series * steps)
+        evenkeel.stop()
+        again = Evenkeel(options, data)
+        lost = max(0, sent - again.metric("evenkeel_archive_log_records")) + max(0, options.series * steps - again.metric("evenkeel_archive_metric_samples"))
+        again.stop()
+        print(f"  {options.series} series every 10 s, {options.lines} lines/s, {options.minutes} minutes: {cores:.3f} of a core, {peak:.0f} MiB at the peak, {lost:.0f} lost")
+        row("cores, all detectors", cores, 1, cores, "under 1", cores < 1 and not lost)
+        row("MiB resident at the peak", peak, 512, peak / 512, "under 512", peak < 512 and not lost)
+
+
 def compare_all(options):
     global SECTION
     begun, corpus, quick = NOW(), options.corpus, options.quick
@@ -836,6 +879,11 @@ def main():
     write.add_argument("series", type=int)
     write.add_argument("samples", type=int)
     write.set_defaults(run=compare_remote_write)
+    steady = commands.add_parser("steady")
+    steady.add_argument("--series", type=int, default=100000)
+    steady.add_argument("--lines", type=int, default=10000)
+    steady.add_argument("--minutes", type=int, default=5)
+    steady.set_defaults(run=compare_steady)
     commands.add_parser("acknowledge").set_defaults(run=compare_acknowledge)
     idle = commands.add_parser("idle")
     idle.add_argument("--seconds", type=int, default=60)

@@ -8,6 +8,7 @@
  *      load syslog PORT FILE                  the file over one TCP connection to 127.0.0.1
  *      load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]   10,000 samples a request, one connection;
  *                                                             a token may be "-" for none; samples 15 s apart or STEP_MS
+ *      load steady       the same                             as time goes: a sample of each series every STEP_MS
  *
  * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles, ending now;
  * six labels of about 144 bytes. The same numbers every time. Prints seconds and how much went out.
@@ -285,7 +286,15 @@ static void post(int to, const char *path, const char *token, struct buf *reques
         }
 }
 
-static int send_samples(const char *port, const char *path, const char *token, uint64_t series, uint64_t samples, int64_t step_ms)
+/* Each step at its time, as an agent sends. */
+static void keep_pace(uint64_t step, int64_t step_ms, int64_t start_ns)
+{
+        int64_t wait_ns = start_ns + (int64_t)step * step_ms * (int64_t)NS_PER_MS - clock_monotonic_ns(&clock_real);
+        if (wait_ns > 0)
+                usleep((useconds_t)(wait_ns / 1000));
+}
+
+static int send_samples(const char *port, const char *path, const char *token, uint64_t series, uint64_t samples, int64_t step_ms, bool paced)
 {
         struct walk *walks = calloc(series, sizeof *walks);
         struct rng rng = {7};
@@ -295,9 +304,11 @@ static int send_samples(const char *port, const char *path, const char *token, u
         struct buf request = {0}, packed = {0}, *labels = calloc(series, sizeof *labels);
         for (uint64_t i = 0; i < series; i++)
                 put_labels(&labels[i], i);
-        int64_t first_ms = clock_now_ns(&clock_real) / NS_PER_MS - (int64_t)samples * step_ms, start = clock_monotonic_ns(&clock_real);
+        int64_t first_ms = clock_now_ns(&clock_real) / NS_PER_MS - (paced ? 0 : (int64_t)samples * step_ms), start = clock_monotonic_ns(&clock_real);
         uint64_t in_request = 0;
-        for (uint64_t step = 0; step < samples; step++)
+        for (uint64_t step = 0; step < samples; step++) {
+                if (paced)
+                        keep_pace(step, step_ms, start);
                 for (uint64_t i = 0; i < series; i++) {
                         struct buf one = {0};
                         buf_add(&one, buf_str(&labels[i]));
@@ -310,6 +321,7 @@ static int send_samples(const char *port, const char *path, const char *token, u
                                 in_request = 0;
                         }
                 }
+        }
         if (in_request)
                 post(to, path, token, &request, &packed);
         printf("%.3f s, %llu samples\n", path ? (double)(clock_monotonic_ns(&clock_real) - start) / 1e9 : unpacking_s,
@@ -327,11 +339,12 @@ int main(int argc, char **argv)
         if (argc > 2 && strcmp(argv[1], "hard") == 0)
                 return make_mix(true, argc - 2, argv + 2);
         if (argc == 4 && strcmp(argv[1], "snappy") == 0 && str_to_u64(str_of(argv[2]), &series) && str_to_u64(str_of(argv[3]), &samples))
-                return send_samples(NULL, NULL, NULL, series, samples, STEP_MS);
+                return send_samples(NULL, NULL, NULL, series, samples, STEP_MS, false);
         if (argc == 4 && strcmp(argv[1], "syslog") == 0)
                 return send_file(argv[2], argv[3]);
-        if (argc >= 6 && argc <= 8 && strcmp(argv[1], "remote-write") == 0 && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
-                return send_samples(argv[2], argv[3], argc > 6 && strcmp(argv[6], "-") ? argv[6] : NULL, series, samples, (int64_t)step_ms);
+        bool paced = strcmp(argc > 1 ? argv[1] : "", "steady") == 0;
+        if (argc >= 6 && argc <= 8 && (paced || strcmp(argv[1], "remote-write") == 0) && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
+                return send_samples(argv[2], argv[3], argc > 6 && strcmp(argv[6], "-") ? argv[6] : NULL, series, samples, (int64_t)step_ms, paced);
         fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]\n");
         return 2;
 }
