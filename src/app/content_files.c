@@ -1,7 +1,7 @@
 /* content_files.c - see content_files.h. */
 #include "app/content_files.h"
 
-#include "base/embedded.h"
+#include "app/pack_tree.h"
 #include "base/json.h"
 #include "base/scope.h"
 #include "base/time_zone.h"
@@ -12,9 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-extern const struct embedded_file pack_files[];
-extern const size_t pack_files_count;
 
 /* Beside the name of a time zone its rule, so that what is journaled means the same on every machine. */
 static bool add_zone_rules(json_t *items, const char *file, struct err *err)
@@ -35,59 +32,23 @@ static bool add_zone_rules(json_t *items, const char *file, struct err *err)
         return true;
 }
 
-/* Takes the text as a file of the document. */
-static bool add_text(json_t *files, const char *name, struct str text, struct err *err)
+/* Takes the tree as a file of the document. */
+static bool add_tree(void *into, const char *name, json_t *tree, struct err *err)
 {
-        scoped_ptr(json_decref) json_t *tree = yaml_parse(text, name, err);
-        if (!tree || !content_check_file(name, tree, err))
+        json_t *files = into;
+        if (!content_check_file(name, tree, err))
                 return false;
         if (!add_zone_rules(json_object_get(tree, "on_call"), name, err) || !add_zone_rules(json_object_get(tree, "maintenance"), name, err))
                 return false;
         if (json_array_size(files) == CONTENT_FILES_MAX)
                 return fail(err, ERR_TOO_LARGE, "content", "%s: there are more than %d content files; put several into one", name, CONTENT_FILES_MAX);
-        return json_array_append_new(files, json_pack("{s:s, s:O}", "name", name, "tree", tree)) == 0 || fail_memory(err, "content", text.length);
+        return json_array_append_new(files, json_pack("{s:s, s:O}", "name", name, "tree", tree)) == 0 || fail_memory(err, "content", sizeof tree);
 }
 
-/* "packs/linux/host.yaml" is of the pack linux. */
-static bool is_disabled(const json_t *disabled, const char *path)
+static bool add_text(json_t *files, const char *name, struct str text, struct err *err)
 {
-        struct str pack = str_of(path), head;
-        size_t i;
-        json_t *name;
-        str_cut(&pack, '/', &head);
-        str_cut(&pack, '/', &head);
-        json_array_foreach((json_t *)disabled, i, name)
-                if (str_is(head, json_is_string(name) ? json_string_value(name) : ""))
-                        return true;
-        return false;
-}
-
-/* A name that is misspelt would leave the pack in force. */
-static bool check_disabled(const json_t *disabled, struct err *err)
-{
-        size_t i;
-        json_t *name;
-        json_array_foreach((json_t *)disabled, i, name) {
-                scoped_ptr(json_decref) json_t *one = json_pack("[O]", name);
-                bool is_there = false;
-                for (size_t k = 0; k < pack_files_count; k++)
-                        is_there |= is_disabled(one, pack_files[k].name.bytes);
-                if (!is_there)
-                        return fail(err, ERR_NOT_FOUND, "content", "packs.disable: there is no pack \"%s\"; docs/operators/packs.md lists those that there are",
-                                    json_is_string(name) ? json_string_value(name) : "");
-        }
-        return true;
-}
-
-static bool add_packs(const struct config *config, json_t *files, struct err *err)
-{
-        const json_t *disabled = config_tree(config, "packs.disable");
-        if (!check_disabled(disabled, err))
-                return false;
-        for (size_t i = 0; i < pack_files_count; i++)
-                if (!is_disabled(disabled, pack_files[i].name.bytes) && !add_text(files, pack_files[i].name.bytes, pack_files[i].text, err))
-                        return false;
-        return true;
+        scoped_ptr(json_decref) json_t *tree = yaml_parse(text, name, err);
+        return tree && add_tree(files, name, tree, err);
 }
 
 typedef bool take_text_fn(json_t *into, const char *name, struct str text, struct err *err);
@@ -143,7 +104,7 @@ bool content_files_read(const struct config *config, json_t **out_content, struc
         scoped_ptr(json_decref) json_t *files = json_array(), *kinds = json_object(), *dependencies = json_object();
         if (!files || !kinds || !dependencies)
                 return fail_memory(err, "content", sizeof files);
-        if (!add_packs(config, files, err) || !add_paths(config, "content", files, add_text, err) ||
+        if (!pack_trees_each(config_tree(config, "packs.disable"), add_tree, files, err) || !add_paths(config, "content", files, add_text, err) ||
             !add_paths(config, "register.kinds", kinds, keep_text, err) ||
             !add_paths(config, "register.dependencies", dependencies, keep_text, err))
                 return false;

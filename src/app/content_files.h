@@ -2,7 +2,7 @@
  * content_files - reads packs and the operator's own content files into the one document of model/content.h.
  *
  * Built-in packs come first, then the paths of the key `content` in order: a file, a pattern (rules/ *.yaml), or a folder, whose .yaml and .yml
- * files are taken in order of name. A built-in pack whose folder is named in packs.disable is left out.
+ * files are taken in order of name. What packs.disable names of the built-in packs is left out (pack_tree.h).
  */
 #pragma once
 
