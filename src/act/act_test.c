@@ -510,6 +510,25 @@ static void a_standard_change_goes_ahead_until_it_does_harm_and_again_after_ten_
         assert_true(json_flag(last, "is_auto", false));
 }
 
+static void a_run_that_does_not_fit_is_told_with_the_names_of_what_it_lacks(void **state)
+{
+        static const char undeclared[] =
+                "runbooks:\n"
+                "  - name: restart-web\n"
+                "    sentence: Restart ${service} in mode ${mode}\n"
+                "    applies_to: {alerts: [WebDown], kinds: [service]}\n"
+                "    target: service\n"
+                "    parameters: {service: {type: entity, kind: service}, mode: {type: enum, values: [soft, hard]}}\n"
+                "    steps: [{exec: [/usr/bin/ctl, '${service}.service', '${mode}']}]\n"
+                "    verify: {after: 2s, within: 60s, stays: 5s}\n";
+        struct room *room = *state;
+        configure(room, undeclared);
+        scoped_ptr(json_decref) json_t *run = next_incident(room, 1);
+        assert_true(str_is(json_str(run, "state"), "rejected"));
+        assert_string_equal(json_string_value(json_object_get(json_object_get(run, "facts"), "sentence")), "Restart nginx in mode mode");
+        assert_noted(room, "mode has no value");
+}
+
 static void what_an_administrator_takes_back_is_no_standard_change(void **state)
 {
         struct room *room = *state;
@@ -778,6 +797,7 @@ int main(void)
                 STORY(allowed_to_go_ahead_it_asks_until_it_has_earned_it),
                 STORY(autonomy_is_earned_by_verified_success_alone),
                 STORY(a_standard_change_goes_ahead_until_it_does_harm_and_again_after_ten_successes),
+                STORY(a_run_that_does_not_fit_is_told_with_the_names_of_what_it_lacks),
                 STORY(what_an_administrator_takes_back_is_no_standard_change),
                 STORY(a_run_counts_once_whoever_judges_it_how_often_and_after_a_restart),
                 STORY(what_was_not_counted_is_not_taken_back),

@@ -190,20 +190,43 @@ static bool set_facts(struct act *act, struct run *run, const struct incident_vi
         return good && json_object_set_new(run->facts, "belief", trust_of(act, runbook, trust_key(run), &autonomy)) == 0;
 }
 
+/* The sentence of a run whose values do not fit: what has a value, and the names of the others. */
+static bool name_unfilled(struct run *run, const struct runbook *runbook, struct slots slots, struct err *err)
+{
+        scoped(buf_done) struct buf sentence = {0};
+        size_t filled = slots.count;
+        for (size_t i = 0; i < runbook->parameters.count; i++) {
+                struct str name = runbook->parameters.items[i].name;
+                bool is_there = false;
+                for (size_t k = 0; k < filled; k++)
+                        is_there |= str_equal(slots.items[k].name, name);
+                if (!is_there)
+                        slots.items[slots.count++] = (struct slot){name, name};
+        }
+        return slots_fill(&slots, runbook->sentence, SLOT_WORD, &sentence, err) &&
+               (set_text(run->facts, "sentence", buf_str(&sentence)) || fail_memory(err, "act", sentence.length));
+}
+
 /* NULL: no memory. The plan is missing when its values do not fit; *out_why then says so. */
 static struct run *make_run(struct act *act, const struct incident_view *incident, const struct runbook *runbook, const struct place *target, const json_t *values,
                             const char *by, struct err *out_why, bool *out_is_planned)
 {
         scoped(arena_done) struct arena arena;
         struct slots slots;
+        struct err fault = {0};
         struct run *run = run_create(out_why);
+        slots.count = 0;
         arena_init(&arena, 0);
         if (!run || !set_facts(act, run, incident, runbook, target, by)) {
                 run_destroy(run);
                 return NULL;
         }
         *out_is_planned = fill_slots(act, incident, runbook, target, values, &slots, &arena, out_why) && set_plan(run, runbook, &slots, out_why);
-        return run;
+        if (*out_is_planned || name_unfilled(run, runbook, slots, &fault))
+                return run;
+        *out_why = fault;
+        run_destroy(run);
+        return NULL;
 }
 
 static bool keep_run(struct act *act, struct run *run, int64_t time_ns, struct err *err)

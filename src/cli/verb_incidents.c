@@ -37,6 +37,23 @@ static void safe_cell(struct table *table, enum table_color color, const char *t
         table_cell(table, color, "%s", out.failed ? "?" : out.bytes);
 }
 
+/* Its own team, else the teams that a route led it to. */
+static void team_cell(struct table *table, const json_t *incident)
+{
+        scoped(buf_done) struct buf teams = {0};
+        const json_t *told = json_object_get(incident, "told");
+        size_t i;
+        json_t *team;
+        if (json_string_length(json_object_get(incident, "team")) || !json_array_size(told)) {
+                safe_cell(table, COLOR_NONE, text_of(incident, "team"));
+                return;
+        }
+        json_array_foreach (told, i, team)
+                buf_printf(&teams, "%s%s", i ? ", " : "", json_string_value(team));
+        buf_byte(&teams, 0);
+        safe_cell(table, COLOR_NONE, teams.failed ? "?" : teams.bytes);
+}
+
 static enum table_color color_of(const json_t *item)
 {
         const char *severity = text_of(item, "severity");
@@ -79,7 +96,7 @@ bool verb_incidents(struct cli *cli, struct err *err)
                 table_cell(&table, COLOR_NONE, "%s", text_of(item, "state"));
                 table_cell(&table, color_of(item), "%s", text_of(item, "severity"));
                 table_cell(&table, COLOR_DIM, "%s", time);
-                safe_cell(&table, COLOR_NONE, text_of(item, "team"));
+                team_cell(&table, item);
                 safe_cell(&table, COLOR_NONE, text_of(item, "owner"));
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "firing", 0));
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "alert_count", 0));
