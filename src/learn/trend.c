@@ -35,7 +35,7 @@ static size_t clamp(double place, size_t count)
 /* The slope of all points, and the interval that it is in if neighbours know nothing of each other. */
 static bool fit_slope(const double *x, const double *y, size_t count, struct trend *trend)
 {
-        static _Thread_local double slopes[TREND_POINTS_MAX * (TREND_POINTS_MAX - 1) / 2];
+        double slopes[TREND_POINTS_MAX * (TREND_POINTS_MAX - 1) / 2];
         size_t pairs = 0;
         for (size_t i = 0; i < count; i++)
                 for (size_t k = 0; k < i; k++)

@@ -45,7 +45,7 @@ static bool hash_file(const char *path, uint64_t *out_hash, uint64_t *out_bytes,
         scoped(close_file) FILE *file = fopen(path, "rb");
         if (!file)
                 return fail_errno(err, errno, "backup", "opening %s", path);
-        static _Thread_local char piece[1 << 16];
+        char piece[1 << 16];
         uint64_t hash = 0, bytes = 0;
         for (size_t count; (count = fread(piece, 1, sizeof piece, file));) {
                 hash = hash64_seeded((struct str){piece, count}, hash);

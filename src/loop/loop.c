@@ -119,7 +119,7 @@ struct loop {
         struct aging aging;
         int64_t first_day_kept; /* by age */
         uint64_t journal_bytes_at_checkpoint;
-        struct { uint64_t bytes, trimmed_at; int64_t since_ns; } burst;
+        struct { uint64_t bytes, trimmed_at; int64_t since_ns; } burst; /* trimmed_at 0: not since opening */
         int64_t origin_ns;      /* journal time of the first entry ever, when this loop saw it; 0: it did not */
         int64_t unstored_told_ns;
         uint64_t entry_left; /* a committed entry whose effect could not be stored: the next start does it; 0: none */
@@ -430,15 +430,15 @@ static void retain(struct loop *loop)
         loop->stats.days_removed += removed;
 }
 
-/* The heap keeps what was freed, for speed. Two seconds after a burst it goes back to the system: what is resident at rest is what is needed at rest. */
+/* The heap keeps what was freed, for speed. Two seconds after opening and after a burst it goes back: resident at rest is what is needed at rest. */
 static void give_heap_back(struct loop *loop, int64_t time_ns)
 {
         uint64_t bytes = journal_bytes(loop);
-        if (bytes - loop->burst.bytes > QUIET_TICK_BYTES) {
+        if (!loop->burst.since_ns || bytes - loop->burst.bytes > QUIET_TICK_BYTES) {
                 loop->burst.since_ns = time_ns;
-        } else if (bytes - loop->burst.trimmed_at >= BURST_BYTES && time_ns - loop->burst.since_ns >= BURST_OVER_NS) {
+        } else if ((!loop->burst.trimmed_at || bytes - loop->burst.trimmed_at >= BURST_BYTES) && time_ns - loop->burst.since_ns >= BURST_OVER_NS) {
                 malloc_trim(HEAP_LEFT_BYTES);
-                loop->burst.trimmed_at = bytes;
+                loop->burst.trimmed_at = max_of(bytes, (uint64_t)1);
         }
         loop->burst.bytes = bytes;
 }

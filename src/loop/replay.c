@@ -66,7 +66,7 @@ static bool copy_file(const char *from, const char *to, struct err *err)
 {
         scoped(close_descriptor) int in = open(from, O_RDONLY | O_CLOEXEC);
         scoped(close_descriptor) int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        static _Thread_local char piece[1 << 16];
+        char piece[1 << 16];
         ssize_t count;
         if (in < 0 || out < 0)
                 return fail_errno(err, errno, "replay", "copying %s to %s", from, to);
