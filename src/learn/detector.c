@@ -16,7 +16,7 @@
 #define OFFSET_S DAY_S       /* the seasons follow a drifting level within about a day */
 #define CLIP_LEVEL 2.5f         /* scatters that one sample may pull */
 #define CLIP_SCATTER 4.0f
-#define CLIP_SEASON 10.0f
+#define CLIP_SEASON 4.0f        /* the odd value of a week ago must not be what this week is measured by */
 #define CLIP_MOVE 3.0f
 #define CLIP_SHIFT 10.0f
 #define LMS_PACE 0.05f
@@ -35,9 +35,9 @@
 #define WARM 8                  /* samples before anything can be odd */
 #define EXCUSED_REST 0.02f      /* of a distance that is usual at this hour: keeps the order */
 #define ORDINARY 3.0f           /* scatters that values get off in any hour */
-#define LINGER 0.9f             /* of a sample's digits count for the next one's score, and less with each */
-#define ODD_DIGITS 3.0f         /* one in a thousand: how long such lasts is counted, */
-#define LASTS_DIGITS 0.3f       /* while samples are odder than every other is */
+#define LINGER 0.9f             /* of a sample's loudness counts for the next one's score, and less with each */
+#define ODD_LOUDNESS 3.0f       /* one in a thousand of a calm series: how long such lasts is counted, */
+#define LASTS_LOUDNESS 0.3f       /* while samples are odder than every other is */
 #define LASTS_USUALLY 0.7f      /* share that goes on for another sample, believed until there is evidence, */
 #define LASTS_BELIEF 2.0f       /* and worth so many */
 #define LASTS_KEPT 200          /* then old and new count alike */
@@ -194,29 +194,42 @@ static float move_oddness(struct detector *detector, float value, const struct o
         return oddness;
 }
 
-/* -log10 of the sample's p-value, and the view that says so; the tails learn. */
-static float look(struct detector *detector, float odd, float move, float lasting, enum detector_view *out_view)
+/* How odd a sample is, in digits: -log10 of a share of samples. */
+struct oddness {
+        float digits;           /* among those of this series: its p-value, which decides what is told */
+        float loudness;         /* as if the series had always been calm: its place among all, early and late ones */
+        enum detector_view view; /* that says so */
+};
+
+/* The views' answers; their tails learn. */
+static struct oddness look(struct detector *detector, float odd, float move, float lasting)
 {
         static const float least[DETECTOR_VIEWS] = {2, 2, 2, 0.5f};
         /* Off to one side for long, as long as it is: the first usual sample ends it. */
         detector->shift += SHIFT_PACE * (clamp(lasting, -CLIP_SHIFT, CLIP_SHIFT) - detector->shift);
-        float shifted = detector->shift * lasting > 0 ? fminf(fabsf(detector->shift), fabsf(lasting)) : 0, most = 0;
+        float shifted = detector->shift * lasting > 0 ? fminf(fabsf(detector->shift), fabsf(lasting)) : 0;
+        struct oddness oddness = {.view = VIEW_UP};
+        struct tail_surprise most = {0};
         float numbers[DETECTOR_VIEWS] = {fmaxf(odd, 0), fmaxf(-odd, 0), move, shifted};
         bool in_episode = detector->hold && detector->calm < EPISODE_CALM;
         for (int i = 0; i < DETECTOR_VIEWS; i++) {
-                float surprise = tail_surprise(&detector->tails[i], numbers[i]);
-                if (surprise > most) {
-                        most = surprise;
-                        *out_view = (enum detector_view)i;
+                struct tail_surprise surprise = tail_surprise(&detector->tails[i], numbers[i]);
+                if (surprise.calm > most.calm)
+                        most.calm = surprise.calm;
+                if (surprise.learnt > most.learnt) {
+                        most.learnt = surprise.learnt;
+                        oddness.view = (enum detector_view)i;
                 }
                 tail_learn(&detector->tails[i], numbers[i], in_episode ? EPISODE_WEIGHT : 1, detector->seen, least[i]);
         }
-        float digits = most / logf(10);
+        oddness.digits = most.learnt / logf(10);
+        oddness.loudness = most.calm / logf(10);
         if (detector->settle) { /* after a gap nobody knows where the series should be */
-                digits = fminf(digits, 1);
+                oddness.digits = fminf(oddness.digits, 1);
+                oddness.loudness = fminf(oddness.loudness, 1);
                 detector->settle--;
         }
-        return digits;
+        return oddness;
 }
 
 static void learn_level(struct detector *detector, float value, const struct opinion *opinion)
@@ -267,30 +280,31 @@ static bool is_news(struct detector *detector, float digits)
         return true;
 }
 
-/* What is no news stays below the flag, in order; what comes right after an oddity shares in its score. */
-static float score_of(float digits, bool news, float linger)
+/* What is told has its p-value's score. Everything else stays below the flag, in the order of its loudness; what comes right after
+ * an oddity shares in its score. */
+static float score_of(const struct oddness *oddness, bool is_told, float linger)
 {
         const float below = FLAG_DIGITS - 0.5f;
-        digits = fmaxf(digits, linger);
-        if (!news && digits > below)
+        float digits = is_told ? oddness->digits : fmaxf(oddness->loudness, linger);
+        if (!is_told && digits > below)
                 digits = below + 0.45f * (1 - expf((below - digits) / 5));
         return digits / (digits + FLAG_DIGITS);
 }
 
 /* What closely follows an oddity belongs to it, where oddities last; how they do is learnt from each. */
-static void linger(struct detector *detector, float digits)
+static void linger(struct detector *detector, float loudness)
 {
         float lasts = (LASTS_USUALLY * LASTS_BELIEF + (float)detector->lasted) / (LASTS_BELIEF + (float)detector->odd);
-        detector->linger = fmaxf(digits * LINGER, detector->linger * fminf(lasts, LINGER));
+        detector->linger = fmaxf(loudness * LINGER, detector->linger * fminf(lasts, LINGER));
         if (detector->was_odd) {
                 detector->odd++;
-                detector->lasted += digits >= LASTS_DIGITS;
+                detector->lasted += loudness >= LASTS_LOUDNESS;
         }
         if (detector->odd > LASTS_KEPT) {
                 detector->odd /= 2;
                 detector->lasted /= 2;
         }
-        detector->was_odd = digits >= ODD_DIGITS;
+        detector->was_odd = loudness >= ODD_LOUDNESS;
 }
 
 void detector_push(struct detector *detector, int64_t time_ns, double value, struct verdict *out_verdict)
@@ -310,12 +324,12 @@ void detector_push(struct detector *detector, int64_t time_ns, double value, str
         judge(detector, now, &opinion);
         float move = move_oddness(detector, now, &opinion);
         if (detector->seen >= WARM) {
-                float digits = look(detector, opinion.odd, move, opinion.lasting, &out_verdict->view);
-                bool news = is_news(detector, digits);
-                linger(detector, digits);
-                out_verdict->p_value = exp2f(-digits * 3.3219281f);
-                out_verdict->score = score_of(digits, news, detector->linger);
-                out_verdict->is_flagged = news && digits >= FLAG_DIGITS;
+                struct oddness oddness = look(detector, opinion.odd, move, opinion.lasting);
+                out_verdict->view = oddness.view;
+                out_verdict->is_flagged = is_news(detector, oddness.digits) && oddness.digits >= FLAG_DIGITS;
+                linger(detector, oddness.loudness);
+                out_verdict->p_value = exp2f(-oddness.digits * 3.3219281f);
+                out_verdict->score = score_of(&oddness, out_verdict->is_flagged, detector->linger);
         }
         float reach = opinion.scatter[opinion.best];
         out_verdict->expected = opinion.expected[opinion.best];

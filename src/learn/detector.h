@@ -17,7 +17,7 @@
  * on quiet series shows. An episode opens when it falls low
  * enough and lasts about a day, at least 12 and at most 144 samples from the last odd one; while it lasts, samples score below the flag unless
  * one is worse than all before. So one trouble is one flag and still every odd sample, and what closely follows one, has
- * a high score, for as long as oddities of this series usually last: how often one goes on for another sample is counted.
+ * a high score (by tails that what is odd does not make heavier, or the tenth of ten alike would be less than the first), for as long as oddities of this series usually last: how often one goes on for another sample is counted.
  * What is learnt within an episode counts little.
  *
  * Pure: no clock, no memory of its own; the same samples give the same verdicts. Plain data without pointers: it may be
@@ -51,7 +51,7 @@ struct detector {
         float taps[DETECTOR_LAGS], lags[DETECTOR_LAGS], move_scatter;
         struct tail tails[DETECTOR_VIEWS];
         float shift;
-        float linger;           /* digits that still count for the next sample's score */
+        float linger;           /* loudness that still counts for the next sample's score */
         float worst;            /* of the episode: -log10 p */
         uint16_t hold;          /* samples until the episode ends by itself; 0: none open */
         uint8_t calm;           /* ordinary samples in a row within it */

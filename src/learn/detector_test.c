@@ -85,6 +85,28 @@ static void a_spike_in_noise_is_flagged_once(void **state)
         assert_true(series.flags <= 2);
 }
 
+static void the_tenth_of_ten_alike_is_as_odd_as_the_first(void **state)
+{
+        (void)state;
+        struct series series;
+        series_init(&series, 11);
+        for (int i = 0; i < 2000; i++)
+                push(&series, MINUTES_5, 50 + normal(&series.noise));
+        float highest_usual = 0, first_p = 0;
+        for (int spike = 0; spike < 10; spike++) {
+                struct verdict odd = push(&series, MINUTES_5, 62);
+                if (spike == 0)
+                        first_p = odd.p_value;
+                assert_true(odd.score > 0.45f && odd.score > highest_usual);
+                assert_true(odd.p_value >= first_p); /* no longer so rare here */
+                for (int i = 0; i < 331; i++) {
+                        struct verdict usual = push(&series, MINUTES_5, 50 + normal(&series.noise));
+                        if (i > 50)
+                                highest_usual = fmaxf(highest_usual, usual.score);
+                }
+        }
+}
+
 static void a_drop_to_zero_is_flagged(void **state)
 {
         (void)state;
@@ -215,7 +237,7 @@ static void daylight_saving_is_no_news(void **state)
         assert_int_equal(series.flags, 0);
 }
 
-/* The score of an ordinary sample, two after the last of some oddities that took so many samples each. */
+/* The score of an ordinary sample, four after the last of some oddities that took so many samples each. */
 static float score_after_oddities(uint64_t seed, int samples)
 {
         struct series series;
@@ -226,7 +248,8 @@ static float score_after_oddities(uint64_t seed, int samples)
                 for (int i = 0; i < samples; i++)
                         push(&series, 60, 90 + 3 * odd);
         }
-        push(&series, 60, 50.5);
+        for (int i = 0; i < 3; i++)
+                push(&series, 60, 50.5);
         return push(&series, 60, 50.5).score;
 }
 
@@ -267,6 +290,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_spike_in_noise_is_flagged_once),
                 cmocka_unit_test(a_drop_to_zero_is_flagged),
+                cmocka_unit_test(the_tenth_of_ten_alike_is_as_odd_as_the_first),
                 cmocka_unit_test(a_lasting_shift_within_the_noise_is_flagged),
                 cmocka_unit_test(one_sample_in_a_thousand_has_a_p_value_below_a_thousandth),
                 cmocka_unit_test(weekends_are_no_news_after_the_second),

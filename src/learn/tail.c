@@ -7,6 +7,7 @@
 #define SHAPE_ONE 16384.0f
 #define SHAPE_START 0.2f        /* as of something between a normal and a heavy tail, until there is evidence */
 #define SHAPE_LEAST 0.05f
+#define CALM_STEEPNESS 8.0f     /* 1 / shape of a normal tail at 2.8 deviations: there it falls off with about the square of them */
 #define SHAPE_PACE 0.02f        /* the mean is over about the last fifty that passed */
 #define RATE_LEAST 0.001f
 #define PACE 0.005f             /* rate and quantile: over about the last two hundred */
@@ -20,11 +21,14 @@ void tail_init(struct tail *tail, float from)
         tail->shape = (uint16_t)(SHAPE_START * SHAPE_ONE);
 }
 
-float tail_surprise(const struct tail *tail, float number)
+struct tail_surprise tail_surprise(const struct tail *tail, float number)
 {
-        if (number <= tail->from)
-                return 3.5f * number / tail->from; /* -ln TAIL_SHARE at `from`, about right below it, where nobody looks */
-        return logf(number / tail->from) * SHAPE_ONE / tail->shape - logf(tail->rate / RATE_ONE);
+        if (number <= tail->from) { /* -ln TAIL_SHARE at `from`, about right below it, where nobody looks */
+                float near = 3.5f * number / tail->from;
+                return (struct tail_surprise){near, near};
+        }
+        float over = logf(number / tail->from), share = -logf(tail->rate / RATE_ONE);
+        return (struct tail_surprise){over * SHAPE_ONE / tail->shape + share, over * CALM_STEEPNESS + share};
 }
 
 void tail_learn(struct tail *tail, float number, float weight, uint32_t seen, float least_from)

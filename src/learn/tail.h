@@ -9,6 +9,10 @@
  * (Pickands 1975; used so for streams by Siffer et al., KDD 2017) where tails are heavy, and errs to the safe side where
  * they are light. So a number far above all others is rare in a calm series and nothing much in a wild one.
  *
+ * That tail grows heavier by the very numbers it is asked about, as it must: what happens every week is not rare. To put the numbers
+ * of a series in order by how far they are out, whenever they came, the same place and share go with a fall that is not learnt: that
+ * of a normal law at about three deviations.
+ *
  * Plain data, copied freely. Numbers are not negative.
  */
 #pragma once
@@ -27,7 +31,12 @@ struct tail {
 void tail_init(struct tail *tail, float from);
 
 /* -ln of the share of numbers expected to be as large: 0 for small ones. */
-float tail_surprise(const struct tail *tail, float number);
+struct tail_surprise {
+        float learnt;           /* by the tail as it was learnt: for a p-value */
+        float calm;             /* as if the tail were a calm series': for an order that what came before does not change */
+};
+
+struct tail_surprise tail_surprise(const struct tail *tail, float number);
 
 /* Takes the number in with a weight of 0 to 1; seen is how many came before. `from` stays at least at least_from, so that a
  * series that hardly ever moves does not find everything surprising. */
