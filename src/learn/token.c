@@ -271,7 +271,7 @@ static void scan_word(struct scan *scan)
         struct token shape = {0};
         bool assigned = previous_is(scan, '=') && !after_sentence_key(scan);
         bool tight = assigned && !is_blank(scan->line.bytes[scan->at - 1]);
-        uint64_t counts;
+        uint64_t counts = 0;
         size_t end = tight ? end_of_assigned(scan->line, scan->at) : end_of_counted_word(scan->line, scan->at, &counts);
         if (end == scan->at)
                 end++;
