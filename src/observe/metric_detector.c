@@ -56,13 +56,17 @@ struct metric_detectors {
         struct partition partitions[PARTITIONS];
 };
 
-bool metric_detectors_create(size_t series_max, struct metric_detectors **out_detectors, struct err *err)
+bool metric_detectors_create(struct metric_detectors **out_detectors, struct err *err)
+{
+        return metric_detectors_create_for(SERIES_MAX, out_detectors, err);
+}
+
+bool metric_detectors_create_for(size_t series_max, struct metric_detectors **out_detectors, struct err *err)
 {
         struct metric_detectors *detectors = calloc(1, sizeof *detectors);
         if (!detectors)
                 return fail_memory(err, "metric_detector", sizeof *detectors);
-        size_t most = series_max ? series_max : SERIES_MAX;
-        detectors->partition_max = (uint32_t)(most / PARTITIONS + most / (PARTITIONS * 8) + 4); /* room for an uneven spread */
+        detectors->partition_max = (uint32_t)(series_max / PARTITIONS + series_max / (PARTITIONS * 8) + 4); /* room for an uneven spread */
         *out_detectors = detectors;
         return true;
 }

@@ -32,7 +32,8 @@ struct metric_detector_counts {
         uint64_t without;       /* times a new series found no room */
 };
 
-bool metric_detectors_create(size_t series_max, struct metric_detectors **out_detectors, struct err *err); /* 0: 262,144 */
+bool metric_detectors_create(struct metric_detectors **out_detectors, struct err *err); /* for 262,144 series */
+bool metric_detectors_create_for(size_t series_max, struct metric_detectors **out_detectors, struct err *err);
 void metric_detectors_destroy(struct metric_detectors *detectors);
 
 /* On the worker that owns the partition; noticed is the partition's. False: no memory; the same fold may come again. */

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
         struct err err = {0};
         struct metric_detectors *made = NULL;
-        if (!metric_detectors_create(2048, &made, &err))
+        if (!metric_detectors_create_for(2048, &made, &err))
                 abort();
         scoped_ptr(metric_detectors_destroy) struct metric_detectors *detectors = made;
         if (!metric_detectors_restore(detectors, (struct str){(const char *)bytes, count}, &err)) {

@@ -29,7 +29,7 @@ static double noise(int at)
 static struct metric_detectors *created(size_t most)
 {
         struct metric_detectors *detectors = NULL;
-        assert_true(metric_detectors_create(most, &detectors, NULL));
+        assert_true(metric_detectors_create_for(most, &detectors, NULL));
         return detectors;
 }
 
@@ -55,7 +55,7 @@ static double value_at(int i)
 static void the_stage_flags_what_the_offline_verb_flags(void **state)
 {
         (void)state;
-        scoped_ptr(metric_detectors_destroy) struct metric_detectors *detectors = created(0);
+        scoped_ptr(metric_detectors_destroy) struct metric_detectors *detectors = created(262144);
         scoped(noticed_done) struct noticed noticed;
         noticed_init(&noticed);
         struct detector alone;
@@ -84,7 +84,7 @@ static void the_stage_flags_what_the_offline_verb_flags(void **state)
 static void a_counter_is_judged_by_its_rate_and_a_reset_is_no_news(void **state)
 {
         (void)state;
-        scoped_ptr(metric_detectors_destroy) struct metric_detectors *detectors = created(0);
+        scoped_ptr(metric_detectors_destroy) struct metric_detectors *detectors = created(262144);
         scoped(noticed_done) struct noticed noticed;
         noticed_init(&noticed);
         double counter = 1e9;
@@ -104,7 +104,7 @@ static void a_counter_is_judged_by_its_rate_and_a_reset_is_no_news(void **state)
 static void a_restored_stage_goes_on_as_if_nothing_had_been(void **state)
 {
         (void)state;
-        scoped_ptr(metric_detectors_destroy) struct metric_detectors *first = created(0), *second = created(0);
+        scoped_ptr(metric_detectors_destroy) struct metric_detectors *first = created(262144), *second = created(262144);
         scoped(noticed_done) struct noticed told, retold;
         noticed_init(&told);
         noticed_init(&retold);
@@ -132,7 +132,7 @@ static void a_restored_stage_goes_on_as_if_nothing_had_been(void **state)
 static void a_fold_that_comes_again_does_no_harm(void **state)
 {
         (void)state;
-        scoped_ptr(metric_detectors_destroy) struct metric_detectors *once = created(0), *twice = created(0);
+        scoped_ptr(metric_detectors_destroy) struct metric_detectors *once = created(262144), *twice = created(262144);
         scoped(noticed_done) struct noticed noticed;
         noticed_init(&noticed);
         for (int i = 0; i < 3500; i++) {

@@ -1,5 +1,6 @@
 /*
- * observe.c - see observe.h. Joins the detectors, each of which is a file of its own; only the order stands here.
+ * observe.c - see observe.h. Joins the detectors: those that fold are rows of detectors.def; of those that decide, the order
+ * stands here.
  *
  * A partition's list is written by the worker that owns the partition and emptied by the pipeline's thread between rounds, so
  * it needs no lock.
@@ -22,54 +23,72 @@
 
 #include <stdlib.h>
 
+enum detector_number {
+#define D(name) AT_##name,
+#include "observe/detectors.def"
+#undef D
+        DETECTORS
+};
+
 struct observe {
         struct observe_options options;
-        struct resources *resources;
         struct rules *rules;
         struct checks *checks;
         struct forecasts *forecasts;
         struct alert_budget *alert_budget;
-        struct log_templates *log_templates;
-        struct metric_detectors *metric_detectors;
+        void *detectors[DETECTORS];     /* as detectors.def has them */
         struct intake *intake;          /* NULL: recovering */
         struct noticed partitions[PARTITIONS];
         struct noticed carried;
 };
 
-static bool save_log_templates(struct observe *observe, struct buf *out, struct err *err)
-{
-        return log_templates_save(observe->log_templates, out, err);
-}
+/* --- folding detectors ------------------------------------------------------------------------------------------------ */
 
-static bool restore_log_templates(struct observe *observe, struct str bytes, struct err *err)
-{
-        return log_templates_restore(observe->log_templates, bytes, err);
-}
+struct detector_kind {
+        bool (*create)(void **out_detector, struct err *err);
+        void (*destroy)(void *detector);
+        bool (*fold)(void *detector, const struct fold *fold, struct noticed *noticed, struct err *err);
+};
 
-static bool save_metric_detectors(struct observe *observe, struct buf *out, struct err *err)
-{
-        return metric_detectors_save(observe->metric_detectors, out, err);
-}
+/* What the table cannot call without the type. */
+#define D(name)                                                                                                                                                    \
+        static bool create_##name(void **out_detector, struct err *err)                                                                                            \
+        {                                                                                                                                                          \
+                struct name *made;                                                                                                                                 \
+                if (!name##_create(&made, err))                                                                                                                    \
+                        return false;                                                                                                                              \
+                *out_detector = made;                                                                                                                              \
+                return true;                                                                                                                                       \
+        }                                                                                                                                                          \
+        static void destroy_##name(void *detector)                                                                                                                 \
+        {                                                                                                                                                          \
+                name##_destroy(detector);                                                                                                                          \
+        }                                                                                                                                                          \
+        static bool fold_##name(void *detector, const struct fold *fold, struct noticed *noticed, struct err *err)                                                 \
+        {                                                                                                                                                          \
+                return name##_fold(detector, fold, noticed, err);                                                                                                  \
+        }                                                                                                                                                          \
+        static bool save_##name(struct observe *observe, struct buf *out, struct err *err)                                                                         \
+        {                                                                                                                                                          \
+                return name##_save(observe->detectors[AT_##name], out, err);                                                                                       \
+        }                                                                                                                                                          \
+        static bool restore_##name(struct observe *observe, struct str bytes, struct err *err)                                                                     \
+        {                                                                                                                                                          \
+                return name##_restore(observe->detectors[AT_##name], bytes, err);                                                                                  \
+        }
+#include "observe/detectors.def"
+#undef D
 
-static bool restore_metric_detectors(struct observe *observe, struct str bytes, struct err *err)
-{
-        return metric_detectors_restore(observe->metric_detectors, bytes, err);
-}
-
-static bool save_resources(struct observe *observe, struct buf *out, struct err *err)
-{
-        return resources_save(observe->resources, out, err);
-}
-
-static bool restore_resources(struct observe *observe, struct str bytes, struct err *err)
-{
-        return resources_restore(observe->resources, bytes, err);
-}
+static const struct detector_kind detector_kinds[] = {
+#define D(name) {create_##name, destroy_##name, fold_##name},
+#include "observe/detectors.def"
+#undef D
+};
 
 const struct fold_part fold_parts[] = {
-        {"log_templates", save_log_templates, restore_log_templates},
-        {"metric_detectors", save_metric_detectors, restore_metric_detectors},
-        {"resources", save_resources, restore_resources},
+#define D(name) {#name, save_##name, restore_##name},
+#include "observe/detectors.def"
+#undef D
         {0},
 };
 
@@ -109,11 +128,15 @@ bool observe_create(const struct observe_options *options, struct observe **out_
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_init(&observe->partitions[p]);
         if (!rules_create(options->series, &observe->rules, err) || !checks_create(&observe->checks, err) ||
-            !forecasts_create(options->series, &observe->forecasts, err) || !alert_budget_create(&observe->alert_budget, err) || !resources_create(&observe->resources, err) ||
-            !log_templates_create(&observe->log_templates, err) || !metric_detectors_create(0, &observe->metric_detectors, err)) {
+            !forecasts_create(options->series, &observe->forecasts, err) || !alert_budget_create(&observe->alert_budget, err)) {
                 observe_destroy(observe);
                 return false;
         }
+        for (size_t i = 0; i < DETECTORS; i++)
+                if (!detector_kinds[i].create(&observe->detectors[i], err)) {
+                        observe_destroy(observe);
+                        return false;
+                }
         rules_on_record(observe->rules, record, observe);
         *out_observe = observe;
         return true;
@@ -123,13 +146,13 @@ void observe_destroy(struct observe *observe)
 {
         if (!observe)
                 return;
-        resources_destroy(observe->resources);
+        for (size_t i = 0; i < DETECTORS; i++)
+                if (observe->detectors[i])
+                        detector_kinds[i].destroy(observe->detectors[i]);
         rules_destroy(observe->rules);
         checks_destroy(observe->checks);
         forecasts_destroy(observe->forecasts);
         alert_budget_destroy(observe->alert_budget);
-        log_templates_destroy(observe->log_templates);
-        metric_detectors_destroy(observe->metric_detectors);
         noticed_done(&observe->carried);
         for (int p = 0; p < PARTITIONS; p++)
                 noticed_done(&observe->partitions[p]);
@@ -153,12 +176,12 @@ struct checks *observe_checks(struct observe *observe)
 
 void observe_forget_seen(struct observe *observe)
 {
-        resources_forget(observe->resources);
+        resources_forget(observe->detectors[AT_resources]);
 }
 
 void observe_watch(struct observe *observe, struct kinds *kinds)
 {
-        resources_watch(observe->resources, kinds);
+        resources_watch(observe->detectors[AT_resources], kinds);
 }
 
 /* --- folding -------------------------------------------------------------------------------------------------------- */
@@ -166,14 +189,15 @@ void observe_watch(struct observe *observe, struct kinds *kinds)
 /* Each of these knows how far it came with a fold that is given again. */
 bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err)
 {
-        return resources_fold(observe->resources, fold, &observe->partitions[fold->partition], err) &&
-               log_templates_fold(observe->log_templates, fold, &observe->partitions[fold->partition], err) &&
-               metric_detectors_fold(observe->metric_detectors, fold, &observe->partitions[fold->partition], err);
+        for (size_t i = 0; i < DETECTORS; i++)
+                if (!detector_kinds[i].fold(observe->detectors[i], fold, &observe->partitions[fold->partition], err))
+                        return false;
+        return true;
 }
 
 struct log_templates *observe_log_templates(struct observe *observe)
 {
-        return observe->log_templates;
+        return observe->detectors[AT_log_templates];
 }
 
 bool observe_carry(struct observe *observe, const struct batch *batch, int64_t time_ns, struct err *err)
