@@ -11,21 +11,16 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/scope.h"
+#include "learn/usual.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define USUAL_ROWS_MIN 4
 #define UNSURE_SHARE 10         /* a tenth of the rows before `at` */
 #define BREACH_ROWS 12          /* before `at` in which the target may have been in breach already */
 #define NEAR_ROWS 3             /* around a breach, for what was usual right then */
 #define LOW_BREACH 0.1          /* of the worst: no breach */
-#define NOISE 3.0               /* spreads from the usual that say nothing */
-#define TAIL_QUANTILE 0.95      /* how far it goes now and then, which says nothing either */
-#define TAIL_ROWS(usual) ((usual) / 4 * 3) /* of the usual rows, the earlier: a tail is spoilt by a few rows of trouble */
-#define GATE 8.0                /* spreads at which a change counts to two thirds */
-#define SIZE_MAX_RATIO 1000.0   /* larger changes are all the same */
 #define LEVEL_QUANTILE 0.9      /* of the rows after: where it went */
 #define GOOD_CHANGE 0.5         /* what a change to the good counts */
 #define OTHER_SERIES 0.25       /* what an entity's further series count beside its strangest */
@@ -33,7 +28,6 @@
 #define EARLIER 0.1             /* what being first adds */
 #define STRANGE_BESIDE_SHARE 0.05
 #define SHARE_MAX 1000.0        /* more of the target's trouble than this is all the same */
-#define VALUE_MAX 1e100
 
 enum bad_way { BAD_UP, BAD_DOWN, BAD_BOTH };
 
@@ -48,10 +42,6 @@ static const struct {
         {"error", BAD_UP, false}, {"fail", BAD_UP, false}, {"latency", BAD_UP, false}, {"duration", BAD_UP, false},
         {"request", BAD_BOTH, true}, {"call", BAD_BOTH, true}, {"throughput", BAD_BOTH, true}, {"load", BAD_BOTH, true},
         {"traffic", BAD_BOTH, true},
-};
-
-struct usual {
-        double median, up, down; /* the spread to either side */
 };
 
 struct judged {                 /* a series */
@@ -101,74 +91,16 @@ static void name_series(struct judged *judged, struct str metric)
                 }
 }
 
-static int by_value(const void *a, const void *b)
-{
-        double x = *(const double *)a, y = *(const double *)b;
-        return (x > y) - (x < y);
-}
-
-/* Of sorted numbers, between neighbours in proportion. */
-static double quantile(const double *sorted, size_t count, double q)
-{
-        double place = q * (double)(count - 1);
-        size_t low = (size_t)place;
-        return low + 1 < count ? sorted[low] + (place - (double)low) * (sorted[low + 1] - sorted[low]) : sorted[low];
-}
-
-/* Larger ones measure nothing, and their products would not be numbers. */
-static bool is_number(double value)
-{
-        return fabs(value) < VALUE_MAX;
-}
-
 static size_t gather(const double *values, size_t from, size_t to, double *out)
 {
         size_t count = 0;
         for (size_t i = from; i < to; i++)
-                if (is_number(values[i]))
+                if (usual_is_number(values[i]))
                         out[count++] = values[i];
         return count;
 }
 
-/* The spread is the widest of several, so that a series that mostly stands still, or mostly stands at one of two values, is
- * not taken for one without noise. */
-static bool usual_of(const struct rank *rank, const double *values, struct usual *out_usual)
-{
-        double *sorted = rank->scratch, sum = 0, squares = 0;
-        size_t count = gather(values, 0, rank->usual_end, sorted);
-        if (count < USUAL_ROWS_MIN)
-                return false;
-        qsort(sorted, count, sizeof *sorted, by_value);
-        double median = quantile(sorted, count, 0.5);
-        double quartiles = (quantile(sorted, count, 0.75) - quantile(sorted, count, 0.25)) / 1.349;
-        for (size_t i = 0; i < count; i++)
-                sum += sorted[i] - median;
-        double mean = sum / (double)count;
-        for (size_t i = 0; i < count; i++)
-                squares += (sorted[i] - median - mean) * (sorted[i] - median - mean);
-        double deviation = sqrt(squares / (double)count);
-        double spread = fmax(fmax(quartiles, 0.1 * deviation), fmax(1e-3 * fabs(median), 1e-12));
-        struct usual usual = {median, spread, spread};
-        count = gather(values, 0, TAIL_ROWS(rank->usual_end), sorted);
-        qsort(sorted, count, sizeof *sorted, by_value);
-        if (count >= USUAL_ROWS_MIN) {
-                usual.up = fmax(spread, (quantile(sorted, count, TAIL_QUANTILE) - median) / NOISE);
-                usual.down = fmax(spread, (median - quantile(sorted, count, 1 - TAIL_QUANTILE)) / NOISE);
-        }
-        *out_usual = usual;
-        return isfinite(usual.up) && isfinite(usual.down);
-}
-
 /* -- strangeness -------------------------------------------------------------------------------------------------- */
-
-/* How strange it is to have gone this far up (or down) from the usual. */
-static double strangeness_of(struct usual usual, double distance, bool is_up)
-{
-        double spread = is_up ? usual.up : usual.down, size = fabs(usual.median) + spread;
-        double ratio = is_up ? (size + distance) / size : size / fmax(size - distance, spread);
-        double counts = 1 - exp(-distance / spread / GATE);
-        return counts * fmin(log(ratio) / log(SIZE_MAX_RATIO), 1);
-}
 
 /* Where the rows after went in one direction: the distance that a tenth of them exceed. */
 static double distance_of(const struct rank *rank, const double *values, struct usual usual, bool is_up)
@@ -179,8 +111,8 @@ static double distance_of(const struct rank *rank, const double *values, struct 
                 sorted[i] = fmax(is_up ? sorted[i] - usual.median : usual.median - sorted[i], 0);
         if (!count)
                 return 0;
-        qsort(sorted, count, sizeof *sorted, by_value);
-        return quantile(sorted, count, LEVEL_QUANTILE);
+        qsort(sorted, count, sizeof *sorted, usual_by_value);
+        return usual_quantile(sorted, count, LEVEL_QUANTILE);
 }
 
 /* The first of two rows in turn outside the noise. */
@@ -188,9 +120,9 @@ static size_t onset_of(const struct rank *rank, const double *values, struct usu
 {
         bool was_out = false;
         for (size_t i = rank->usual_end; i < rank->question->row_count; i++) {
-                if (!is_number(values[i]))
+                if (!usual_is_number(values[i]))
                         continue;
-                bool is_out = values[i] - usual.median > 2 * NOISE * usual.up || usual.median - values[i] > 2 * NOISE * usual.down;
+                bool is_out = values[i] - usual.median > 2 * USUAL_NOISE * usual.up || usual.median - values[i] > 2 * USUAL_NOISE * usual.down;
                 if (is_out && was_out)
                         return i - 1;
                 was_out = is_out;
@@ -203,14 +135,14 @@ static void judge(const struct rank *rank, size_t number)
         struct judged *judged = &rank->judged[number];
         const double *values = rank->question->series[number].values;
         judged->onset = rank->question->row_count;
-        judged->has_usual = usual_of(rank, values, &judged->usual);
+        judged->has_usual = usual_of(values, rank->usual_end, rank->scratch, &judged->usual);
         judged->after = judged->usual.median;
         if (!judged->has_usual)
                 return;
         for (int up = 0; up < 2; up++) {
                 double distance = distance_of(rank, values, judged->usual, up);
                 bool is_good = (up && judged->way == BAD_DOWN) || (!up && judged->way == BAD_UP);
-                double strangeness = strangeness_of(judged->usual, distance, up) * (is_good ? GOOD_CHANGE : 1);
+                double strangeness = usual_strangeness(&judged->usual, distance, up) * (is_good ? GOOD_CHANGE : 1);
                 if (strangeness <= judged->strangeness)
                         continue;
                 judged->strangeness = strangeness;
@@ -278,7 +210,7 @@ static double bad_side(enum bad_way way, double value)
 
 static double noise_of(const struct judged *judged)
 {
-        return NOISE * (judged->way == BAD_DOWN ? judged->usual.down : judged->usual.up);
+        return USUAL_NOISE * (judged->way == BAD_DOWN ? judged->usual.down : judged->usual.up);
 }
 
 /* The median, on the bad side, of the rows near a breach that are none: what was usual right then. */
@@ -289,13 +221,13 @@ static bool usual_near(const struct rank *rank, const double *values, enum bad_w
                 bool is_near = false;
                 for (size_t j = i < NEAR_ROWS ? 0 : i - NEAR_ROWS; j < rows && j <= i + NEAR_ROWS; j++)
                         is_near |= rank->breach[j] > LOW_BREACH * worst;
-                if (is_near && rank->breach[i] <= LOW_BREACH * worst && is_number(values[i]))
+                if (is_near && rank->breach[i] <= LOW_BREACH * worst && usual_is_number(values[i]))
                         rank->scratch[count++] = bad_side(way, values[i]);
         }
         if (!count)
                 return false;
-        qsort(rank->scratch, count, sizeof *rank->scratch, by_value);
-        *out_level = quantile(rank->scratch, count, 0.5);
+        qsort(rank->scratch, count, sizeof *rank->scratch, usual_by_value);
+        *out_level = usual_quantile(rank->scratch, count, 0.5);
         return true;
 }
 
@@ -312,7 +244,7 @@ static bool find_breach(struct rank *rank)
         size_t from = max_of(rank->usual_end, rank->at_row - reach);
         for (size_t i = from; i < question->row_count; i++) {
                 double beyond = bad_side(target->way, values[i]) - bad_side(target->way, target->usual.median);
-                rank->breach[i] = is_number(values[i]) && beyond > noise_of(target) / NOISE ? beyond : 0;
+                rank->breach[i] = usual_is_number(values[i]) && beyond > noise_of(target) / USUAL_NOISE ? beyond : 0;
                 worst = fmax(worst, rank->breach[i]);
         }
         return worst > 0;
@@ -330,9 +262,9 @@ static double excess_of(const struct rank *rank, size_t number, const double *tr
                 level = fmax(level, near);
         for (size_t i = rank->usual_end; i < rank->question->row_count; i++) {
                 double beyond = bad_side(judged->way, values[i]) - level;
-                double calls = traffic ? (is_number(traffic[i]) ? fmax(traffic[i], 0) : 0) : 1;
+                double calls = traffic ? (usual_is_number(traffic[i]) ? fmax(traffic[i], 0) : 0) : 1;
                 weights += rank->breach[i] / worst;
-                if (is_number(values[i]) && beyond > noise_of(judged))
+                if (usual_is_number(values[i]) && beyond > noise_of(judged))
                         sum += rank->breach[i] / worst * beyond * calls;
         }
         return weights > 0 ? sum / weights : 0;
