@@ -24,6 +24,7 @@ const struct verb verbs[] = {
         {"incident", "NUMBER", "", 1, 1, true, "One incident: likely causes, alerts, timeline, similar ones.", verb_incident},
         {"incident order", "NUMBER VERB [NAME=TEXT ...]", "", 2, 6, true, "Orders something about an incident: acknowledge, action text= on=, assign owner=, comment text=, resolve, close, reopen, merge into=, split alerts=, reroute team=, team_approve, team_reject, severity severity= (or auto), cause entity=, fix text=, noise kind=.", verb_incident_order},
         {"incident report", "TITLE [--entity E] [--severity S]", "entity= severity=", 1, 1, true, "Reports an incident that nothing has found; it counts as missed.", verb_incident_report},
+        {"moved", "INCIDENT|HOST|SERVICE [--kind KIND] [--since 1h] [--until TIME] [--hops N]", "kind= since= until= hops=", 1, 1, true, "Which series of an incident (its number), a host or a service (its name) left their normal, which of them together, and which first.", verb_moved},
         {"alerts", "[--state firing|resolved|all] [--name N] [--limit N]", "state= name= limit=", 0, 0, true, "Alerts of every origin, the newest first.", verb_alerts},
         {"why", "INCIDENT|ALERT", "", 1, 1, true, "What was decided about an incident or an alert, and why.", verb_why},
         {"ledger", "[--limit N]", "limit=", 0, 0, true, "What people's words changed in the models, and what that would have changed; the newest first.", verb_ledger},

@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "base/quantity.h"
 #include "base/reader.h"
 #include "base/scope.h"
 #include "learn/detector.h"
 #include "model/batch.h"
+#include "model/measure.h"
 #include "observe/observe.h"
 #include "store/archive.h"
 
@@ -31,7 +31,7 @@ struct beside {
         double raw;             /* a counter's last value */
         int64_t since_ns;       /* of the episode that was told; 0: none */
         uint64_t kind : 8;      /* enum anomaly_kind, as it was told */
-        uint64_t reading : 56;  /* how the values are read, enum reading + 1; 0: to be told by the name */
+        uint64_t reading : 56;  /* how the values are read, enum measure_reading + 1; 0: to be told by the name */
 };
 
 struct slab {
@@ -162,20 +162,6 @@ static bool add(struct partition *partition, uint32_t most, struct hash128 id, i
 
 /* --- judging -------------------------------------------------------------------------------------------------------- */
 
-enum reading { READ_AS_IS, READ_AS_RATE, READ_NOT };
-
-static bool ends_with(struct str name, struct str end)
-{
-        return name.length >= end.length && str_equal(str_slice(name, name.length - end.length, name.length), end);
-}
-
-static enum reading reading_of(struct str name)
-{
-        if (ends_with(name, STR("_bucket")))
-                return READ_NOT;
-        return ends_with(name, STR("_total")) || ends_with(name, STR("_count")) || ends_with(name, STR("_sum")) ? READ_AS_RATE : READ_AS_IS;
-}
-
 /* NaN: nothing can be said, as of a counter's first value or one that was set back. */
 static double rate_of(const struct detector *detector, struct beside *beside, int64_t time_ns, double value)
 {
@@ -184,37 +170,17 @@ static double rate_of(const struct detector *detector, struct beside *beside, in
         return detector->last_ns && value >= before && seconds > 0 ? (value - before) / seconds : NAN;
 }
 
-static bool is_bytes(struct str name)
-{
-        return ends_with(name, STR("_bytes")) || ends_with(name, STR("_bytes_total"));
-}
-
-/* The unit is what its name says, as the field's conventions have it. */
-static void write_value(struct buf *out, struct str name, bool is_rate, double value)
-{
-        if (is_bytes(name)) {
-                quantity_iec(value, out);
-                buf_text(out, "B");
-        } else if (ends_with(name, STR("_seconds")) && !is_rate) {
-                quantity_duration(value, out);
-        } else if (fabs(value) < 1000) {
-                buf_printf(out, "%.4g", value);
-        } else {
-                quantity_si(value, out);
-        }
-}
-
 static bool write_sentence(struct buf *out, struct str name, const struct verdict *verdict, double value, bool is_rate)
 {
         bool is_move = verdict->view == VIEW_MOVE;
         buf_printf(out, "%.*s%s %s", STR_ARGS(name), is_rate ? " per second" : "", is_move ? "moved to " : verdict->view == VIEW_SHIFT ? "is lastingly " : "is ");
-        write_value(out, name, is_rate, value);
+        measure_write(out, name, is_rate, value);
         if (is_move)
                 return buf_text(out, " in a way it does not move at this hour");
         buf_text(out, "; usual at this hour is ");
-        write_value(out, name, is_rate, is_rate || is_bytes(name) ? fmax(verdict->low, 0) : (double)verdict->low); /* these are never less */
+        measure_write(out, name, is_rate, is_rate || measure_is_bytes(name) ? fmax(verdict->low, 0) : (double)verdict->low); /* these are never less */
         buf_text(out, " to ");
-        write_value(out, name, is_rate, verdict->high);
+        measure_write(out, name, is_rate, verdict->high);
         return !out->failed;
 }
 
@@ -249,7 +215,7 @@ static bool tell(struct partition *partition, uint32_t at, const struct series_p
         const struct verdict *verdict = &partition->waiting;
         bool is_over = beside->since_ns && !verdict->is_open;
         if (verdict->is_flagged || is_over) {
-                bool is_rate = reading_of(labels_value(&points->labels, LABEL_METRIC_NAME)) == READ_AS_RATE;
+                bool is_rate = measure_reading(labels_value(&points->labels, LABEL_METRIC_NAME)) == READ_AS_RATE;
                 bool is_learning = verdict->is_learning || (float)detector->seen * detector->step_s < LEARNING_S;
                 partition->has_waiting = true;
                 partition->waiting_at = at;
@@ -263,7 +229,7 @@ static bool tell(struct partition *partition, uint32_t at, const struct series_p
         return true;
 }
 
-static bool push(struct partition *partition, uint32_t at, enum reading reading, const struct series_points *points, const struct sample *sample,
+static bool push(struct partition *partition, uint32_t at, enum measure_reading reading, const struct series_points *points, const struct sample *sample,
                  int64_t received_ns, struct noticed *noticed, struct err *err)
 {
         struct detector *detector = detector_at(partition, at);
@@ -289,7 +255,7 @@ static bool fold_series(struct metric_detectors *detectors, const struct fold *f
         struct partition *partition = &detectors->partitions[fold->partition];
         uint32_t at = find(partition, points->id);
         bool is_told = at != MAP_NONE && beside_at(partition, at)->reading;
-        enum reading reading = is_told ? (enum reading)(beside_at(partition, at)->reading - 1) : reading_of(labels_value(&points->labels, LABEL_METRIC_NAME));
+        enum measure_reading reading = is_told ? (enum measure_reading)(beside_at(partition, at)->reading - 1) : measure_reading(labels_value(&points->labels, LABEL_METRIC_NAME));
         if (reading != READ_NOT && at == MAP_NONE && !add(partition, detectors->partition_max, points->id, fold->time_ns, &at, err))
                 return false;
         if (at != MAP_NONE)

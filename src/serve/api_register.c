@@ -9,6 +9,7 @@
 #include "register/entity_body.h"
 #include "register/entity_table.h"
 #include "register/registry.h"
+#include "serve/role.h"
 #include "serve/server.h"
 #include "serve/when.h"
 #include "store/database.h"
@@ -29,15 +30,9 @@ SCOPED_PTR(database_close, struct database)
 
 /* --- who asks for what ------------------------------------------------------------------------------------------------------- */
 
-static enum role role_of(const struct request *request)
-{
-        unsigned scopes = asker_of(request)->scopes;
-        return scopes & SCOPE_ADMIN ? ROLE_ADMIN : scopes & SCOPE_WRITE ? ROLE_OPERATOR : ROLE_VIEWER;
-}
-
 static const char *role_text(const struct request *request)
 {
-        enum role role = role_of(request);
+        enum role role = request_role(request);
         return role == ROLE_ADMIN ? "admin" : role == ROLE_OPERATOR ? "operator" : "viewer";
 }
 
@@ -59,7 +54,7 @@ static bool begin(const struct request *request, struct kinds **out_kinds, struc
 
 static bool may_read(const struct request *request, const struct kind *kind)
 {
-        return kind && kind_allows(kind, role_of(request), MAY_READ);
+        return kind && kind_allows(kind, request_role(request), MAY_READ);
 }
 
 static bool read_id(struct str text, uint64_t *out_id, struct err *err)

@@ -60,6 +60,16 @@ static const struct schema {
          LIST("days", OBJECT("\"from_ns\":" NS ",\"until_ns\":" NS ",\"theirs\":" COUNT ",\"messages\":" COUNT ",\"pages\":" COUNT ",\"both\":" COUNT ",\"only_theirs\":" COUNT
                              ",\"only_ours\":" COUNT ",\"hours_earlier\":{\"type\":\"number\"},\"hours_later\":{\"type\":\"number\"}"
                              ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"))},
+        {"Moved", "application/json",
+         OBJECT("\"sentence\":" TEXT ",\"from_ns\":" NS ",\"until_ns\":" NS ",\"before_ns\":" NS ",\"groups\":" COUNT ",\"entities_left_out\":" COUNT
+                ",\"series\":" OBJECT("\"looked_at\":" COUNT ",\"unknown\":" COUNT ",\"earlier\":" COUNT ",\"left_out\":" COUNT ",\"too_many_points\":" COUNT
+                                     ",\"buckets\":" COUNT ",\"not_told\":" COUNT)
+                ",\"moved\":{\"type\":\"array\",\"items\":"
+                OBJECT("\"what\":" TEXT ",\"sentence\":" TEXT ",\"query\":" TEXT ",\"labels\":" TEXTS ",\"entity\":" OBJECT("\"id\":" TEXT ",\"kind\":" TEXT ",\"name\":" TEXT)
+                       ",\"way\":{\"enum\":[\"up\",\"down\",\"stopped\"]},\"group\":{\"type\":[\"integer\",\"null\"],\"description\":\"those of one number moved together; in order of time\"}"
+                       ",\"is_little\":{\"type\":\"boolean\"},\"onset_ns\":" NS ",\"earliest_ns\":" NS ",\"latest_ns\":" NS ",\"end_ns\":{\"type\":[\"string\",\"null\"]}"
+                       ",\"strength\":{\"type\":\"number\"},\"usual\":{\"type\":[\"number\",\"null\"]},\"level\":{\"type\":[\"number\",\"null\"]}"
+                       ",\"usual_text\":{\"type\":[\"string\",\"null\"]},\"level_text\":{\"type\":[\"string\",\"null\"]}") "}")},
         {"Incidents", "application/json", LIST("incidents", INCIDENT)},
         {"IncidentsTally", "application/json",
          OBJECT("\"incidents\":" COUNT ",\"messages\":" OBJECT("\"all\":" COUNT ",\"pages\":" COUNT) ",\"judged\":{\"type\":\"array\",\"items\":"

@@ -1,0 +1,562 @@
+/*
+ * moved.c - see moved.h. The store finds series by scanning labels, so the subjects are looked for together, once for each label
+ * name that may name one; samples are then read in batches of series that share that label's value, each batch in an arena that
+ * ends with it. Memory goes with a batch and with the number of series, not with the samples of all.
+ */
+#include "query/moved.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/map.h"
+#include "base/quantity.h"
+#include "base/scope.h"
+#include "learn/movement.h"
+#include "model/measure.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BATCH_SERIES 64
+#define IDS_MAX 64
+#define PATTERN_BYTES_MAX 16384
+#define SEASON_NS ((int64_t)86400 * NS_PER_S)
+#define BEFORE_WINDOWS 4
+#define TOGETHER_NAMED 3        /* of a group, in the sentence */
+
+struct candidate {
+        struct labels labels;
+        struct str name, by, value; /* by: the label that names the subject */
+        uint32_t subject, ordinal; /* ordinal: among its subject's series of that metric */
+        bool is_absent;         /* known in these days, but not in this time */
+        struct movement movement;
+};
+
+struct inquiry {
+        const struct moved_question *question;
+        struct movement_window window;
+        struct arena arena;
+        struct { struct candidate *items; size_t count, capacity; } candidates;
+        struct map known;       /* by their labels' hash */
+        struct { struct movement *items; size_t count, capacity; } moved;
+        uint32_t groups;
+        size_t found, buckets, absent, unread, unknown, earlier;
+};
+
+/* --- which series --------------------------------------------------------------------------------------------------- */
+
+static void write_quoted(struct buf *out, struct str text)
+{
+        for (size_t i = 0; i < text.length; i++) {
+                unsigned char c = (unsigned char)text.bytes[i];
+                if (c < 0x80 && !(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+                        buf_byte(out, '\\');
+                buf_byte(out, (char)c);
+        }
+}
+
+/* More than the subjects: "web1" also finds web1.example.org and https://web1:9100. Who is meant the resolver says. */
+static bool write_pattern(const struct moved_question *question, struct buf *out)
+{
+        const char *between = "";
+        buf_text(out, "(?i)(?:.*[/@])?(?:");
+        for (size_t i = 0; i < question->subject_count; i++)
+                each (value, &question->subjects[i].values) {
+                        if (!value->length)
+                                continue;
+                        buf_text(out, between);
+                        write_quoted(out, *value);
+                        between = "|";
+                }
+        buf_text(out, ")(?:[.:/@].*)?");
+        return *between != '\0';
+}
+
+static bool is_known(const struct inquiry *inquiry, const struct labels *labels, uint64_t hash)
+{
+        size_t at;
+        for (uint32_t i = map_first(&inquiry->known, hash, &at); i != MAP_NONE; i = map_next(&inquiry->known, hash, &at))
+                if (labels_equal(&inquiry->candidates.items[i].labels, labels))
+                        return true;
+        return false;
+}
+
+/* The first of the subjects that the labels name; subject_count: none. */
+static uint32_t subject_of(const struct moved_question *question, const struct labels *labels)
+{
+        uint64_t ids[IDS_MAX];
+        size_t count = question->resolve(question->context, labels, ids, countof(ids));
+        for (uint32_t i = 0; i < question->subject_count; i++)
+                for (size_t k = 0; k < count; k++)
+                        if (question->subjects[i].id == ids[k])
+                                return i;
+        return (uint32_t)question->subject_count;
+}
+
+static bool consider(struct inquiry *inquiry, struct str by, const struct labels *labels, struct err *err)
+{
+        uint64_t hash = labels_id(labels).high;
+        struct str name = labels_value(labels, LABEL_METRIC_NAME);
+        if (is_known(inquiry, labels, hash))
+                return true;
+        uint32_t subject = subject_of(inquiry->question, labels);
+        if (subject == inquiry->question->subject_count)
+                return true;
+        if (measure_reading(name) == READ_NOT) {
+                inquiry->buckets++;
+                return true;
+        }
+        struct candidate *candidate = arena_push(&inquiry->arena, &inquiry->candidates);
+        if (!candidate || !map_put(&inquiry->known, hash, (uint32_t)(inquiry->candidates.count - 1)))
+                return fail_memory(err, "moved", sizeof *candidate);
+        *candidate = (struct candidate){.labels = *labels, .name = name, .by = by, .value = labels_value(labels, by), .subject = subject};
+        return true;
+}
+
+static struct series_select select_of(const struct inquiry *inquiry, const struct matchers *matchers, int64_t earlier_ns)
+{
+        return (struct series_select){.matchers = matchers, .start_ns = inquiry->window.before_ns - earlier_ns,
+                                      .end_ns = inquiry->window.until_ns - earlier_ns, .samples_max = MOVED_SAMPLES_MAX,
+                                      .cancelled = inquiry->question->cancelled, .deadline_ns = inquiry->question->deadline_ns};
+}
+
+static bool find_by(struct inquiry *inquiry, struct str by, struct str pattern, struct err *err)
+{
+        const struct promql_source *source = &inquiry->question->source;
+        scoped(matchers_done) struct matchers matchers = {0};
+        struct series_set set = {0};
+        if (!matchers_add(&matchers, &inquiry->arena, MATCH_REGEX, by, pattern, err))
+                return false;
+        struct series_select select = select_of(inquiry, &matchers, 0);
+        select.labels_only = true;
+        if (!source->select(source->context, &select, &inquiry->arena, &set, err))
+                return err_within(err, "inquiry series by their label %.*s", STR_ARGS(by));
+        each (series, &set)
+                if (!consider(inquiry, by, &series->labels, err))
+                        return false;
+        return true;
+}
+
+static int by_metric(const void *a, const void *b)
+{
+        const struct candidate *x = a, *y = b;
+        int order = x->subject != y->subject ? (x->subject < y->subject ? -1 : 1) : str_compare(x->name, y->name);
+        return order ? order : labels_compare(&x->labels, &y->labels);
+}
+
+static int by_turn(const void *a, const void *b)
+{
+        const struct candidate *x = a, *y = b;
+        if (x->subject != y->subject)
+                return x->subject < y->subject ? -1 : 1;
+        if (x->ordinal != y->ordinal)
+                return x->ordinal < y->ordinal ? -1 : 1;
+        return labels_compare(&x->labels, &y->labels);
+}
+
+static int by_batch(const void *a, const void *b)
+{
+        const struct candidate *x = a, *y = b;
+        int order = str_compare(x->by, y->by);
+        order = order ? order : str_compare(x->value, y->value);
+        order = order ? order : str_compare(x->name, y->name);
+        return order ? order : labels_compare(&x->labels, &y->labels);
+}
+
+static void keep_within_bound(struct inquiry *inquiry)
+{
+        size_t most = inquiry->question->series_max ? inquiry->question->series_max : MOVED_SERIES_MAX, count = inquiry->candidates.count;
+        struct candidate *items = inquiry->candidates.items;
+        inquiry->found = count;
+        if (!count)
+                return;
+        qsort(items, count, sizeof *items, by_metric);
+        for (size_t i = 1; i < count; i++)
+                if (items[i].subject == items[i - 1].subject && str_equal(items[i].name, items[i - 1].name))
+                        items[i].ordinal = items[i - 1].ordinal + 1;
+        if (count > most) {
+                qsort(items, count, sizeof *items, by_turn);
+                inquiry->candidates.count = most;
+        }
+        qsort(items, inquiry->candidates.count, sizeof *items, by_batch);
+}
+
+static bool find_candidates(struct inquiry *inquiry, struct err *err)
+{
+        scoped(buf_done) struct buf pattern = {.bytes_max = PATTERN_BYTES_MAX};
+        if (!write_pattern(inquiry->question, &pattern))
+                return true;
+        if (pattern.failed)
+                return fail(err, ERR_TOO_LARGE, "moved", "the things asked about have too many names; ask for fewer");
+        for (size_t i = 0; i < inquiry->question->label_name_count; i++)
+                if (!find_by(inquiry, inquiry->question->label_names[i], buf_str(&pattern), err))
+                        return false;
+        keep_within_bound(inquiry);
+        return true;
+}
+
+/* --- how they moved ----------------------------------------------------------------------------------------------------- */
+
+/* Of a counter what came in a second, at each of its points but the first and those at which it was set back. */
+static bool read_points(const struct series_data *series, enum measure_reading reading, int64_t later_ns, struct arena *arena,
+                        struct movement_points *out_points, struct err *err)
+{
+        int64_t *times_ns = arena_alloc(arena, (series->count + 1) * sizeof *times_ns);
+        double *values = arena_alloc(arena, (series->count + 1) * sizeof *values);
+        size_t count = 0;
+        if (!times_ns || !values)
+                return fail_memory(err, "moved", series->count * 16);
+        for (size_t i = 0; i < series->count; i++) {
+                double value = series->values[i];
+                if (reading == READ_AS_RATE) {
+                        if (!i || !(value >= series->values[i - 1]))
+                                continue;
+                        value = (value - series->values[i - 1]) / ((double)(series->times_ns[i] - series->times_ns[i - 1]) / NS_PER_S);
+                }
+                times_ns[count] = series->times_ns[i] + later_ns;
+                values[count++] = value;
+        }
+        *out_points = (struct movement_points){times_ns, values, count};
+        return true;
+}
+
+static const struct series_data *series_in(const struct series_set *set, const struct labels *labels)
+{
+        each (series, set)
+                if (labels_equal(&series->labels, labels))
+                        return series;
+        return NULL;
+}
+
+static bool judge(const struct inquiry *inquiry, struct candidate *candidate, const struct series_set *now, const struct series_set *then,
+                  struct arena *arena, struct err *err)
+{
+        enum measure_reading reading = measure_reading(candidate->name);
+        const struct series_data *series = series_in(now, &candidate->labels), *past = series_in(then, &candidate->labels);
+        struct movement_points points, past_points;
+        candidate->is_absent = !series;
+        if (!series)
+                return true;
+        return read_points(series, reading, 0, arena, &points, err) &&
+               (!past || read_points(past, reading, SEASON_NS, arena, &past_points, err)) &&
+               movement_find(&inquiry->window, &points, past ? &past_points : NULL, arena, &candidate->movement, err);
+}
+
+static bool match_batch(const struct candidate *batch, size_t count, struct arena *arena, struct matchers *matchers, struct err *err)
+{
+        scoped(buf_done) struct buf names = {0};
+        for (size_t i = 0; i < count; i++) {
+                if (i && str_equal(batch[i].name, batch[i - 1].name))
+                        continue;
+                buf_text(&names, i ? "|" : "");
+                write_quoted(&names, batch[i].name);
+        }
+        if (names.failed)
+                return fail_memory(err, "moved", names.length);
+        return matchers_add(matchers, arena, MATCH_EQUAL, batch->by, batch->value, err) &&
+               matchers_add(matchers, arena, MATCH_REGEX, LABEL_METRIC_NAME, buf_str(&names), err);
+}
+
+static bool judge_batch(struct inquiry *inquiry, struct candidate *batch, size_t count, struct err *err)
+{
+        const struct promql_source *source = &inquiry->question->source;
+        scoped(arena_done) struct arena arena;
+        scoped(matchers_done) struct matchers matchers = {0};
+        struct series_set now = {0}, then = {0};
+        struct err fault = {0};
+        arena_init(&arena, 0);
+        if (!match_batch(batch, count, &arena, &matchers, err))
+                return false;
+        struct series_select select = select_of(inquiry, &matchers, 0), past = select_of(inquiry, &matchers, SEASON_NS);
+        if (!source->select(source->context, &select, &arena, &now, &fault) || !source->select(source->context, &past, &arena, &then, &fault)) {
+                inquiry->unread += count;
+                if (fault.code == ERR_REFUSED) /* too many samples */
+                        return true;
+                return fail(err, fault.code, "moved", "%s", fault.message);
+        }
+        for (size_t i = 0; i < count; i++)
+                if (!judge(inquiry, &batch[i], &now, &then, &arena, err))
+                        return false;
+        return true;
+}
+
+static bool judge_all(struct inquiry *inquiry, struct err *err)
+{
+        struct candidate *items = inquiry->candidates.items;
+        for (size_t i = 0, end; i < inquiry->candidates.count; i = end) {
+                for (end = i + 1; end < inquiry->candidates.count && end - i < BATCH_SERIES; end++)
+                        if (!str_equal(items[end].by, items[i].by) || !str_equal(items[end].value, items[i].value))
+                                break;
+                if (!judge_batch(inquiry, items + i, end - i, err))
+                        return false;
+        }
+        for (uint32_t i = 0; i < inquiry->candidates.count; i++) {
+                struct movement *movement = &items[i].movement;
+                inquiry->absent += items[i].is_absent;
+                inquiry->unknown += movement->way == MOVEMENT_UNKNOWN && !items[i].is_absent;
+                inquiry->earlier += movement->way == MOVEMENT_EARLIER;
+                if (!movement_has_moved(movement))
+                        continue;
+                struct movement *moved = arena_push(&inquiry->arena, &inquiry->moved);
+                if (!moved)
+                        return fail_memory(err, "moved", sizeof *moved);
+                *moved = *movement;
+                moved->series = i;
+        }
+        inquiry->groups = movements_order(inquiry->moved.items, inquiry->moved.count);
+        return true;
+}
+
+/* --- in words ------------------------------------------------------------------------------------------------------------ */
+
+static size_t looked_at(const struct inquiry *inquiry)
+{
+        return inquiry->candidates.count - inquiry->absent - inquiry->unread;
+}
+
+static const struct candidate *candidate_of(const struct inquiry *inquiry, const struct movement *movement)
+{
+        return &inquiry->candidates.items[movement->series];
+}
+
+/* The metric as people say it, with what tells it from its like: "node_cpu_seconds_total per second (cpu 0, mode user)". */
+static void write_what(struct buf *out, const struct candidate *candidate)
+{
+        const char *before = " (";
+        buf_add(out, candidate->name);
+        if (measure_reading(candidate->name) == READ_AS_RATE)
+                buf_text(out, " per second");
+        each (label, &candidate->labels) {
+                if (str_equal(label->name, LABEL_METRIC_NAME) || str_equal(label->name, candidate->by) || str_is(label->name, "job") ||
+                    str_is(label->name, "instance") || str_is(label->name, "host"))
+                        continue;
+                buf_printf(out, "%s%.*s %.*s", before, STR_ARGS(label->name), STR_ARGS(str_slice(label->value, 0, 60)));
+                before = ", ";
+        }
+        buf_text(out, *before == ',' ? ")" : "");
+}
+
+static void write_series(struct buf *out, const struct inquiry *inquiry, const struct candidate *candidate)
+{
+        write_what(out, candidate);
+        buf_text(out, " of ");
+        buf_add(out, inquiry->question->subjects[candidate->subject].name);
+}
+
+static void write_time_of_day(struct buf *out, int64_t time_ns)
+{
+        char text[CLOCK_RFC3339_BYTES];
+        clock_rfc3339(time_ns, 0, text);
+        buf_printf(out, "%.8s", text + 11);
+}
+
+static void write_after(struct buf *out, int64_t after_ns)
+{
+        quantity_duration((double)(after_ns / NS_PER_S), out);
+        buf_text(out, " after the first");
+}
+
+/* "node_load1 of web1 left its normal at 12:03:10 UTC, 20s after the first: 7.2 instead of 0.4" */
+static void write_sentence(struct buf *out, const struct inquiry *inquiry, const struct movement *movement)
+{
+        const struct candidate *candidate = candidate_of(inquiry, movement);
+        bool is_rate = measure_reading(candidate->name) == READ_AS_RATE;
+        int64_t after_ns = movement->onset_ns - inquiry->moved.items[0].onset_ns;
+        write_series(out, inquiry, candidate);
+        buf_text(out, movement->way == MOVEMENT_STOPPED ? " stopped at " : " left its normal at ");
+        write_time_of_day(out, movement->onset_ns);
+        buf_text(out, " UTC");
+        if (movement->group && !movement->is_little && after_ns >= NS_PER_S) {
+                buf_text(out, ", ");
+                write_after(out, after_ns);
+        }
+        buf_text(out, movement->way == MOVEMENT_STOPPED ? "; it was " : ": ");
+        if (movement->way != MOVEMENT_STOPPED) {
+                measure_write(out, candidate->name, is_rate, movement->level);
+                buf_text(out, " instead of ");
+        }
+        measure_write(out, candidate->name, is_rate, movement->usual);
+}
+
+static void write_group(struct buf *out, const struct inquiry *inquiry, size_t first)
+{
+        const struct movement *items = inquiry->moved.items;
+        size_t count = 0, together = 0;
+        while (first + together < inquiry->moved.count && items[first + together].group == items[first].group)
+                together++;
+        for (; count < min_of(together, (size_t)TOGETHER_NAMED); count++) {
+                buf_text(out, !count ? "" : count + 1 == together ? " and " : ", ");
+                write_series(out, inquiry, candidate_of(inquiry, &items[first + count]));
+        }
+        if (together > count)
+                buf_printf(out, " and %zu more with %s", together - count, count > 1 ? "them" : "it");
+}
+
+/* The whole in one or two sentences, and what it does not cover. */
+static void write_summary(struct buf *out, const struct inquiry *inquiry)
+{
+        const struct movement *items = inquiry->moved.items;
+        size_t large = 0, second = 0;
+        while (large < inquiry->moved.count && !items[large].is_little)
+                large++;
+        if (!looked_at(inquiry) && !inquiry->unread)
+                buf_text(out, "No series names this: nothing was measured about it in this time.");
+        else if (!large)
+                buf_printf(out, "None of %zu series left its normal in this time.", looked_at(inquiry));
+        else
+                buf_printf(out, "%zu of %zu series left %s normal. First ", large, looked_at(inquiry), large == 1 ? "its" : "their");
+        if (large) {
+                write_group(out, inquiry, 0);
+                while (second < large && items[second].group == 0)
+                        second++;
+                buf_text(out, ", at ");
+                write_time_of_day(out, items[0].onset_ns);
+                buf_text(out, " UTC");
+                if (second < large) {
+                        buf_text(out, "; then ");
+                        write_group(out, inquiry, second);
+                        buf_text(out, ", ");
+                        write_after(out, max_of(items[second].onset_ns - items[0].onset_ns, (int64_t)0));
+                }
+                buf_text(out, ".");
+        }
+        if (inquiry->earlier)
+                buf_printf(out, " %zu had left %s normal before this time began.", inquiry->earlier, inquiry->earlier == 1 ? "its" : "their");
+        if (inquiry->unknown)
+                buf_printf(out, " Of %zu too little is known from before.", inquiry->unknown);
+        if (inquiry->found > inquiry->candidates.count)
+                buf_printf(out, " %zu more series were not looked at: ask for one host or service.", inquiry->found - inquiry->candidates.count);
+        if (inquiry->unread)
+                buf_printf(out, " %zu have too many points: ask for a shorter time.", inquiry->unread);
+}
+
+/* --- as JSON ------------------------------------------------------------------------------------------------------------- */
+
+static json_t *time_json(int64_t time_ns)
+{
+        char text[24];
+        snprintf(text, sizeof text, "%" PRId64, time_ns);
+        return time_ns == INT64_MAX ? json_null() : json_string(text);
+}
+
+static json_t *text_json(struct str text)
+{
+        return json_stringn(text.bytes ? text.bytes : "", text.length);
+}
+
+static json_t *written(struct buf *text)
+{
+        json_t *json = text->failed ? NULL : text_json(buf_str(text));
+        buf_clear(text);
+        return json;
+}
+
+static json_t *labels_json(const struct labels *labels)
+{
+        json_t *object = json_object();
+        each (label, labels)
+                json_object_setn_new(object, label->name.bytes, label->name.length, text_json(label->value));
+        return object;
+}
+
+static json_t *number_json(double number)
+{
+        return number == number ? json_real(number) : json_null();
+}
+
+static json_t *subject_json(const struct moved_subject *subject)
+{
+        char id[24];
+        snprintf(id, sizeof id, "%" PRIu64, subject->id);
+        return json_pack("{s:s, s:o, s:o}", "id", id, "kind", text_json(subject->kind), "name", text_json(subject->name));
+}
+
+static json_t *value_json(struct buf *text, const struct candidate *candidate, double value)
+{
+        if (value != value)
+                return json_null();
+        measure_write(text, candidate->name, measure_reading(candidate->name) == READ_AS_RATE, value);
+        return written(text);
+}
+
+/* What to ask PromQL for to see it. */
+static void write_query(struct buf *out, const struct candidate *candidate)
+{
+        bool is_rate = measure_reading(candidate->name) == READ_AS_RATE;
+        buf_text(out, is_rate ? "rate(" : "");
+        labels_print(&candidate->labels, out);
+        buf_text(out, is_rate ? "[5m])" : "");
+}
+
+static json_t *movement_json(const struct inquiry *inquiry, const struct movement *movement, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        const struct candidate *candidate = candidate_of(inquiry, movement);
+        write_what(&text, candidate);
+        json_t *what = written(&text);
+        write_sentence(&text, inquiry, movement);
+        json_t *sentence = written(&text);
+        write_query(&text, candidate);
+        json_t *query = written(&text);
+        json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "what", what, "sentence", sentence, "query", query,
+                                 "labels", labels_json(&candidate->labels), "entity", subject_json(&inquiry->question->subjects[candidate->subject]),
+                                 "way", movement_way_name(movement->way), "group", movement->is_little ? json_null() : json_integer(movement->group),
+                                 "is_little", movement->is_little, "onset_ns", time_json(movement->onset_ns), "earliest_ns",
+                                 time_json(movement->earliest_ns), "latest_ns", time_json(movement->latest_ns), "end_ns", time_json(movement->end_ns),
+                                 "strength", json_real(movement->strength));
+        if (!json || json_object_set_new(json, "usual", number_json(movement->usual)) || json_object_set_new(json, "level", number_json(movement->level)) ||
+            json_object_set_new(json, "usual_text", value_json(&text, candidate, movement->usual)) ||
+            json_object_set_new(json, "level_text", value_json(&text, candidate, movement->level))) {
+                json_decref(json);
+                return fail_memory(err, "moved", sizeof *movement), NULL;
+        }
+        return json;
+}
+
+static json_t *answer_json(const struct inquiry *inquiry, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        scoped_ptr(json_decref) json_t *moved = json_array();
+        size_t told = min_of(inquiry->moved.count, (size_t)MOVED_TOLD_MAX);
+        write_summary(&text, inquiry);
+        for (size_t i = 0; i < told; i++) {
+                json_t *one = movement_json(inquiry, &inquiry->moved.items[i], err);
+                if (!one || json_array_append_new(moved, one))
+                        return one ? (fail_memory(err, "moved", sizeof one), NULL) : NULL;
+        }
+        json_t *answer = json_pack("{s:o, s:o, s:o, s:o, s:O, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "sentence", written(&text), "from_ns",
+                                   time_json(inquiry->window.from_ns), "until_ns", time_json(inquiry->window.until_ns), "before_ns",
+                                   time_json(inquiry->window.before_ns), "moved", moved, "groups", (int)inquiry->groups, "series", "looked_at",
+                                   (json_int_t)looked_at(inquiry), "unknown", (json_int_t)inquiry->unknown, "earlier", (json_int_t)inquiry->earlier,
+                                   "left_out", (json_int_t)(inquiry->found - inquiry->candidates.count), "too_many_points", (json_int_t)inquiry->unread,
+                                   "buckets", (json_int_t)inquiry->buckets, "not_told", (json_int_t)(inquiry->moved.count - told));
+        if (!answer)
+                fail_memory(err, "moved", text.length);
+        return answer;
+}
+
+static bool check_window(const struct moved_question *question, struct err *err)
+{
+        if (question->from_ns >= question->until_ns)
+                return fail(err, ERR_INVALID, "moved", "the time asked for ends before it begins");
+        if (question->until_ns - question->from_ns > MOVED_WINDOW_MAX_NS)
+                return fail(err, ERR_INVALID, "moved", "the time asked for is longer than a day; what moved first is asked of a shorter one");
+        return true;
+}
+
+json_t *moved_find(const struct moved_question *question, struct err *err)
+{
+        if (!check_window(question, err))
+                return NULL;
+        int64_t length_ns = question->until_ns - question->from_ns;
+        int64_t before_ns = max_of(BEFORE_WINDOWS * length_ns, MOVED_BEFORE_MIN_NS);
+        before_ns = min_of(before_ns, MOVED_BEFORE_MAX_NS);
+        struct inquiry inquiry = {.question = question, .window = {question->from_ns - before_ns, question->from_ns, question->until_ns}};
+        json_t *answer = NULL;
+        arena_init(&inquiry.arena, 0);
+        if (find_candidates(&inquiry, err) && judge_all(&inquiry, err))
+                answer = answer_json(&inquiry, err);
+        map_done(&inquiry.known);
+        arena_done(&inquiry.arena);
+        return answer;
+}
