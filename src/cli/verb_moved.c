@@ -64,7 +64,7 @@ bool verb_moved(struct cli *cli, struct err *err)
         char from[CLOCK_RFC3339_BYTES], until[CLOCK_RFC3339_BYTES];
         size_t i;
         json_t *one;
-        table_init(&table, ">TOGETHER|BEGAN|>WITHIN|>AFTER|OF|SERIES|>USUAL|>THEN|UNTIL");
+        table_init(&table, ">GROUP|BEGAN|>WITHIN|>AFTER|OF|SERIES|>USUAL|>THEN|UNTIL");
         if (!ask(cli, &answer, err))
                 return false;
         if (cli->json)

@@ -93,6 +93,28 @@ static bool add_near(void *context, const struct graph_step *step)
         return !asking->failed;
 }
 
+/* What stands within another (a service on a host): its series often name it alone, and are the other's too. */
+static bool add_part(void *context, const struct graph_step *step)
+{
+        struct asking *asking = context;
+        const struct kind *kind = kinds_find(asking->kinds, step->node.kind);
+        if (step->edge && step->edge->from == step->node.id && kind && kind->within >= 0 &&
+            str_equal(kind->relations.items[kind->within].id, step->edge->relation))
+                add_near(asking, step);
+        return !asking->failed;
+}
+
+static void add_parts(struct asking *asking)
+{
+        size_t asked = asking->count;
+        if (!registry_of(asking))
+                return;
+        struct graph *graph = registry_read_begin(registry_of(asking));
+        for (size_t i = 0; i < asked; i++)
+                graph_visit(graph, asking->subjects[i].id, GRAPH_ANY_IMPACT, 1, 0, add_part, asking);
+        registry_read_end(registry_of(asking));
+}
+
 /* What the trouble of those asked about may come from. */
 static void add_neighbours(struct asking *asking, int hops)
 {
@@ -280,6 +302,8 @@ static bool read_question(struct asking *asking, struct moved_question *question
                 question->from_ns = question->until_ns - USUAL_NS;
         if (!read_time(request, "since", now_ns, &question->from_ns, err) || !request_deadline(request, &question->deadline_ns, err))
                 return false;
+        if (!number)
+                add_parts(asking);
         add_neighbours(asking, (int)hops);
         add_label_names(asking);
         return add_values(asking, err) && (!asking->failed || fail_memory(err, "serve", sizeof *asking));
