@@ -10,7 +10,7 @@
 
 #define QUICK_PACE (1 / 6.0f)
 #define SLOW_PACE (1 / 300.0f)
-#define SCATTER_PACE (1 / 300.0f)
+#define SCATTER_PACE (1 / 336.0f) /* over two weeks of hours */
 #define SHIFT_PACE (1 / 12.0f)
 #define DAY_S 86400.0f
 #define OFFSET_S DAY_S       /* the seasons follow a drifting level within about a day */
@@ -54,6 +54,7 @@ struct opinion {
         float least;            /* no scatter is below it */
         float off;              /* distance from the best one's expectation, with sign */
         float off_season;       /* from what the season allows, an hour sooner or later too; INFINITY: no season known */
+        float near_season;      /* to the nearest that the season expects now or an hour sooner or later: a move there is its own */
         float excuse;           /* how far off values usually get at this hour of the day */
         float lasting;          /* distance from the best of the experts that are slow to change their mind, in its scatters */
         float odd;              /* off, in scatters, after what explains it */
@@ -82,7 +83,7 @@ static void keep_pace(struct detector *detector, int64_t time_ns)
                 if (gap < detector->step_s)
                         detector->step_s += gap > detector->step_s / 2 ? 0.2f * (gap - detector->step_s) : -0.1f * detector->step_s;
                 else
-                        detector->step_s += 0.05f * (fminf(gap, 2 * detector->step_s) - detector->step_s);
+                        detector->step_s += 0.05f * (smaller_of(gap, 2 * detector->step_s) - detector->step_s);
                 if (gap > GAP_STEPS * detector->step_s)
                         detector->settle = GAP_SETTLE;
         }
@@ -104,13 +105,23 @@ static float least_scatter(struct detector *detector, float value)
                 detector->quantum = difference;
         else
                 detector->quantum *= 1.001f;
-        return fmaxf(detector->quantum / 2, fmaxf(fabsf(detector->level[EXPERT_SLOW]) * 1e-6f, 1e-30f));
+        return larger_of(detector->quantum / 2, larger_of(fabsf(detector->level[EXPERT_SLOW]) * 1e-6f, 1e-30f));
 }
 
-static void widen(float *low, float *high, const struct season_guess *guess, float offset)
+/* The range that a season allows, and the least distance from any place it may have moved to. */
+struct allowance {
+        float low, high, near;
+};
+
+static void allow(struct allowance *allowance, const struct season_guess *guess, float offset, float value)
 {
-        *low = fminf(*low, fminf(guess->now, fminf(guess->before, guess->after)) + offset);
-        *high = fmaxf(*high, fmaxf(guess->now, fmaxf(guess->before, guess->after)) + offset);
+        const float places[] = {guess->before + offset, guess->now + offset, guess->after + offset};
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+                float off = fabsf(value - places[i]);
+                allowance->low = smaller_of(places[i], allowance->low);
+                allowance->high = larger_of(places[i], allowance->high);
+                allowance->near = smaller_of(off, allowance->near);
+        }
 }
 
 static void ask_experts(const struct detector *detector, int64_t time_s, float value, float least, struct opinion *opinion)
@@ -118,6 +129,7 @@ static void ask_experts(const struct detector *detector, int64_t time_s, float v
         struct season_guess daily = {0}, weekly = {0};
         bool has_daily = season_daily(&detector->season, &daily), has_weekly = season_weekly(&detector->season, &weekly);
         *opinion = (struct opinion){.has = {true, true, has_daily, has_weekly}, .least = least, .off_season = INFINITY};
+        struct allowance allowance = {INFINITY, -INFINITY, INFINITY};
         opinion->expected[EXPERT_QUICK] = detector->level[EXPERT_QUICK];
         opinion->expected[EXPERT_SLOW] = detector->level[EXPERT_SLOW];
         opinion->expected[EXPERT_DAILY] = season_between(&daily, time_s, detector->step_s) + detector->level[EXPERT_DAILY];
@@ -127,23 +139,27 @@ static void ask_experts(const struct detector *detector, int64_t time_s, float v
         opinion->counts[EXPERT_DAILY] = has_daily && (daily_s > 43200 || detector->season_seen[0] > 100);
         opinion->counts[EXPERT_WEEKLY] = has_weekly && (weekly_s > 86400 || detector->season_seen[1] > 200);
         for (int i = 0; i < DETECTOR_EXPERTS; i++) {
-                opinion->scatter[i] = fmaxf(detector->scatter[i], least);
+                opinion->scatter[i] = larger_of(detector->scatter[i], least);
                 if (opinion->counts[i] && detector->scatter[i] < detector->scatter[opinion->best])
                         opinion->best = (enum detector_expert)i;
         }
-        float limit = SEASON_EXPERT * opinion->scatter[opinion->best], low = INFINITY, high = -INFINITY;
-        if (opinion->counts[EXPERT_DAILY] && detector->scatter[EXPERT_DAILY] < limit)
-                widen(&low, &high, &daily, detector->level[EXPERT_DAILY]);
-        if (opinion->counts[EXPERT_WEEKLY] && detector->scatter[EXPERT_WEEKLY] < limit)
-                widen(&low, &high, &weekly, detector->level[EXPERT_WEEKLY]);
-        if (low <= high)
-                opinion->off_season = value < low ? value - low : value > high ? value - high : 0;
+        float limit = SEASON_EXPERT * opinion->scatter[opinion->best];
+        const struct season_guess *guesses[] = {&daily, &weekly};
+        for (int i = EXPERT_DAILY; i < DETECTOR_EXPERTS; i++)
+                if (opinion->counts[i] && detector->scatter[i] < limit) {
+                        float off = fabsf(value - opinion->expected[i]);
+                        allow(&allowance, guesses[i - EXPERT_DAILY], detector->level[i], value);
+                        allowance.near = smaller_of(off, allowance.near);
+                }
+        opinion->near_season = allowance.near;
+        if (allowance.low <= allowance.high)
+                opinion->off_season = value < allowance.low ? value - allowance.low : value > allowance.high ? value - allowance.high : 0;
 }
 
 /* What is left of a distance after the largest usual one at this hour of the day; order is kept. */
 static float excused(float distance, float excuse)
 {
-        return fmaxf(fabsf(distance) - excuse, EXCUSED_REST * fabsf(distance));
+        return larger_of(fabsf(distance) - excuse, EXCUSED_REST * fabsf(distance));
 }
 
 static void judge(const struct detector *detector, float value, struct opinion *opinion)
@@ -169,7 +185,7 @@ static void judge(const struct detector *detector, float value, struct opinion *
                 odd = opinion->off_season / scatter;
         opinion->excuse = (float)detector->seen * detector->step_s > DAY_S ? detector->season.excuse : 0; /* once is no habit */
         opinion->odd = copysignf(excused(odd, opinion->excuse / scatter), odd);
-        opinion->lasting = copysignf(excused(opinion->lasting, fmaxf(opinion->excuse / steady - ORDINARY, 0)), opinion->lasting);
+        opinion->lasting = copysignf(excused(opinion->lasting, larger_of(opinion->excuse / steady - ORDINARY, 0)), opinion->lasting);
 }
 
 /* Predicts the sample from the last ones, learns from the error; how odd the error is, in usual errors. */
@@ -181,13 +197,13 @@ static float move_oddness(struct detector *detector, float value, const struct o
                 predicted += detector->taps[i] * inputs[i];
                 power += inputs[i] * inputs[i];
         }
-        float error = value - predicted, usual = fmaxf(detector->move_scatter, opinion->least);
-        float oddness = excused(fminf(fminf(fabsf(error), fabsf(opinion->off)), fabsf(opinion->off_season)), opinion->excuse) / usual;
+        float error = value - predicted, usual = larger_of(detector->move_scatter, opinion->least);
+        float oddness = excused(smaller_of(smaller_of(fabsf(error), fabsf(opinion->off)), opinion->near_season), opinion->excuse) / usual;
         float step = detector->seen > DETECTOR_LAGS ? LMS_PACE * clamp(error, -CLIP_MOVE * usual, CLIP_MOVE * usual) / (power + 4 * usual * usual) : 0;
         for (int i = 0; i < DETECTOR_LAGS; i++)
                 detector->taps[i] += step * inputs[i];
-        float pace = fmaxf(1 / (float)(detector->seen + 1), SCATTER_PACE);
-        float bounded = detector->seen > 5 ? fminf(fabsf(error), 5 * usual) : fabsf(error);
+        float pace = larger_of(1 / (float)(detector->seen + 1), SCATTER_PACE);
+        float bounded = detector->seen > 5 ? smaller_of(fabsf(error), 5 * usual) : fabsf(error);
         detector->move_scatter += pace * (bounded - detector->move_scatter);
         memmove(detector->lags + 1, detector->lags, (DETECTOR_LAGS - 1) * sizeof *detector->lags);
         detector->lags[0] = value;
@@ -207,10 +223,10 @@ static struct oddness look(struct detector *detector, float odd, float move, flo
         static const float least[DETECTOR_VIEWS] = {2, 2, 2, 0.5f};
         /* Off to one side for long, as long as it is: the first usual sample ends it. */
         detector->shift += SHIFT_PACE * (clamp(lasting, -CLIP_SHIFT, CLIP_SHIFT) - detector->shift);
-        float shifted = detector->shift * lasting > 0 ? fminf(fabsf(detector->shift), fabsf(lasting)) : 0;
+        float shifted = detector->shift * lasting > 0 ? smaller_of(fabsf(detector->shift), fabsf(lasting)) : 0;
         struct oddness oddness = {.view = VIEW_UP};
         struct tail_surprise most = {0};
-        float numbers[DETECTOR_VIEWS] = {fmaxf(odd, 0), fmaxf(-odd, 0), move, shifted};
+        float numbers[DETECTOR_VIEWS] = {larger_of(odd, 0), larger_of(-odd, 0), move, shifted};
         bool in_episode = detector->hold && detector->calm < EPISODE_CALM;
         for (int i = 0; i < DETECTOR_VIEWS; i++) {
                 struct tail_surprise surprise = tail_surprise(&detector->tails[i], numbers[i]);
@@ -225,8 +241,8 @@ static struct oddness look(struct detector *detector, float odd, float move, flo
         oddness.digits = most.learnt / logf(10);
         oddness.loudness = most.calm / logf(10);
         if (detector->settle) { /* after a gap nobody knows where the series should be */
-                oddness.digits = fminf(oddness.digits, 1);
-                oddness.loudness = fminf(oddness.loudness, 1);
+                oddness.digits = smaller_of(oddness.digits, 1);
+                oddness.loudness = smaller_of(oddness.loudness, 1);
                 detector->settle--;
         }
         return oddness;
@@ -244,10 +260,10 @@ static void learn_level(struct detector *detector, float value, const struct opi
                 bool is_first = is_season ? *tried <= 6 : is_new;
                 float start_pace = is_season ? 1 / (float)(*tried + 1) : seen_pace;
                 float off = value - opinion->expected[i], scatter = opinion->scatter[i];
-                float pace = is_season ? clamp(detector->step_s / OFFSET_S, 0, 0.1f) : fmaxf(seen_pace, i == EXPERT_QUICK ? QUICK_PACE : SLOW_PACE);
+                float pace = is_season ? clamp(detector->step_s / OFFSET_S, 0, 0.1f) : larger_of(seen_pace, i == EXPERT_QUICK ? QUICK_PACE : SLOW_PACE);
                 detector->level[i] += pace * (is_first ? off : clamp(off, -CLIP_LEVEL * scatter, CLIP_LEVEL * scatter));
-                float distance = is_first ? fabsf(off) : fminf(fabsf(off), CLIP_SCATTER * scatter);
-                detector->scatter[i] += fmaxf(start_pace, fmaxf(seen_pace, SCATTER_PACE)) * (distance - detector->scatter[i]);
+                float distance = is_first ? fabsf(off) : smaller_of(fabsf(off), CLIP_SCATTER * scatter);
+                detector->scatter[i] += larger_of(start_pace, larger_of(seen_pace, SCATTER_PACE)) * (distance - detector->scatter[i]);
                 if (is_season && *tried < UINT16_MAX)
                         ++*tried;
         }
@@ -258,7 +274,7 @@ static void learn_level(struct detector *detector, float value, const struct opi
 
 static uint16_t hold_of(const struct detector *detector)
 {
-        return (uint16_t)clamp(EPISODE_S / fmaxf(detector->step_s, 1e-3f), EPISODE_LEAST, EPISODE_MOST);
+        return (uint16_t)clamp(EPISODE_S / larger_of(detector->step_s, 1e-3f), EPISODE_LEAST, EPISODE_MOST);
 }
 
 /* Opens, prolongs and ends episodes; whether this sample is news. */
@@ -285,7 +301,7 @@ static bool is_news(struct detector *detector, float digits)
 static float score_of(const struct oddness *oddness, bool is_told, float linger)
 {
         const float below = FLAG_DIGITS - 0.5f;
-        float digits = is_told ? oddness->digits : fmaxf(oddness->loudness, linger);
+        float digits = is_told ? oddness->digits : larger_of(oddness->loudness, linger);
         if (!is_told && digits > below)
                 digits = below + 0.45f * (1 - expf((below - digits) / 5));
         return digits / (digits + FLAG_DIGITS);
@@ -295,7 +311,7 @@ static float score_of(const struct oddness *oddness, bool is_told, float linger)
 static void linger(struct detector *detector, float loudness)
 {
         float lasts = (LASTS_USUALLY * LASTS_BELIEF + (float)detector->lasted) / (LASTS_BELIEF + (float)detector->odd);
-        detector->linger = fmaxf(loudness * LINGER, detector->linger * fminf(lasts, LINGER));
+        detector->linger = larger_of(loudness * LINGER, detector->linger * smaller_of(lasts, LINGER));
         if (detector->was_odd) {
                 detector->odd++;
                 detector->lasted += loudness >= LASTS_LOUDNESS;

@@ -10,7 +10,7 @@
  * near for another:
  *
  *      up, down        far above or below what was expected
- *      move            not what the last four samples lead to (normalised LMS, Widrow & Hoff 1960), nor the season
+ *      move            not what the last four samples lead to (normalised LMS, Widrow & Hoff 1960), nor a place of the season's
  *      shift           off to one side for long, and still (exponentially weighted mean, Roberts 1959)
  *
  * The least p-value is the sample's: the tails err so much to the safe side that four looks need no correction, as the test

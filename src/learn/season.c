@@ -147,7 +147,7 @@ void season_take(struct season *season, float value, float distance)
                 return;
         season->sum += value;
         season->count++;
-        season->farthest = fmaxf(season->farthest, distance);
+        season->farthest = distance > season->farthest ? distance : season->farthest;
 }
 
 bool season_is_sound(const struct season *season)

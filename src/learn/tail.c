@@ -34,15 +34,15 @@ struct tail_surprise tail_surprise(const struct tail *tail, float number)
 void tail_learn(struct tail *tail, float number, float weight, uint32_t seen, float least_from)
 {
         bool passes = number > tail->from;
-        float pace = weight * fmaxf(PACE, 1.0f / (float)(seen + 10));
+        float pace = weight * larger_of(PACE, 1.0f / (float)(seen + 10));
         if (passes) {
-                float shape = tail->shape / SHAPE_ONE, over = fminf(logf(number / tail->from), OVER_MAX);
+                float shape = tail->shape / SHAPE_ONE, over = smaller_of(logf(number / tail->from), OVER_MAX);
                 shape += weight * SHAPE_PACE * (over - shape);
-                tail->shape = (uint16_t)(fmaxf(shape, SHAPE_LEAST) * SHAPE_ONE + 0.5f);
+                tail->shape = (uint16_t)(larger_of(shape, SHAPE_LEAST) * SHAPE_ONE + 0.5f);
         }
         float rate = tail->rate / RATE_ONE;
         rate += pace * ((passes ? 1.0f : 0.0f) - rate);
-        tail->rate = (uint16_t)(fminf(fmaxf(rate, RATE_LEAST), 0.99f) * RATE_ONE + 0.5f);
+        tail->rate = (uint16_t)(smaller_of(larger_of(rate, RATE_LEAST), 0.99f) * RATE_ONE + 0.5f);
         tail->from *= 1 + QUANTILE_GAIN * pace * ((passes ? 1.0f : 0.0f) - TAIL_SHARE);
-        tail->from = fmaxf(tail->from, least_from);
+        tail->from = larger_of(tail->from, least_from);
 }

@@ -22,6 +22,17 @@
 
 #define TAIL_SHARE 0.03f
 
+/* As fmaxf and fminf, which are calls, for numbers that are none of them NaN. */
+static inline float larger_of(float a, float b)
+{
+        return a > b ? a : b;
+}
+
+static inline float smaller_of(float a, float b)
+{
+        return a < b ? a : b;
+}
+
 struct tail {
         float from;             /* where the tail begins */
         uint16_t rate;          /* share that passes it, in 1/65536 */
