@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/keys.h"
 #include "base/map.h"
 #include "base/quantity.h"
 #include "base/queue.h"
@@ -113,6 +114,33 @@ static void a_map_finds_what_was_put_and_forgets_what_was_removed(void **state)
                 }
         assert_int_equal(found, 2500);
         map_done(&map);
+}
+
+static uint64_t key_of(uint32_t number, uint32_t round)
+{
+        return (uint64_t)number << 32 | (number * 7 + round * 3) % 64; /* few homes: long runs that wrap around */
+}
+
+static void keys_are_numbered_as_they_come_and_found_until_replaced(void **state)
+{
+        (void)state;
+        scoped(keys_done) struct keys keys = {0};
+        assert_int_equal(keys_find(&keys, 1), KEYS_NONE);
+        assert_false(keys_are(&keys, 0, 1));
+        for (uint32_t i = 0; i < 3000; i++) {
+                assert_true(keys_add(&keys, key_of(i, 0)));
+                assert_int_equal(keys.count, i + 1);
+        }
+        for (uint32_t i = 0; i < 3000; i += 3)
+                keys_replace(&keys, i, key_of(i + 10000, 1));
+        for (uint32_t i = 0; i < 3000; i++) {
+                uint64_t key = i % 3 ? key_of(i, 0) : key_of(i + 10000, 1);
+                assert_int_equal(keys_find(&keys, key), i);
+                assert_true(keys_are(&keys, i, key));
+                assert_false(keys_are(&keys, i + 1, key));
+                if (i % 3 == 0)
+                        assert_int_equal(keys_find(&keys, key_of(i, 0)), KEYS_NONE);
+        }
 }
 
 static void a_full_queue_refuses_and_a_closed_one_gives_what_is_left(void **state)
@@ -227,6 +255,7 @@ int main(void)
                 cmocka_unit_test(text_is_utf8_or_not),
                 cmocka_unit_test(a_reader_never_steps_past_the_end),
                 cmocka_unit_test(a_map_finds_what_was_put_and_forgets_what_was_removed),
+                cmocka_unit_test(keys_are_numbered_as_they_come_and_found_until_replaced),
                 cmocka_unit_test(a_full_queue_refuses_and_a_closed_one_gives_what_is_left),
                 cmocka_unit_test(times_are_written_as_people_and_programs_read_them),
                 cmocka_unit_test(a_clock_that_is_set_back_has_still_passed),

@@ -1,12 +1,13 @@
 /*
  * metric_detector.c - see metric_detector.h. Per partition slabs of detectors and of what is beside them, found by the high
  * half of the series' id; nothing is allocated for a sample of a known series. Slabs never move: nothing is copied when a partition
- * grows, and at most one of each is not full.
+ * grows, and at most one of each is not full. Senders repeat their series in the same order, in which their detectors were made:
+ * the one behind the last is asked first, and its memory is next in line.
  */
 #include "observe/metric_detector.h"
 
 #include "base/clock.h"
-#include "base/map.h"
+#include "base/keys.h"
 #include "base/reader.h"
 #include "base/scope.h"
 #include "learn/detector.h"
@@ -24,10 +25,10 @@
 #define LOOKED_AT 8             /* for an idle one, when a partition is full */
 #define LEARNING_S 86400.0f
 #define SLAB_SERIES 8          /* most programs have few series in each of many partitions */
-#define VERSION 1
+#define VERSION 2
+#define BESIDE_1_BYTES 40       /* of version 1: the whole id, then raw, since_ns, kind and reading as now */
 
 struct beside {
-        struct hash128 id;
         double raw;             /* a counter's last value */
         int64_t since_ns;       /* of the episode that was told; 0: none */
         uint64_t kind : 8;      /* enum anomaly_kind, as it was told */
@@ -42,8 +43,9 @@ struct slab {
 struct partition {
         struct slab **slabs;
         uint32_t slab_count, slab_capacity;
-        uint32_t count, hand;
-        struct map map;
+        uint32_t hand;
+        uint32_t expected;      /* behind the last one that was found */
+        struct keys keys;       /* of the detectors */
         struct metric_detector_counts counts;
         /* What could not be noted for want of memory, for when the same fold comes again. */
         bool has_waiting;
@@ -76,7 +78,7 @@ static void partition_done(struct partition *partition)
         for (uint32_t i = 0; i < partition->slab_count; i++)
                 free(partition->slabs[i]);
         free(partition->slabs);
-        map_done(&partition->map);
+        keys_done(&partition->keys);
         *partition = (struct partition){0};
 }
 
@@ -101,11 +103,12 @@ static inline struct beside *beside_at(const struct partition *partition, uint32
 
 static uint32_t find(const struct partition *partition, struct hash128 id)
 {
-        size_t at = 0;
-        for (uint32_t i = map_first(&partition->map, id.high, &at); i != MAP_NONE; i = map_next(&partition->map, id.high, &at))
-                if (hash128_equal(beside_at(partition, i)->id, id))
-                        return i;
-        return MAP_NONE;
+        return keys_are(&partition->keys, partition->expected, id.high) ? partition->expected : keys_find(&partition->keys, id.high);
+}
+
+static void expect_next(struct partition *partition, uint32_t at)
+{
+        partition->expected = at + 1 < partition->keys.count ? at + 1 : 0;
 }
 
 static bool reserve(struct partition *partition, uint32_t wanted, struct err *err)
@@ -125,37 +128,37 @@ static bool reserve(struct partition *partition, uint32_t wanted, struct err *er
         return true;
 }
 
-/* An idle one among the next few in turn, or MAP_NONE. */
+/* An idle one among the next few in turn, or KEYS_NONE. */
 static uint32_t evict(struct partition *partition, int64_t now_ns)
 {
-        for (int i = 0; i < LOOKED_AT && partition->count; i++) {
-                uint32_t at = partition->hand++ % partition->count;
+        for (int i = 0; i < LOOKED_AT && partition->keys.count; i++) {
+                uint32_t at = partition->hand++ % partition->keys.count;
                 if (detector_at(partition, at)->last_ns + IDLE_NS > now_ns)
                         continue;
-                map_remove(&partition->map, beside_at(partition, at)->id.high, at);
                 partition->counts.evicted++;
                 return at;
         }
-        return MAP_NONE;
+        return KEYS_NONE;
 }
 
-/* *out_at MAP_NONE: there is no room for it. */
+/* *out_at KEYS_NONE: there is no room for it. */
 static bool add(struct partition *partition, uint32_t most, struct hash128 id, int64_t now_ns, uint32_t *out_at, struct err *err)
 {
-        bool is_full = partition->count >= most;
-        if (!is_full && !reserve(partition, partition->count + 1, err))
+        bool is_full = partition->keys.count >= most;
+        if (!is_full && !reserve(partition, partition->keys.count + 1, err))
                 return false;
-        uint32_t at = is_full ? evict(partition, now_ns) : partition->count;
-        if (at == MAP_NONE) {
+        uint32_t at = is_full ? evict(partition, now_ns) : partition->keys.count;
+        if (at == KEYS_NONE) {
                 partition->counts.without++;
-                *out_at = MAP_NONE;
+                *out_at = KEYS_NONE;
                 return true;
         }
-        if (!map_put(&partition->map, id.high, at)) /* after an eviction there is room in the map, so nothing is lost here */
+        if (is_full)
+                keys_replace(&partition->keys, at, id.high);
+        else if (!keys_add(&partition->keys, id.high))
                 return fail_memory(err, "metric_detector", sizeof id);
-        partition->count += !is_full;
         detector_init(detector_at(partition, at));
-        *beside_at(partition, at) = (struct beside){.id = id};
+        *beside_at(partition, at) = (struct beside){0};
         *out_at = at;
         return true;
 }
@@ -254,65 +257,64 @@ static bool fold_series(struct metric_detectors *detectors, const struct fold *f
 {
         struct partition *partition = &detectors->partitions[fold->partition];
         uint32_t at = find(partition, points->id);
-        bool is_told = at != MAP_NONE && beside_at(partition, at)->reading;
+        bool is_told = at != KEYS_NONE && beside_at(partition, at)->reading;
         enum measure_reading reading = is_told ? (enum measure_reading)(beside_at(partition, at)->reading - 1) : measure_reading(labels_value(&points->labels, LABEL_METRIC_NAME));
-        if (reading != READ_NOT && at == MAP_NONE && !add(partition, detectors->partition_max, points->id, fold->time_ns, &at, err))
+        if (reading != READ_NOT && at == KEYS_NONE && !add(partition, detectors->partition_max, points->id, fold->time_ns, &at, err))
                 return false;
-        if (at != MAP_NONE)
-                beside_at(partition, at)->reading = (uint64_t)reading + 1;
-        for (size_t i = 0; at != MAP_NONE && i < points->count; i++)
+        if (at == KEYS_NONE)
+                return true;
+        beside_at(partition, at)->reading = (uint64_t)reading + 1;
+        expect_next(partition, at);
+        for (size_t i = 0; i < points->count; i++)
                 if (!push(partition, at, reading, points, &points->samples[i], fold->batch->received_ns, noticed, err))
                         return false;
         return true;
 }
 
+/* --- asking for memory ahead ------------------------------------------------------------------------------------------ */
+
 /*
- * Detectors of neighbours in a batch lie anywhere: the slot of the map, what stands beside the detector and the detector itself are
- * asked for three steps ahead of being needed. Changes nothing that is decided.
+ * While series come in the order of their detectors, those behind the last one are asked for; in any other order the slot of the
+ * keys, then the key and what stands beside the detector, then the detector itself, each a few series ahead of being needed.
+ * Changes nothing that is decided.
  */
-static void fetch_slot(const struct partition *partition, const struct fold *fold, size_t i)
+static const struct series_points *points_at(const struct fold *fold, size_t i)
 {
-        if (i < fold->series_count)
-                map_fetch(&partition->map, fold->batch->telemetry.series.items[fold->series[i]].id.high);
+        return &fold->batch->telemetry.series.items[fold->series[i]];
 }
 
-static void fetch_beside(const struct partition *partition, const struct fold *fold, size_t i)
+static void fetch_detector(const struct partition *partition, uint32_t at)
 {
-        size_t at = 0;
-        uint32_t found = i < fold->series_count ? map_first(&partition->map, fold->batch->telemetry.series.items[fold->series[i]].id.high, &at) : MAP_NONE;
-        if (found != MAP_NONE)
-                __builtin_prefetch(beside_at(partition, found));
-}
-
-static void fetch_detector(const struct partition *partition, const struct fold *fold, size_t i)
-{
-        uint32_t found = i < fold->series_count ? find(partition, fold->batch->telemetry.series.items[fold->series[i]].id) : MAP_NONE;
-        if (found == MAP_NONE)
-                return;
-        const char *bytes = (const char *)detector_at(partition, found);
+        const char *bytes = (const char *)detector_at(partition, at);
         for (size_t byte = 0; byte < sizeof(struct detector); byte += 64)
                 __builtin_prefetch(bytes + byte, 1);
+        __builtin_prefetch(beside_at(partition, at), 1);
 }
 
-static void fetch_first(const struct partition *partition, const struct fold *fold)
+static void fetch_ahead(const struct partition *partition, const struct fold *fold, size_t i, bool in_order)
 {
-        for (size_t i = 0; i < 3 * FETCH_STEP; i++)
-                fetch_slot(partition, fold, i);
-        for (size_t i = 0; i < 2 * FETCH_STEP; i++)
-                fetch_beside(partition, fold, i);
-        for (size_t i = 0; i < FETCH_STEP; i++)
-                fetch_detector(partition, fold, i);
+        size_t far = i + 2 * FETCH_STEP, near = i + FETCH_STEP;
+        if (in_order) {
+                if (near < fold->series_count && partition->keys.count)
+                        fetch_detector(partition, (uint32_t)((partition->expected + FETCH_STEP) % partition->keys.count));
+                return;
+        }
+        if (far < fold->series_count)
+                keys_fetch(&partition->keys, points_at(fold, far)->id.high);
+        uint32_t likely = near < fold->series_count ? keys_likely(&partition->keys, points_at(fold, near)->id.high) : KEYS_NONE;
+        if (likely != KEYS_NONE)
+                fetch_detector(partition, likely);
 }
 
 bool metric_detectors_fold(struct metric_detectors *detectors, const struct fold *fold, struct noticed *noticed, struct err *err)
 {
         const struct partition *partition = &detectors->partitions[fold->partition];
-        fetch_first(partition, fold);
+        for (uint32_t i = 0; i < FETCH_STEP && i < fold->series_count && partition->expected + i < partition->keys.count; i++)
+                fetch_detector(partition, partition->expected + i);
         for (size_t i = 0; i < fold->series_count; i++) {
-                fetch_slot(partition, fold, i + 3 * FETCH_STEP);
-                fetch_beside(partition, fold, i + 2 * FETCH_STEP);
-                fetch_detector(partition, fold, i + FETCH_STEP);
-                if (!fold_series(detectors, fold, &fold->batch->telemetry.series.items[fold->series[i]], noticed, err))
+                const struct series_points *points = points_at(fold, i);
+                fetch_ahead(partition, fold, i, keys_are(&partition->keys, partition->expected, points->id.high));
+                if (!fold_series(detectors, fold, points, noticed, err))
                         return err_within(err, "detecting in partition %u", (unsigned)fold->partition);
         }
         return true;
@@ -323,7 +325,7 @@ struct metric_detector_counts metric_detectors_counts(const struct metric_detect
         struct metric_detector_counts sum = {0};
         for (int p = 0; p < PARTITIONS; p++) {
                 const struct partition *partition = &detectors->partitions[p];
-                sum.series += partition->count;
+                sum.series += partition->keys.count;
                 sum.samples += partition->counts.samples;
                 sum.anomalies += partition->counts.anomalies;
                 sum.evicted += partition->counts.evicted;
@@ -336,34 +338,59 @@ struct metric_detector_counts metric_detectors_counts(const struct metric_detect
 
 static void append_all(const struct partition *partition, struct buf *out)
 {
-        for (uint32_t i = 0; i < partition->count; i++)
+        uint32_t count = partition->keys.count;
+        for (uint32_t i = 0; i < count; i++)
                 buf_append(out, detector_at(partition, i), sizeof(struct detector));
-        for (uint32_t i = 0; i < partition->count; i++)
+        buf_append(out, partition->keys.items, count * sizeof *partition->keys.items);
+        for (uint32_t i = 0; i < count; i++)
                 buf_append(out, beside_at(partition, i), sizeof(struct beside));
 }
 
-/* version, DETECTOR_VERSION, sizes of both structs; for each partition: count, hand, all detectors, all that is beside them. */
+/* version, DETECTOR_VERSION, sizes of both structs; for each partition: count, hand, all detectors, their keys, all that is beside them. */
 bool metric_detectors_save(const struct metric_detectors *detectors, struct buf *out, struct err *err)
 {
         size_t series = metric_detectors_counts(detectors).series;
-        buf_reserve(out, series * (sizeof(struct detector) + sizeof(struct beside)) + PARTITIONS * 2 * sizeof(uint32_t) + 8);
+        buf_reserve(out, series * (sizeof(struct detector) + sizeof(uint64_t) + sizeof(struct beside)) + PARTITIONS * 2 * sizeof(uint32_t) + 8);
         buf_u8(out, VERSION);
         buf_u8(out, DETECTOR_VERSION);
         buf_u16(out, sizeof(struct detector));
         buf_u16(out, sizeof(struct beside));
         for (int p = 0; p < PARTITIONS; p++) {
                 const struct partition *partition = &detectors->partitions[p];
-                buf_u32(out, partition->count);
+                buf_u32(out, partition->keys.count);
                 buf_u32(out, partition->hand);
                 append_all(partition, out);
         }
         return !out->failed || fail_memory(err, "metric_detector", out->length);
 }
 
-static bool restore_partition(struct partition *partition, uint32_t most, struct reader *reader, struct err *err)
+/* As they were saved; in version 1 a key is the high half of the id in front of what is beside. */
+struct saved {
+        struct str detectors, keys, beside;
+        size_t key_bytes, beside_bytes; /* from one to the next */
+};
+
+static struct saved read_saved(struct reader *reader, uint8_t version, uint32_t count)
+{
+        struct saved saved = {.detectors = reader_bytes(reader, (size_t)count * sizeof(struct detector))};
+        if (version == 1) {
+                saved.keys = saved.beside = reader_bytes(reader, (size_t)count * BESIDE_1_BYTES);
+                saved.key_bytes = saved.beside_bytes = BESIDE_1_BYTES;
+                saved.keys.bytes += reader->failed ? 0 : offsetof(struct hash128, high);
+                saved.beside.bytes += reader->failed ? 0 : sizeof(struct hash128);
+                return saved;
+        }
+        saved.key_bytes = sizeof(uint64_t);
+        saved.beside_bytes = sizeof(struct beside);
+        saved.keys = reader_bytes(reader, count * saved.key_bytes);
+        saved.beside = reader_bytes(reader, count * saved.beside_bytes);
+        return saved;
+}
+
+static bool restore_partition(struct partition *partition, uint8_t version, uint32_t most, struct reader *reader, struct err *err)
 {
         uint32_t count = reader_u32(reader), hand = reader_u32(reader);
-        struct str detectors = reader_bytes(reader, (size_t)count * sizeof(struct detector)), beside = reader_bytes(reader, (size_t)count * sizeof(struct beside));
+        struct saved saved = read_saved(reader, version, count);
         if (reader->failed)
                 return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: the saved bytes end too early; they start afresh when the checkpoint is removed");
         count = min_of(count, most); /* fewer may be allowed now: the youngest start afresh */
@@ -371,13 +398,14 @@ static bool restore_partition(struct partition *partition, uint32_t most, struct
                 return false;
         partition->hand = hand;
         for (uint32_t i = 0; i < count; i++) {
-                memcpy(detector_at(partition, i), detectors.bytes + i * sizeof(struct detector), sizeof(struct detector));
-                memcpy(beside_at(partition, i), beside.bytes + i * sizeof(struct beside), sizeof(struct beside));
+                uint64_t key;
+                memcpy(detector_at(partition, i), saved.detectors.bytes + i * sizeof(struct detector), sizeof(struct detector));
+                memcpy(beside_at(partition, i), saved.beside.bytes + i * saved.beside_bytes, sizeof(struct beside));
+                memcpy(&key, saved.keys.bytes + i * saved.key_bytes, sizeof key);
                 if (!detector_is_sound(detector_at(partition, i)))
                         return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: number %u holds what no detector can; the checkpoint is damaged", (unsigned)i);
-                if (!map_put(&partition->map, beside_at(partition, i)->id.high, i))
-                        return fail_memory(err, "metric_detector", count * sizeof(uint64_t));
-                partition->count = i + 1;
+                if (!keys_add(&partition->keys, key))
+                        return fail_memory(err, "metric_detector", count * sizeof key);
         }
         return true;
 }
@@ -387,12 +415,13 @@ bool metric_detectors_restore(struct metric_detectors *detectors, struct str byt
         struct reader reader = reader_of(bytes);
         uint8_t version = reader_u8(&reader), detector_version = reader_u8(&reader);
         uint16_t size = reader_u16(&reader), beside_size = reader_u16(&reader);
-        if (version != VERSION || detector_version != DETECTOR_VERSION || size != sizeof(struct detector) || beside_size != sizeof(struct beside))
+        if (version < 1 || version > VERSION || detector_version != DETECTOR_VERSION || size != sizeof(struct detector) ||
+            beside_size != (version == 1 ? BESIDE_1_BYTES : sizeof(struct beside)))
                 return fail(err, reader.failed ? ERR_CORRUPT : ERR_UNSUPPORTED, "metric_detector", "restoring detectors: version %u.%u is not %d.%d", version, detector_version, VERSION, DETECTOR_VERSION);
         for (int p = 0; p < PARTITIONS; p++)
                 partition_done(&detectors->partitions[p]);
         for (int p = 0; p < PARTITIONS; p++)
-                if (!restore_partition(&detectors->partitions[p], detectors->partition_max, &reader, err))
+                if (!restore_partition(&detectors->partitions[p], version, detectors->partition_max, &reader, err))
                         return false;
         return reader_left(&reader) == 0 || fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: %zu bytes are left over", reader_left(&reader));
 }

@@ -164,13 +164,93 @@ static void at_the_bound_an_idle_series_makes_room_and_a_busy_one_does_not(void 
         assert_int_equal(metric_detectors_counts(detectors).samples, 5);
 }
 
+static void a_checkpoint_of_the_first_version_is_taken_over(void **state)
+{
+        (void)state;
+        scoped_ptr(metric_detectors_destroy) struct metric_detectors *first = created(262144), *second = created(262144);
+        scoped(noticed_done) struct noticed noticed;
+        noticed_init(&noticed);
+        for (int i = 0; i < 3005; i++)
+                for (uint64_t id = 7; id < 10; id++)
+                        fold_one(first, "load_total", id, START_NS + i * STEP_NS, value_at(i) * (double)id, &noticed);
+        scoped(buf_done) struct buf saved = {0}, old = {0}, again = {0};
+        assert_true(metric_detectors_save(first, &saved, NULL));
+        const char *detectors = saved.bytes + 6 + 8, *keys = detectors + 3 * sizeof(struct detector), *beside = keys + 3 * 8;
+        buf_u8(&old, 1);
+        buf_append(&old, saved.bytes + 1, 3);
+        buf_u16(&old, 40);
+        buf_append(&old, saved.bytes + 6, 8 + 3 * sizeof(struct detector));
+        for (int i = 0; i < 3; i++) {
+                buf_u64(&old, (uint64_t)(7 + i) << 8);
+                buf_append(&old, keys + 8 * i, 8);
+                buf_append(&old, beside + 24 * i, 24);
+        }
+        buf_append(&old, beside + 3 * 24, saved.length - (size_t)(beside + 3 * 24 - saved.bytes));
+        assert_true(metric_detectors_restore(second, buf_str(&old), NULL));
+        assert_true(metric_detectors_save(second, &again, NULL));
+        assert_true(str_equal(buf_str(&saved), buf_str(&again)));
+        assert_false(metric_detectors_restore(second, str_slice(buf_str(&old), 0, old.length - 1), NULL));
+}
+
+/* Series s of a fold, in an order of the fold's own: as they came first, backwards, drawn, some left out. */
+static uint64_t series_at(int fold, int s, int series)
+{
+        if (fold % 7 < 3)
+                return (uint64_t)s;
+        return (uint64_t)(fold % 7 < 5 ? series - 1 - s : (s * 29 + fold) % series);
+}
+
+static void the_order_in_which_series_come_changes_nothing(void **state)
+{
+        (void)state;
+        enum { SERIES = 53, FOLDS = 600 };
+        scoped_ptr(metric_detectors_destroy) struct metric_detectors *detectors = created(262144);
+        scoped(noticed_done) struct noticed together, apart;
+        noticed_init(&together);
+        noticed_init(&apart);
+        struct label items[] = {{LABEL_METRIC_NAME, STR("load")}, {STR("host"), STR("a")}};
+        for (int f = 0; f < FOLDS; f++) {
+                struct sample samples[SERIES];
+                struct series_points points[SERIES];
+                uint32_t picks[SERIES];
+                int64_t time_ns = START_NS + f * STEP_NS;
+                for (int s = 0; s < SERIES; s++) {
+                        uint64_t id = series_at(f, s, SERIES);
+                        samples[s] = (struct sample){time_ns, noise(f * SERIES + (int)id) + (f == 500 && id % 10 == 3 ? 50 : 0)};
+                        points[s] = (struct series_points){.labels = {items, 2, 0}, .samples = &samples[s], .count = 1, .id = {id << 8, id * 31}};
+                        picks[s] = (uint32_t)s;
+                }
+                struct batch batch = {.received_ns = time_ns, .telemetry.series = {points, SERIES, 0}};
+                struct fold fold = {.partition = 0, .batch = &batch, .time_ns = time_ns, .series = picks, .series_count = SERIES - (size_t)(f % 3)};
+                assert_true(metric_detectors_fold(detectors, &fold, &together, NULL));
+        }
+        for (uint64_t id = 0; id < SERIES; id++) {
+                scoped_ptr(metric_detectors_destroy) struct metric_detectors *alone = created(262144);
+                for (int f = 0; f < FOLDS; f++)
+                        for (int s = 0; s < SERIES - f % 3; s++)
+                                if (series_at(f, s, SERIES) == id)
+                                        fold_one(alone, "load", id, START_NS + f * STEP_NS, noise(f * SERIES + (int)id) + (f == 500 && id % 10 == 3 ? 50 : 0), &apart);
+        }
+        assert_true(together.anomalies.count >= 5);
+        assert_int_equal(together.anomalies.count, apart.anomalies.count);
+        double sum = 0, sum_apart = 0;
+        each (anomaly, &together.anomalies)
+                sum += anomaly->score + anomaly->value;
+        each (anomaly, &apart.anomalies)
+                sum_apart += anomaly->score + anomaly->value;
+        assert_true(fabs(sum - sum_apart) < 1e-9 * fabs(sum));
+        assert_int_equal(metric_detectors_counts(detectors).series, SERIES);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_stage_flags_what_the_offline_verb_flags),
                 cmocka_unit_test(a_counter_is_judged_by_its_rate_and_a_reset_is_no_news),
                 cmocka_unit_test(a_restored_stage_goes_on_as_if_nothing_had_been),
+                cmocka_unit_test(a_checkpoint_of_the_first_version_is_taken_over),
                 cmocka_unit_test(a_fold_that_comes_again_does_no_harm),
+                cmocka_unit_test(the_order_in_which_series_come_changes_nothing),
                 cmocka_unit_test(at_the_bound_an_idle_series_makes_room_and_a_busy_one_does_not),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@
  *
  * The trade: a sample costs a hash of its labels, a comparison and a few bytes appended to a cache line, and nothing else;
  * there are no postings in memory, a select looks at every series' name hash instead. Most of an add's time would be
- * waiting for memory, so picks go through stages, each of which asks for the lines that the next one reads.
+ * waiting for memory, so picks go through stages, each of which asks for the lines that the next one reads. A series is the
+ * 72 bits of its id that are its partition and its key: labels are not compared, since that alone would read three lines more a sample.
  *
  * A block is put while the partition's lock is held, so that a reader finds samples either open or put, never neither.
  */
@@ -20,7 +21,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define STAGES 7
 #define STAGE_DISTANCE 6
 #define WINDOW 32      /* picks between packing and comparing: a power of two above 3 * STAGE_DISTANCE */
 #define PACKED_ROOM 320 /* bytes of labels that need no allocation */
@@ -61,7 +61,7 @@ void series_destroy(struct series_store *store)
                 struct series_partition *partition = &store->partitions[i];
                 free(partition->entries);
                 free(partition->picked);
-                map_done(&partition->map);
+                keys_done(&partition->keys);
                 arena_done(&partition->labels);
                 piece_pool_done(&partition->pieces);
                 lock_done(&partition->lock);
@@ -107,15 +107,6 @@ static struct str entry_packed(const struct series_entry *entry)
         return (struct str){entry->packed, entry->packed_length};
 }
 
-static uint32_t find_entry(const struct series_partition *partition, uint64_t hash, struct str packed)
-{
-        size_t at = 0;
-        for (uint32_t i = map_first(&partition->map, hash, &at); i != MAP_NONE; i = map_next(&partition->map, hash, &at))
-                if (str_equal(entry_packed(&partition->entries[i]), packed))
-                        return i;
-        return MAP_NONE;
-}
-
 static bool reserve_entry(struct series_partition *partition)
 {
         if (partition->entry_count < partition->entry_capacity)
@@ -136,7 +127,7 @@ static bool add_entry(struct series_partition *partition, uint64_t hash, struct 
 {
         struct str kept = {0};
         if (!reserve_entry(partition) || !(kept = arena_pack(&partition->labels, packed)).bytes ||
-            !map_put(&partition->map, hash, partition->entry_count))
+            !keys_add(&partition->keys, hash))
                 return false;
         *out_entry = partition->entry_count++;
         partition->entries[*out_entry] = (struct series_entry){
@@ -183,8 +174,8 @@ static void enter_learned(struct series_store *store, const struct learned *lear
         if (hash.low % PARTITIONS != learned->id / SERIES_IDS_MAX || partition->entry_count >= store->partition_series_max ||
             partition->labels.bytes_held + learned->packed.length > store->partition_labels_max)
                 return;
-        entry = find_entry(partition, hash.high, learned->packed);
-        if (entry != MAP_NONE || add_entry(partition, hash.high, learned->packed, seen_s, &entry))
+        entry = keys_find(&partition->keys, hash.high);
+        if (entry != KEYS_NONE || add_entry(partition, hash.high, learned->packed, seen_s, &entry))
                 partition->entries[entry].day_id = learned->id;
 }
 
@@ -392,21 +383,21 @@ static bool drop_idle(struct series_partition *partition, int64_t idle_before_ns
                 const struct series_entry *old = &partition->entries[i];
                 if (old->seen_s * NS_PER_S < idle_before_ns)
                         continue;
-                if (!add_entry(&kept, labels_id_packed(entry_packed(old)).high, entry_packed(old), old->seen_s, &entry)) {
+                if (!add_entry(&kept, partition->keys.items[i], entry_packed(old), old->seen_s, &entry)) {
                         free(kept.entries);
-                        map_done(&kept.map);
+                        keys_done(&kept.keys);
                         arena_done(&kept.labels);
                         return fail_memory(err, "series", partition->entry_count * sizeof *old);
                 }
                 kept.entries[entry].day_id = old->day_id;
         }
         free(partition->entries);
-        map_done(&partition->map);
+        keys_done(&partition->keys);
         arena_done(&partition->labels);
         partition->entries = kept.entries;
         partition->entry_count = kept.entry_count;
         partition->entry_capacity = kept.entry_capacity;
-        partition->map = kept.map;
+        partition->keys = kept.keys;
         partition->labels = kept.labels;
         return true;
 }
@@ -542,10 +533,10 @@ static bool enter(struct adding *adding, const struct looked_up *wanted, size_t 
 {
         struct series_partition *partition = adding->partition;
         uint32_t entry = guess_entry(adding, i);
-        adding->guessing = entry < partition->entry_count && str_equal(entry_packed(&partition->entries[entry]), wanted->packed);
+        adding->guessing = keys_are(&partition->keys, entry, wanted->hash);
         if (!adding->guessing)
-                entry = find_entry(partition, wanted->hash, wanted->packed);
-        if (entry == MAP_NONE) {
+                entry = keys_find(&partition->keys, wanted->hash);
+        if (entry == KEYS_NONE) {
                 if (partition->entry_count >= adding->store->partition_series_max ||
                     partition->labels.bytes_held + wanted->packed.length > adding->store->partition_labels_max ||
                     partition->entry_count + partition->next_id >= SERIES_IDS_MAX) {
@@ -573,27 +564,10 @@ static void fetch_bytes(const void *bytes, size_t count)
                 __builtin_prefetch((const char *)bytes + at);
 }
 
-static void fetch_slot(const struct map *map, uint64_t hash)
-{
-        if (map->capacity) {
-                __builtin_prefetch(&map->hashes[hash & (map->capacity - 1)]);
-                __builtin_prefetch(&map->values[hash & (map->capacity - 1)]);
-        }
-}
-
 static uint32_t likely_entry(const struct adding *adding, const struct looked_up *wanted, size_t i)
 {
-        size_t slot = 0;
-        uint32_t entry = adding->guessing ? guess_entry(adding, i) : map_first(&adding->partition->map, wanted->hash, &slot);
-        return entry < adding->partition->entry_count ? entry : MAP_NONE;
-}
-
-static void fetch_labels(const struct series_points *points)
-{
-        if (points->packed.bytes)
-                fetch_bytes(points->packed.bytes, points->packed.length);
-        else
-                fetch_bytes(points->labels.items, points->labels.count * sizeof *points->labels.items);
+        uint32_t entry = adding->guessing ? guess_entry(adding, i) : keys_likely(&adding->partition->keys, wanted->hash);
+        return entry < adding->partition->entry_count ? entry : KEYS_NONE;
 }
 
 /* One stage of the way from a pick to its entry. A stage reads what the stage before it asked for. */
@@ -608,7 +582,8 @@ static bool enter_stage(struct adding *adding, int stage, size_t i)
                 fetch_bytes(points, sizeof *points);
                 return true;
         case 1:
-                fetch_labels(points);
+                if (!points->packed.bytes)
+                        fetch_bytes(points->labels.items, points->labels.count * sizeof *points->labels.items);
                 return true;
         case 2: /* texts of a series mostly lie one after another */
                 if (!points->packed.bytes && points->labels.count)
@@ -622,35 +597,40 @@ static bool enter_stage(struct adding *adding, int stage, size_t i)
                         return false;
                 }
                 if (!adding->guessing)
-                        fetch_slot(&partition->map, wanted->hash);
+                        keys_fetch(&partition->keys, wanted->hash);
                 return true;
         case 4:
-                if ((entry = likely_entry(adding, wanted, i)) != MAP_NONE)
+                if ((entry = likely_entry(adding, wanted, i)) != KEYS_NONE)
                         __builtin_prefetch(&partition->entries[entry], 1);
                 return true;
         case 5:
-                if ((entry = likely_entry(adding, wanted, i)) != MAP_NONE) {
-                        const struct series_entry *found = &partition->entries[entry];
-                        fetch_bytes(found->packed, found->packed_length);
-                        if (found->chunk.count)
-                                __builtin_prefetch(series_chunk_tail(&found->chunk, &partition->pieces), 1);
+                if ((entry = likely_entry(adding, wanted, i)) != KEYS_NONE) {
+                        const struct series_chunk *chunk = &partition->entries[entry].chunk;
+                        if (chunk->count)
+                                __builtin_prefetch(series_chunk_tail(chunk, &partition->pieces), 1);
                 }
+                __builtin_prefetch(points->samples);
                 return true;
         default:
                 return enter(adding, wanted, i);
         }
 }
 
-/* The picks go through the stages one behind another, STAGE_DISTANCE apart, so that memory has time to answer. */
+/* The picks go through the stages one behind another, STAGE_DISTANCE apart, so that memory has time to answer. Series that
+ * were identified when they were decoded skip the way to their texts. */
 static bool enter_all(struct adding *adding, size_t pick_count, struct err *err)
 {
-        bool good = true;
-        for (size_t step = 0; good && step < pick_count + (STAGES - 1) * STAGE_DISTANCE; step++)
-                for (int stage = STAGES - 1; good && stage >= 0; stage--) {
+        static const int all[] = {0, 1, 2, 3, 4, 5, 6}, identified[] = {0, 3, 4, 5, 6};
+        bool is_identified = pick_count && points_of(adding, 0)->packed.bytes, good = true;
+        const int *stages = is_identified ? identified : all;
+        int last = (int)(is_identified ? countof(identified) : countof(all)) - 1;
+        for (size_t step = 0; good && step < pick_count + (size_t)last * STAGE_DISTANCE; step++)
+                for (int stage = last; good && stage >= 0; stage--) {
                         size_t behind = (size_t)stage * STAGE_DISTANCE;
-                        if (step >= behind && step - behind < pick_count)
-                                good = enter_stage(adding, stage, step - behind);
-                        if (good && stage == STAGES - 1 && step >= behind && step - behind < pick_count)
+                        if (step < behind || step - behind >= pick_count)
+                                continue;
+                        good = enter_stage(adding, stages[stage], step - behind);
+                        if (good && stage == last)
                                 forget_large(&adding->window[(step - behind) % WINDOW]);
                 }
         for (size_t i = 0; i < WINDOW; i++)
@@ -769,7 +749,7 @@ void series_read_stats(struct series_store *store, struct series_stats *out_stat
                 sum.blocks_sealed += partition->stats.blocks_sealed;
                 sum.open_bytes += partition->pieces.used * sizeof(struct piece);
                 sum.resident_bytes += partition->labels.bytes_held + piece_pool_bytes(&partition->pieces) +
-                                      partition->entry_capacity * sizeof(struct series_entry) + partition->map.capacity * 12 +
+                                      partition->entry_capacity * sizeof(struct series_entry) + keys_bytes(&partition->keys) +
                                       partition->picked_capacity * sizeof *partition->picked;
         }
         *out_stats = sum;

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "base/map.h"
+#include "base/keys.h"
 #include "base/thread.h"
 #include "store/series.h"
 #include "store/series_chunk.h"
@@ -33,7 +33,7 @@ struct series_partition {
         struct lock lock;
         struct series_entry *entries;
         uint32_t entry_count, entry_capacity;
-        struct map map;
+        struct keys keys;       /* of the entries, by their place */
         struct arena labels;
         struct piece_pool pieces;
         uint32_t *picked;       /* scratch of series_add: entries by pick */

@@ -12,6 +12,7 @@
 #include "store/series.h"
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/scope.h"
 #include "store/metric_block.h"
 #include "store/series_partition.h"
