@@ -9,6 +9,8 @@
  *      load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]   10,000 samples a request, one connection;
  *                                                             a token may be "-" for none; samples 15 s apart or STEP_MS
  *      load steady       the same                             as time goes: a sample of each series every STEP_MS
+ *      load posts PORT PATH FILE CONNECTIONS [TOKEN]          each line of the file is a JSON body, dealt out over kept-open connections, each
+ *                                                             request waiting for its answer; all must be answered with 200
  *
  * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles, ending now;
  * six labels of about 144 bytes. The same numbers every time. Prints seconds and how much went out.
@@ -21,6 +23,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <snappy-c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,6 +332,92 @@ static int send_samples(const char *port, const char *path, const char *token, u
         return 0;
 }
 
+/* --- bodies over several connections ------------------------------------------------------------------------------------------ */
+
+struct poster {
+        int to;
+        const struct buf *requests; /* ready to be sent, all of them: only the first is mine, and each step-th after it */
+        size_t count, step;
+        pthread_t thread;
+};
+
+/* Until the answer's end; answers are small and say how long they are. */
+static void hear(int from)
+{
+        char answer[4096];
+        size_t got = 0, at, length_at;
+        for (;;) {
+                ssize_t more = recv(from, answer + got, sizeof answer - got, 0);
+                if (more <= 0)
+                        stop("answer");
+                got += (size_t)more;
+                struct str all = {answer, got};
+                if (!str_find(all, STR("\r\n\r\n"), &at))
+                        continue;
+                uint64_t length = 0;
+                if (str_find(all, STR("Content-Length: "), &length_at) && length_at < at) {
+                        struct str rest = str_slice(all, length_at + 16, got), number = {0};
+                        str_cut(&rest, '\r', &number);
+                        str_to_u64(number, &length);
+                }
+                if (got < at + 4 + length)
+                        continue;
+                if (str_starts_with(all, STR("HTTP/1.1 200")))
+                        return;
+                fprintf(stderr, "%.*s\n", STR_ARGS(all));
+                exit(1);
+        }
+}
+
+static void *post_all(void *context)
+{
+        const struct poster *poster = context;
+        for (size_t i = 0; i < poster->count; i += poster->step) {
+                send_all(poster->to, poster->requests[i].bytes, poster->requests[i].length);
+                hear(poster->to);
+        }
+        return NULL;
+}
+
+static size_t read_requests(const char *file, const char *path, const char *token, struct buf **out_requests)
+{
+        static struct buf bytes;
+        read_file(file, &bytes);
+        struct str rest = buf_str(&bytes), line;
+        size_t count = 0, room = 0;
+        struct buf *requests = NULL;
+        while (str_cut(&rest, '\n', &line)) {
+                if (!line.length)
+                        continue;
+                if (count == room && !(requests = realloc(requests, (room = room * 2 + 64) * sizeof *requests)))
+                        stop("memory");
+                struct buf *request = &requests[count++];
+                *request = (struct buf){0};
+                buf_printf(request, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n%s%s%sContent-Length: %zu\r\n\r\n", path,
+                           token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "", line.length);
+                buf_add(request, line);
+        }
+        *out_requests = requests;
+        return count;
+}
+
+static int send_posts(const char *port, const char *path, const char *file, uint64_t connections, const char *token)
+{
+        struct buf *requests;
+        struct poster *posters = calloc(connections, sizeof *posters);
+        size_t count = read_requests(file, path, token, &requests);
+        for (uint64_t i = 0; i < connections && i < count; i++)
+                posters[i] = (struct poster){connect_to(port), requests + i, count - i, connections, 0};
+        int64_t start = clock_monotonic_ns(&clock_real);
+        for (uint64_t i = 0; i < connections && i < count; i++)
+                if (pthread_create(&posters[i].thread, NULL, post_all, &posters[i]) != 0)
+                        stop("thread");
+        for (uint64_t i = 0; i < connections && i < count; i++)
+                pthread_join(posters[i].thread, NULL);
+        printf("%.6f s, %zu requests\n", (double)(clock_monotonic_ns(&clock_real) - start) / 1e9, count);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         uint64_t series, samples, step_ms = STEP_MS;
@@ -342,9 +431,13 @@ int main(int argc, char **argv)
                 return send_samples(NULL, NULL, NULL, series, samples, STEP_MS, false);
         if (argc == 4 && strcmp(argv[1], "syslog") == 0)
                 return send_file(argv[2], argv[3]);
+        uint64_t connections;
+        if ((argc == 6 || argc == 7) && strcmp(argv[1], "posts") == 0 && str_to_u64(str_of(argv[5]), &connections) && connections)
+                return send_posts(argv[2], argv[3], argv[4], connections, argc > 6 ? argv[6] : NULL);
         bool paced = strcmp(argc > 1 ? argv[1] : "", "steady") == 0;
         if (argc >= 6 && argc <= 8 && (paced || strcmp(argv[1], "remote-write") == 0) && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
                 return send_samples(argv[2], argv[3], argc > 6 && strcmp(argv[6], "-") ? argv[6] : NULL, series, samples, (int64_t)step_ms, paced);
-        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]\n");
+        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]\n"
+                        "       load posts PORT PATH FILE CONNECTIONS [TOKEN]\n");
         return 2;
 }

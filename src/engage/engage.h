@@ -68,7 +68,8 @@ bool engage_command(struct engage *engage, const char *verb, const json_t *argum
 /* What happened since engage_news_clear, one entry an incident: for notifications and act, in the same decision. */
 const struct incident_news *engage_news(const struct engage *engage, size_t *out_count);
 void engage_news_clear(struct engage *engage);
-/* A copy of an incident in memory; false and ERR_NOT_FOUND when it is not there (any more). */
+/* A copy of an incident in memory; false and ERR_NOT_FOUND when it is not there (any more). Good until the next finding is taken: the
+ * texts of its alerts are borrowed. */
 bool engage_view(const struct engage *engage, uint64_t incident, struct arena *arena, struct incident_view *out_view, struct err *err);
 uint64_t engage_incident_id(const struct engage *engage, uint32_t number); /* 0: not in memory */
 /* Adds a line to an incident's timeline: what the stages after engage did about it. kind: "notified", "run" ... */

@@ -2,6 +2,7 @@
 #include "base/scope.h"
 #include "engage/engage_state.h"
 
+/* The texts stay the alert's: nothing is told before the decision is over, and a storm's incident is looked at often. */
 static bool copy_alert(const struct alert *alert, struct arena *arena, struct incident_alert *out, struct err *err)
 {
         struct alert_told told = alert_told(alert);
@@ -9,12 +10,10 @@ static bool copy_alert(const struct alert *alert, struct arena *arena, struct in
                                       .is_firing = alert->is_firing, .is_held = alert->is_held, .starts_ns = alert->starts_ns,
                                       .changed_ns = alert->changed_ns, .resolved_ns = alert->is_firing ? 0 : alert->ends_ns,
                                       .value = alert->value};
-        struct str labels, annotations; /* the unpacked lists borrow these bytes */
-        if (!text_copy(told.labels, arena, &labels) || !text_copy(told.annotations, arena, &annotations) ||
-            !text_copy(told.evidence, arena, &copy.evidence) || !text_copy(told.generator_url, arena, &copy.generator_url) ||
-            !text_copy(told.source, arena, &copy.source))
-                return fail_memory(err, "engage", sizeof copy);
-        if (!labels_unpack(labels, arena, &copy.labels, err) || !labels_unpack(annotations, arena, &copy.annotations, err))
+        copy.evidence = told.evidence;
+        copy.generator_url = told.generator_url;
+        copy.source = told.source;
+        if (!labels_unpack(told.labels, arena, &copy.labels, err) || !labels_unpack(told.annotations, arena, &copy.annotations, err))
                 return false;
         *out = copy;
         return true;

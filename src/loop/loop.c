@@ -46,6 +46,7 @@
 #define TICK_MS 100
 #define TICKS_WAITING_MAX 50
 #define TICKS_WAITING_NS NS_PER_S       /* what those that wait may take in all */
+#define REST 3                          /* times what the last tick took: so much later the next one may be asked for */
 #define HEAP_LEFT_BYTES ((size_t)4 << 20)
 #define BURST_BYTES ((uint64_t)16 << 20)        /* so much journal makes a heap worth looking through */
 #define BURST_OVER_NS (2 * NS_PER_S)
@@ -100,6 +101,7 @@ struct loop {
         _Atomic bool tick_is_free;
         _Atomic int ticks_waiting;
         _Atomic int64_t tick_took_ns;   /* the last one */
+        _Atomic int64_t rest_until_ns;  /* of the monotonic clock: none is asked for before */
         struct lock tick_lock;  /* guards what follows */
         struct signal tick_asked;
         bool tick_is_wanted;    /* somebody waits for a decision ... */
@@ -541,7 +543,9 @@ static void run_works(struct loop *loop, struct work **works, size_t count)
                 if (work->kind == ENTRY_TICK) {
                         int64_t began_ns = clock_monotonic_ns(&clock_real);
                         run_tick(loop, work->sequence, work->time_ns);
-                        loop->tick_took_ns = clock_monotonic_ns(&clock_real) - began_ns;
+                        int64_t ended_ns = clock_monotonic_ns(&clock_real);
+                        loop->tick_took_ns = ended_ns - began_ns;
+                        loop->rest_until_ns = ended_ns + REST * (ended_ns - began_ns);
                         atomic_fetch_sub(&loop->ticks_waiting, 1);
                         ticked(loop);
                 } else if (work->command) {
@@ -624,14 +628,20 @@ static bool append_tick(struct loop *loop)
         return false;
 }
 
+static int64_t rest_ns(const struct loop *loop)
+{
+        return loop->rest_until_ns - clock_monotonic_ns(&clock_real);
+}
+
 /* What was offered should be decided on at once: right behind it, so that both are synced together. While another tick is on its way, or waits for the
- * pipeline, the next one follows when that is done: a storm is decided in as few ticks as the pipeline has time for. */
+ * pipeline, the next one follows when that is done, and after a rest in proportion: ticks asked for take a quarter of a processor at most, and leave the rest
+ * to what comes in. Which ticks there were is in the journal, so when they come decides nothing. */
 static void ask_tick(void *context)
 {
         struct loop *loop = context;
         if (!loop->started) /* turned by hand */
                 return;
-        if (!loop->ticks_waiting && append_tick(loop))
+        if (!loop->ticks_waiting && rest_ns(loop) <= 0 && append_tick(loop))
                 return;
         with_lock(&loop->tick_lock);
         loop->tick_is_wanted = true;
@@ -640,14 +650,30 @@ static void ask_tick(void *context)
                 signal_one(&loop->tick_asked);
 }
 
+/* True: a tick was asked for before its time. */
+static bool wait_for_tick(struct loop *loop)
+{
+        with_lock(&loop->tick_lock);
+        if (!loop->tick_is_due)
+                signal_wait_ms(&loop->tick_asked, &loop->tick_lock, TICK_MS);
+        return loop->tick_is_due;
+}
+
+static void rest(const struct loop *loop)
+{
+        int64_t left_ns = min_of(rest_ns(loop), TICK_MS * NS_PER_MS);
+        if (left_ns > 0)
+                nanosleep(&(struct timespec){0, left_ns}, NULL);
+}
+
 static void run_ticker(void *context)
 {
         struct loop *loop = context;
         while (!loop->stopping) {
                 append_tick(loop);
+                if (wait_for_tick(loop))
+                        rest(loop);
                 with_lock(&loop->tick_lock);
-                if (!loop->tick_is_due)
-                        signal_wait_ms(&loop->tick_asked, &loop->tick_lock, TICK_MS);
                 loop->tick_is_due = loop->tick_is_wanted = false;
         }
 }

@@ -2,6 +2,7 @@
  * length and the bytes, then u64 received_ns. */
 #include "model/batch.h"
 
+#include "base/json.h"
 #include "base/reader.h"
 #include "base/scope.h"
 
@@ -32,8 +33,14 @@ void batch_destroy(struct batch *batch)
 {
         if (!batch)
                 return;
+        json_decref(batch->tree);
         arena_done(&batch->arena);
         free(batch);
+}
+
+struct json_t *batch_json(const struct batch *batch, struct err *err)
+{
+        return batch->tree ? json_incref(batch->tree) : json_parse(batch->bytes, err);
 }
 
 static void pack_part(struct buf *out, struct str part)

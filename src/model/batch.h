@@ -26,6 +26,7 @@ struct batch {
         struct str bytes;           /* exact, secrets masked */
         struct telemetry telemetry; /* decoded, when is_decoded */
         bool is_decoded;
+        struct json_t *tree;        /* bytes, when whoever masked them has parsed them already; see batch_json */
         size_t weight;              /* bytes that observe/intake counts for it while it is in flight */
 };
 
@@ -36,3 +37,6 @@ void batch_destroy(struct batch *batch);
 
 bool batch_pack(const struct batch *batch, struct buf *out);               /* the journal entry's payload */
 struct batch *batch_unpack(struct str payload, struct err *err);           /* copies; received_ns is in it */
+
+/* The bytes as JSON, for the decoder: parsed once, by whoever asks first for the tree to be kept. The result is the caller's. */
+struct json_t *batch_json(const struct batch *batch, struct err *err);

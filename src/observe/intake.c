@@ -134,11 +134,17 @@ static uint32_t remember(struct intake *intake, struct hash128 hash, bool is_com
         return place;
 }
 
-/* Senders of these formats repeat a batch whose acknowledgement they missed; time stamps inside make equal bytes a repeat.
- * A webhook may well say the same twice. */
+/* Senders of these formats send a batch again that was refused, or whose acknowledgement they missed. */
 static bool is_repeatable(const struct source_kind *kind)
 {
         return kind->path && !strstr(kind->path, "/webhook/");
+}
+
+/* ... and time stamps inside make equal bytes a repeat. An alert needs none: told again in the same bytes it goes on firing, or fires again, and what
+ * was a repeat changes nothing. */
+static bool is_known_by_bytes(const struct source_kind *kind)
+{
+        return is_repeatable(kind) && strcmp(kind->name, "alertmanager") != 0;
 }
 
 static struct hash128 hash_batch(const struct batch *batch)
@@ -186,10 +192,10 @@ bool intake_decode(struct batch *batch, struct err *err)
                 return fail(err, ERR_UNSUPPORTED, "intake", "a batch of the unknown format %u; a newer version wrote it, use that",
                             batch->format);
         batch->telemetry.arena = &batch->arena;
-        if (!kind->decode(batch, err))
-                return false;
-        batch->is_decoded = true;
-        return true;
+        bool good = kind->decode(batch, err);
+        json_decref(give(batch->tree));
+        batch->is_decoded = good;
+        return good;
 }
 
 static bool mask_json(const struct redactor *redactor, struct batch *batch, uint64_t *out_masked, struct err *err)
@@ -198,8 +204,10 @@ static bool mask_json(const struct redactor *redactor, struct batch *batch, uint
         if (!tree)
                 return false;
         *out_masked = redact_json(redactor, tree);
-        if (!*out_masked)
-                return true; /* the exact bytes are kept */
+        if (!*out_masked) { /* the exact bytes are kept */
+                batch->tree = give(tree);
+                return true;
+        }
         scoped(buf_done) struct buf text = {0};
         struct str masked = {0};
         if (json_write(tree, &text))
@@ -387,7 +395,7 @@ static bool offer(struct intake *intake, struct batch **batch_place, intake_done
         struct passage *passage = create_passage(intake, batch, done, context, err);
         if (!passage)
                 goto refused;
-        if (is_repeatable(source_kind_of(batch->format))) {
+        if (is_known_by_bytes(source_kind_of(batch->format))) {
                 passage->hash = hash_batch(batch);
                 enum repeat repeat = note_batch(intake, passage);
                 if (repeat == REPEAT_COMMITTED) {
@@ -494,7 +502,7 @@ bool intake_offer_wait(struct intake *intake, struct batch *batch, uint64_t *out
 
 static void remember_replayed(struct intake *intake, const struct source_kind *kind, const struct batch *batch)
 {
-        if (!is_repeatable(kind))
+        if (!is_known_by_bytes(kind))
                 return;
         struct hash128 hash = hash_batch(batch);
         with_lock(&intake->lock);

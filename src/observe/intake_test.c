@@ -17,6 +17,7 @@
 #define START_NS (INT64_C(1767225600) * NS_PER_S)
 #define OTLP_LOGS_JSON 10
 #define WEBHOOK 6
+#define ALERTMANAGER 13
 
 struct house {
         struct disk *disk;
@@ -205,6 +206,17 @@ static void a_batch_whose_commit_failed_may_be_sent_again(void **state)
         assert_int_equal(stats_of(house).duplicates, 0);
 }
 
+static void an_alert_may_be_told_again_in_the_same_bytes(void **state)
+{
+        struct house *house = *state;
+        struct err err = {0};
+        for (int i = 0; i < 2; i++)
+                assert_true(offer(house, ALERTMANAGER, STR("[{\"labels\":{\"alertname\":\"DiskFull\"}}]"), &err)); /* even before the first is on disk */
+        journal_commit_now(house->journal);
+        assert_int_equal(house->delivered_count, 2);
+        assert_int_equal(stats_of(house).duplicates, 0);
+}
+
 static void lines_and_webhooks_may_say_the_same_twice(void **state)
 {
         struct house *house = *state;
@@ -316,6 +328,7 @@ int main(void)
                 story(secrets_are_masked_before_the_journal_sees_them),
                 story(a_batch_sent_again_is_acknowledged_and_not_stored_twice),
                 story(a_batch_whose_commit_failed_may_be_sent_again),
+                story(an_alert_may_be_told_again_in_the_same_bytes),
                 story(lines_and_webhooks_may_say_the_same_twice),
                 story(who_can_send_again_gets_a_share_of_the_room),
                 story(at_the_bound_senders_are_told_to_come_again),

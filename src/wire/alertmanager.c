@@ -115,7 +115,7 @@ static bool take_alert(struct batch *batch, const json_t *alert, struct finding 
 
 bool alertmanager_decode(struct batch *batch, struct err *err)
 {
-        scoped_ptr(json_decref) json_t *body = json_parse(batch->bytes, err);
+        scoped_ptr(json_decref) json_t *body = batch_json(batch, err);
         size_t i;
         json_t *alert;
         if (!body)

@@ -260,7 +260,7 @@ static bool take_result(struct batch *batch, const json_t *result, struct err *e
 
 bool check_result_decode(struct batch *batch, struct err *err)
 {
-        scoped_ptr(json_decref) json_t *body = json_parse(batch->bytes, err);
+        scoped_ptr(json_decref) json_t *body = batch_json(batch, err);
         if (!body)
                 return err_within(err, "reading results of checks");
         size_t count = json_is_array(body) ? json_array_size(body) : 1;

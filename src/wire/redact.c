@@ -567,14 +567,17 @@ uint64_t redact_telemetry(const struct redactor *redactor, struct telemetry *tel
 
 static uint64_t redact_string(const struct redactor *redactor, json_t *string, bool wholly)
 {
-        scoped(buf_done) struct buf copy = {0};
+        char room[256]; /* nearly every text of an alert or a hook fits, and there are many */
+        scoped(buf_done) struct buf large = {0};
         size_t length = json_string_length(string);
-        if (!buf_append(&copy, json_string_value(string), length))
+        if (length > sizeof room && !buf_reserve(&large, length))
                 return json_string_setn(string, "", 0), 1; /* no memory: rather lost than told */
-        uint64_t masked = wholly ? mask(copy.bytes, length) : redact_text(redactor, copy.bytes, length);
-        if (masked && json_string_setn(string, copy.bytes, length) != 0) {
-                mask(copy.bytes, length); /* a mask that cut a character in two: then all of it */
-                if (json_string_setn(string, copy.bytes, length) != 0)
+        char *copy = length > sizeof room ? large.bytes : room;
+        memcpy(copy, json_string_value(string), length);
+        uint64_t masked = wholly ? mask(copy, length) : redact_text(redactor, copy, length);
+        if (masked && json_string_setn(string, copy, length) != 0) {
+                mask(copy, length); /* a mask that cut a character in two: then all of it */
+                if (json_string_setn(string, copy, length) != 0)
                         json_string_setn(string, "", 0);
         }
         return masked;

@@ -485,7 +485,7 @@ bool webhook_mapping_check(struct str settings, struct err *err)
 bool webhook_decode(struct batch *batch, struct err *err)
 {
         scoped_ptr(json_decref) json_t *mapping = read_mapping(batch->settings, err);
-        scoped_ptr(json_decref) json_t *body = mapping ? json_parse(batch->bytes, err) : NULL;
+        scoped_ptr(json_decref) json_t *body = mapping ? batch_json(batch, err) : NULL;
         if (!body)
                 return err_within(err, "reading a webhook");
         struct decoding decoding = {batch, mapping, body, body};
