@@ -25,7 +25,8 @@
 #define PLACE_LIKELY (2.0 / (2 * DRIFT)) /* of the sum: places so near to the best are nearly as likely */
 #define LITTLE 0.05             /* of strength: a change by two fifths */
 #define LITTLE_RATIO 0.1        /* of the strongest */
-#define STOPPED_STEPS 5         /* that were due and did not come */
+#define STOPPED_STEPS 5         /* that were due and did not come ... */
+#define STOPPED_LEAST_NS ((int64_t)120 * 1000000000) /* ... for so long: many senders hand in a minute at a time */
 #define EVEN_STEPS 2.0          /* nine in ten steps are at most so many usual ones: then a point is due */
 
 struct track {                  /* the numbers of one series, and how far they are away */
@@ -217,7 +218,8 @@ static void take_stay(const struct track *track, const struct stay *stay, bool i
 static void find_stop(const struct track *track, const struct movement_window *window, struct movement *movement)
 {
         int64_t last_ns = track->times_ns[track->count - 1];
-        if (movement->way != MOVEMENT_NONE || last_ns < window->from_ns - track->step_ns || window->until_ns - last_ns <= STOPPED_STEPS * track->step_ns)
+        int64_t silent_ns = max_of(STOPPED_STEPS * track->step_ns, STOPPED_LEAST_NS);
+        if (movement->way != MOVEMENT_NONE || last_ns < window->from_ns - track->step_ns || window->until_ns - last_ns <= silent_ns)
                 return;
         movement->way = MOVEMENT_STOPPED;
         movement->earliest_ns = last_ns;

@@ -229,6 +229,8 @@ static void a_series_that_ends_has_stopped(void **state)
         struct movement movement = find(&made, NULL);
         assert_int_equal(movement.way, MOVEMENT_STOPPED);
         assert_true(movement.earliest_ns == TIME(FROM + 30) && movement.onset_ns == TIME(FROM + 31));
+        made.points.count = POINTS - 10; /* it may come yet */
+        assert_int_equal(find(&made, NULL).way, MOVEMENT_NONE);
         made.points.count = FROM - 100; /* long ago */
         assert_int_equal(find(&made, NULL).way, MOVEMENT_NONE);
         made.points.count = 5;

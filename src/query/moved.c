@@ -401,6 +401,8 @@ static void write_summary(struct buf *out, const struct inquiry *inquiry)
                 large++;
         if (!looked_at(inquiry) && !inquiry->unread)
                 buf_text(out, "No series names this: nothing was measured about it in this time.");
+        else if (!large && inquiry->unknown == looked_at(inquiry))
+                buf_text(out, "Whether anything left its normal cannot be said.");
         else if (!large)
                 buf_printf(out, "None of %zu series left its normal in this time.", looked_at(inquiry));
         else

@@ -42,6 +42,14 @@ static size_t resolve(void *context, const struct labels *labels, uint64_t *out_
         return count;
 }
 
+static size_t resolve_all(void *context, const struct labels *labels, uint64_t *out_ids, size_t max)
+{
+        (void)context;
+        (void)labels;
+        out_ids[0] = 7;
+        return max > 0;
+}
+
 /* A point every ten seconds from two hours before what is asked for; from at_s on (0: never) it is at another level. */
 static void add_series(struct world *world, const char *labels, double level, int at_s, double then)
 {
@@ -167,8 +175,13 @@ static void nothing_is_said_where_nothing_is_known(void **state)
         struct err err = {0};
         (void)state;
         world_init(&world);
-        add_series(&world, "load{instance=\"web7:9100\"}", 0.4, 0, 0);
+        add_series(&world, "load{instance=\"web1.other.example:9100\"}", 0.4, 0, 0);
         assert_string_equal(json_string_value(json_object_get(ask(&world), "sentence")), "No series names this: nothing was measured about it in this time.");
+        world.question.from_ns = (BEGIN_S + 30) * NS_PER_S;
+        world.question.until_ns = (BEGIN_S + 1800) * NS_PER_S;
+        world.subjects[0].id = 7;
+        world.question.resolve = resolve_all;
+        assert_string_equal(json_string_value(json_object_get(ask(&world), "sentence")), "Whether anything left its normal cannot be said. Of 1 too little is known from before.");
         world.question.from_ns = world.question.until_ns;
         assert_null(moved_find(&world.question, &err));
         assert_int_equal(err.code, ERR_INVALID);

@@ -162,6 +162,24 @@ await step('its page says which alert it is, why it is there, and what was said 
     await shoot('incident');
 });
 
+await step('what moved first is told on the page of an incident, and of a service where somebody looks', async () => {
+    const panel = page.getByRole('region', { name: 'What moved together' });
+    const first = panel.getByRole('list', { name: 'What moved, in order' }).getByRole('listitem').first();
+    await first.getByRole('link', { name: 'payment_retries_total per second' }).waitFor();
+    const { entities } = await told('entities?kind=service&query=checkout');
+    await page.goto(at(`inventory/${entities[0].id}`));
+    await panel.getByText('What moved, and what first').waitFor();
+    assert.equal(await panel.getByRole('listitem').count(), 0, 'nothing is asked for before somebody looks');
+    await panel.getByRole('button', { name: 'Look' }).click();
+    await panel.getByText('too little is known from before').waitFor(); // an hour is all there is
+    await panel.getByLabel('In which time').selectOption('15m');
+    await first.getByRole('link', { name: 'payment_retries_total per second' }).waitFor();
+    await panel.getByText(/left (its|their) normal/).first().waitFor();
+    await shoot('moved');
+    await page.goto(at(`incidents/${slow}`));
+    await page.getByRole('heading', { level: 1, name: 'Half of all orders take longer than 6 s' }).waitFor();
+});
+
 await step('an incident is acknowledged, commented and its cause named by keyboard, as timeline and API tell', async () => {
     await page.keyboard.press('a');
     const story = page.getByRole('list', { name: 'Timeline' });

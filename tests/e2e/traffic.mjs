@@ -38,7 +38,10 @@ export async function trafficSend(daemon, token) {
     let sent = 5e8;
     const bytes = { name: 'http_server_sent', unit: 'By', help: 'Bytes sent to clients', attributes: {}, points: [] };
     for (let ms = now - hourMs; ms <= now; ms += 15e3) if (ms < now - 0.55 * hourMs || ms > now - 0.42 * hourMs) bytes.points.push([ms, (sent += Math.round(3e6 * 15 * swell(ms)))]);
-    await post(daemon.address, '/v1/metrics', token, otlpCounters('checkout', 'shop1', [...counters, bytes]));
+    let retries = 100;
+    const retried = { name: 'payment_retries', help: 'Payments tried again', attributes: {}, points: [] };
+    for (let ms = now - hourMs; ms <= now; ms += 15e3) retried.points.push([ms, (retries += ms < now - 0.15 * hourMs ? 7 + Math.round(2 * random()) : 300)]);
+    await post(daemon.address, '/v1/metrics', token, otlpCounters('checkout', 'shop1', [...counters, bytes, retried]));
 
     await post(daemon.address, '/api/v1/webhook/deploys', token, [
         { event: 'deployment', version: '4.2.0', by: 'nina', state: 'succeeded' }, { event: 'deployment', version: '4.2.1', by: 'omar', state: 'failed' },
