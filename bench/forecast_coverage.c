@@ -24,7 +24,7 @@
 #define GENERATED_ROWS 20000
 
 struct counts {
-        int asked, held, early, late;
+        int asked, held, early, late, open;
 };
 
 static int read_rows(const char *path, double *times, double *values)
@@ -92,6 +92,7 @@ static double smooth_at(const double *values, int at)
 static void note(struct counts *counts, const struct trend_arrival *arrival, double truth)
 {
         counts->asked++;
+        counts->open += isinf(arrival->latest);
         counts->early += truth < arrival->earliest;
         counts->late += truth > arrival->latest;
         counts->held += truth >= arrival->earliest && truth <= arrival->latest;
@@ -158,6 +159,7 @@ int main(int argc, char **argv)
                         }
         }
         free(times);
-        printf("%d forecasts: %.1f %% held, %.1f %% reached earlier, %.1f %% later or never\n", sum.asked, 100.0 * sum.held / fmax(sum.asked, 1),
-               100.0 * sum.early / fmax(sum.asked, 1), 100.0 * sum.late / fmax(sum.asked, 1));
+        printf("%d forecasts: %.1f %% held, %.1f %% reached earlier, %.1f %% later or never; %.1f %% may never\n", sum.asked, 100.0 * sum.held / fmax(sum.asked, 1),
+               100.0 * sum.early / fmax(sum.asked, 1), 100.0 * sum.late / fmax(sum.asked, 1),
+               100.0 * sum.open / fmax(sum.asked, 1));
 }

@@ -12,6 +12,8 @@
 #define SOONER 0.5
 #define WILD 4.0                /* usual distances: what is further off is taken as that far */
 #define ARRIVED_BY 1e6          /* points ahead: nobody looks further */
+#define EIGHTHS_FIRST 2         /* parts of the window that the rest is held against */
+#define EIGHTHS_LAST 6
 
 const struct trend_window trend_windows[TREND_WINDOWS] = {{600, 15, 1}, {7200, 180, 5}, {86400, 1800, 30}};
 
@@ -81,25 +83,78 @@ static double bend_of(const double *x, const double *y, size_t count, double ste
         return change * change / (double)(count - half);
 }
 
-bool trend_fit(const double *x, const double *y, size_t count, struct trend *out_trend)
+/* A range query tells a sample again until the next one: neighbours that are equal may be one. */
+static bool are_enough(const double *x, const double *y, size_t count)
 {
-        double offsets[TREND_POINTS_MAX], sorted[TREND_POINTS_MAX];
-        if (count < TREND_POINTS_MIN || count > TREND_POINTS_MAX)
-                return false;
-        for (size_t i = 0; i < count; i++)
+        size_t different = 1;
+        for (size_t i = 0; i < count; i++) {
                 if (!isfinite(x[i]) || !isfinite(y[i]))
                         return false;
-        struct trend trend = {.span = x[count - 1] - x[0], .step = (x[count - 1] - x[0]) / (double)(count - 1)};
+                different += i && y[i] != y[i - 1];
+        }
+        return different >= TREND_POINTS_MIN;
+}
+
+/* How much of a point's offset is a walk, which stays, and not noise, which goes. */
+static double walk_share(const struct trend *trend)
+{
+        return trend->walk > 0 ? trend->walk / (trend->walk + trend->noise) : 0;
+}
+
+/* A walk is where it is; noise is around the line. Sorts the offsets. */
+static double level_at_end(double *offsets, size_t count, double share)
+{
+        double last = offsets[count - 1];
+        return share * last + (1 - share) * median(offsets, count);
+}
+
+static double slope_error(const struct trend *trend, double count)
+{
+        double spread = count * (count * count - 1) / 12;
+        return sqrt(trend->noise / spread + 1.2 * trend->walk / count); /* 6/5: a line through a walk */
+}
+
+/* How far the points after the first `known` were off from where these led, in the deviations that were to be expected: mean square. */
+static double missed_by(const struct trend *trend, const double *x, const double *y, size_t count, size_t known)
+{
+        struct trend part;
+        double offsets[TREND_POINTS_MAX], squares = 0;
+        if (!fit_slope(x, y, known, &part))
+                return 0;
+        for (size_t i = 0; i < known; i++)
+                offsets[i] = y[i] - part.slope * (x[i] - x[known - 1]);
+        double level = level_at_end(offsets, known, walk_share(trend)), error = slope_error(trend, (double)known);
+        for (size_t i = known; i < count; i++) {
+                double ahead = x[i] - x[known - 1], t = ahead / trend->step, off = y[i] - level - part.slope * ahead;
+                double variance = 2 * trend->noise + trend->walk * t + error * error * t * t;
+                squares += variance > 0 ? off * off / variance : 0;
+        }
+        return squares / (double)(count - known);
+}
+
+void trend_look_back(const double *x, const double *y, size_t count, struct trend *trend)
+{
+        double worst = 1;
+        for (size_t eighth = EIGHTHS_FIRST; eighth <= EIGHTHS_LAST; eighth++)
+                if (count * eighth / 8 >= TREND_POINTS_MIN)
+                        worst = fmax(worst, missed_by(trend, x, y, count, count * eighth / 8));
+        trend->astray = sqrt(worst);
+}
+
+bool trend_fit(const double *x, const double *y, size_t count, struct trend *out_trend)
+{
+        double offsets[TREND_POINTS_MAX];
+        if (count < TREND_POINTS_MIN || count > TREND_POINTS_MAX || !are_enough(x, y, count))
+                return false;
+        struct trend trend = {.span = x[count - 1] - x[0], .step = (x[count - 1] - x[0]) / (double)(count - 1), .astray = 1};
         if (trend.span <= 0 || !fit_slope(x, y, count, &trend))
                 return false;
         for (size_t i = 0; i < count; i++)
-                sorted[i] = offsets[i] = y[i] - trend.slope * (x[i] - x[count - 1]);
+                offsets[i] = y[i] - trend.slope * (x[i] - x[count - 1]);
         part_noise_from_walk(offsets, count, &trend);
         trend.bend = bend_of(x, y, count, trend.step);
-        double line = median(sorted, count), share = trend.walk > 0 ? trend.walk / (trend.walk + trend.noise) : 0;
-        trend.level = share * y[count - 1] + (1 - share) * line; /* a walk is where it is; noise is around the line */
-        double n = (double)count, spread = n * (n * n - 1) / 12;
-        trend.slope_error = sqrt(trend.noise / spread + 1.2 * trend.walk / n); /* 6/5: a line through a walk */
+        trend.level = level_at_end(offsets, count, walk_share(&trend));
+        trend.slope_error = slope_error(&trend, (double)count);
         *out_trend = trend;
         return true;
 }
@@ -111,7 +166,7 @@ static double crossing(const struct trend *trend, double slope, double way, doub
         for (int step = 0; step < 160; step++) {
                 bool is_seeking = step < 80;
                 double t = is_seeking ? high : (low + high) / 2, error = trend->slope_error * t;
-                double gone = slope * t + side * Z_90 * sqrt(trend->noise + trend->walk * t + error * error + trend->bend * t * t * t / 3);
+                double gone = slope * t + side * Z_90 * trend->astray * sqrt(trend->noise + trend->walk * t + error * error + trend->bend * t * t * t / 3);
                 if (is_seeking && gone >= way) {
                         step = 79; /* between the two it lies */
                 } else if (is_seeking) {
@@ -147,6 +202,8 @@ bool trend_foretell(const struct trend_window *window, const double *x, const do
         struct trend_arrival arrival;
         if (!trend_fit(x, y, count, &trend) || trend.span < (double)window->span_s / 3 || x[count - 1] < -STOPPED_S || !trend_reaches(&trend, limit, &arrival))
                 return false;
+        trend_look_back(x, y, count, &trend);
+        trend_reaches(&trend, limit, &arrival);
         double last = x[count - 1];
         *out_arrival = (struct trend_arrival){last + arrival.at, last + arrival.earliest, last + arrival.latest};
         return true;

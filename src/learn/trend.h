@@ -8,7 +8,10 @@
  *
  *      variance = noise + walk * t + (error of the slope)^2 * t^2 + bend * t^3 / 3
  *
- * bend being how the slope itself changed between the halves, and the interval for the time of arrival is where its bounds cross the limit. A
+ * bend being how the slope itself changed between the halves, and the interval for the time of arrival is where its bounds cross the limit. How wide that
+ * must be is also measured: had one looked after a quarter, three eighths ... three quarters of the window, the rest of it would have been off
+ * by so many of these deviations (errors of rolling origins: Tashman, Int. J. of Forecasting 16, 2000); by the worst of them the
+ * interval is widened, as conformal prediction takes past errors for future ones (Vovk, Gammerman & Shafer 2005). A
  * line speaks only if its slope is clearly not zero, and not further ahead than TREND_AHEAD times what was seen.
  */
 #pragma once
@@ -27,14 +30,18 @@ struct trend {
         double span, step;                      /* from first to last x; from one point to the next */
         double noise, walk, bend;               /* variances, a point */
         double slope_error;                     /* a point */
+        double astray;                          /* 1 or more: deviations are so many times what they seem */
 };
 
 struct trend_arrival {
         double at, earliest, latest;            /* from the last point on, nine in ten times; latest INFINITY: it may never come */
 };
 
-/* x ascending; at most TREND_POINTS_MAX points. False: too few, or not finite. */
+/* x ascending; at most TREND_POINTS_MAX points. False: too few that differ, or not finite. */
 bool trend_fit(const double *x, const double *y, size_t count, struct trend *out_trend);
+
+/* Sets how far parts of these points led astray of the rest: five more fits, so only for a line that leads somewhere. */
+void trend_look_back(const double *x, const double *y, size_t count, struct trend *trend);
 
 /* When the line meets the limit; false: it does not lead there, is not sure to move at all, or further away than may be looked. */
 bool trend_reaches(const struct trend *trend, double limit, struct trend_arrival *out_arrival);

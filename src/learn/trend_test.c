@@ -85,6 +85,8 @@ static void nine_in_ten_intervals_hold_the_true_time(void **state)
                 assert_true(trend_fit(x, y, 40, &trend));
                 if (!trend_reaches(&trend, limit, &arrival))
                         continue;
+                trend_look_back(x, y, 40, &trend);
+                assert_true(trend_reaches(&trend, limit, &arrival));
                 int steps = 1;
                 for (; level < limit && steps < 10000; steps++)
                         level += slope + walk * normal(&random);
@@ -95,6 +97,40 @@ static void nine_in_ten_intervals_hold_the_true_time(void **state)
         print_message("%d of %d intervals hold the truth; %d times it came earlier\n", held, asked, early);
         assert_true(asked > 300);
         assert_true(held > 0.85 * asked && held < 0.99 * asked);
+}
+
+static void what_led_astray_before_makes_the_interval_wider(void **state)
+{
+        (void)state;
+        double x[40], straight[40], waves[40];
+        uint64_t seed = 5;
+        for (int i = 0; i < 40; i++) {
+                x[i] = i;
+                straight[i] = 10 * i + normal(&seed);
+                waves[i] = 10 * i + 40 * sin(i / 6.0) + normal(&seed); /* as smooth, but its parts foretell the rest badly */
+        }
+        struct trend line, wave;
+        struct trend_arrival before, after;
+        assert_true(trend_fit(x, straight, 40, &line) && trend_fit(x, waves, 40, &wave));
+        assert_true(trend_reaches(&wave, 600, &before));
+        trend_look_back(x, straight, 40, &line);
+        trend_look_back(x, waves, 40, &wave);
+        assert_true(line.astray < 2 && wave.astray > 2 * line.astray);
+        assert_true(trend_reaches(&wave, 600, &after));
+        assert_true(after.at == before.at && after.earliest < before.earliest && after.latest > before.latest);
+}
+
+static void a_sample_told_again_is_no_second_one(void **state)
+{
+        (void)state;
+        double x[20], y[20];
+        struct trend trend;
+        for (int i = 0; i < 20; i++)
+                x[i] = i, y[i] = 10 * (i / 4); /* five samples */
+        assert_false(trend_fit(x, y, 20, &trend));
+        for (int i = 0; i < 20; i++)
+                y[i] = 10 * (i / 2);
+        assert_true(trend_fit(x, y, 20, &trend));
 }
 
 static void a_shorter_window_speaks_when_it_is_clearly_sooner(void **state)
@@ -130,6 +166,8 @@ int main(void)
                 cmocka_unit_test(a_third_of_wild_points_moves_it_little_and_the_interval_holds_the_truth),
                 cmocka_unit_test(noise_alone_leads_nowhere),
                 cmocka_unit_test(nine_in_ten_intervals_hold_the_true_time),
+                cmocka_unit_test(what_led_astray_before_makes_the_interval_wider),
+                cmocka_unit_test(a_sample_told_again_is_no_second_one),
                 cmocka_unit_test(a_shorter_window_speaks_when_it_is_clearly_sooner),
                 cmocka_unit_test(nobody_looks_further_than_what_was_seen_allows),
         };
