@@ -648,6 +648,44 @@ static void samples_that_were_sent_are_queried_in_prometheus_shape(void **unused
         assert_int_equal(json_array_size(json_object_get(listed, "data")), 1);
 }
 
+/* Two hours of a host's series, a point every 20 s; five minutes ago one of them went up. */
+static void send_series(const char *host)
+{
+        scoped(buf_done) struct buf body = {0};
+        int64_t now_s = clock_now_ns(&clock_real) / NS_PER_S;
+        for (int moves = 0; moves < 2; moves++) {
+                buf_printf(&body, "%s{\"name\":\"till_%s\",\"gauge\":{\"dataPoints\":[", moves ? "," : "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[",
+                           moves ? "moves" : "rests");
+                for (int64_t at_s = now_s - 7200; at_s <= now_s; at_s += 20)
+                        buf_printf(&body, "%s{\"timeUnixNano\":\"%lld000000000\",\"asDouble\":%g,\"attributes\":[{\"key\":\"host\",\"value\":{\"stringValue\":\"%s\"}}]}",
+                                   at_s == now_s - 7200 ? "" : ",", (long long)at_s, (moves && at_s > now_s - 300 ? 50 : 5) + 0.01 * (double)(at_s % 7), host);
+                buf_text(&body, "]}}");
+        }
+        buf_text(&body, "]}]}]}");
+        buf_byte(&body, 0);
+        assert_int_equal(status_of("POST", "/v1/metrics", body.bytes, local_token()), 200);
+}
+
+static void what_of_a_host_moved_is_told(void **unused)
+{
+        struct err err;
+        (void)unused;
+        scoped(seen_done) struct answer_seen made = ask("POST", "/api/v1/entities", "{\"kind\":\"host\",\"fields\":{\"name\":\"till1\"}}", local_token());
+        assert_int_equal(made.status, 201);
+        send_series("till1");
+        assert_true(loop_settle(loop, 5000, &err));
+        scoped_ptr(json_decref) json_t *answer = ask_json("GET", "/api/v1/moved?entity=till1&since=30m", NULL);
+        const json_t *moved = json_object_get(answer, "moved");
+        assert_int_equal(json_i64(json_object_get(answer, "series"), "looked_at", 0), 2);
+        assert_int_equal(json_array_size(moved), 1);
+        assert_non_null(strstr(json_string_value(json_object_get(json_array_get(moved, 0), "sentence")), "till_moves of till1 left its normal at "));
+        assert_int_equal(status_of("GET", "/api/v1/moved?entity=till1&since=3d", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/moved?entity=till1&since=yore", NULL, local_token()), 400);
+        assert_int_equal(status_of("GET", "/api/v1/moved?entity=till7", NULL, local_token()), 404);
+        assert_int_equal(status_of("GET", "/api/v1/moved?incident=77", NULL, local_token()), 404);
+        assert_int_equal(status_of("GET", "/api/v1/moved", NULL, local_token()), 400);
+}
+
 static void grafana_finds_loki_here_but_no_metric_queries(void **unused)
 {
         (void)unused;
@@ -790,6 +828,7 @@ int main(void)
                 cmocka_unit_test(every_route_is_described_with_schemas_that_exist),
                 cmocka_unit_test(what_is_registered_is_listed_shown_changed_and_walked),
                 cmocka_unit_test(a_table_of_entities_goes_out_and_comes_in_again),
+                cmocka_unit_test(what_of_a_host_moved_is_told),
                 cmocka_unit_test(the_audit_log_is_listed_without_secrets_and_a_changed_entry_is_named),
                 cmocka_unit_test(metrics_and_status_tell_the_same_counters),
                 cmocka_unit_test(the_console_is_served_with_a_policy_and_found_unchanged),
