@@ -14,6 +14,7 @@
 #include "model/measure.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +30,7 @@ struct candidate {
         struct str name, by, value; /* by: the label that names the subject */
         uint32_t subject, ordinal; /* ordinal: among its subject's series of that metric */
         bool is_absent;         /* known in these days, but not in this time */
+        bool is_mean;           /* a sum read by the count beside it */
         struct movement movement;
 };
 
@@ -220,6 +222,31 @@ static bool read_points(const struct series_data *series, enum measure_reading r
         return true;
 }
 
+/* What one of those counted was on average, at each point before which some came: of x_sum and x_count. */
+static bool read_means(const struct series_data *sum, const struct series_data *count, int64_t later_ns, struct arena *arena,
+                       struct movement_points *out_points, struct err *err)
+{
+        int64_t *times_ns = arena_alloc(arena, (sum->count + 1) * sizeof *times_ns);
+        double *values = arena_alloc(arena, (sum->count + 1) * sizeof *values), sum_before = NAN, count_before = NAN;
+        size_t points = 0;
+        if (!times_ns || !values)
+                return fail_memory(err, "moved", sum->count * 16);
+        for (size_t i = 0, k = 0; i < sum->count; i++) {
+                while (k < count->count && count->times_ns[k] < sum->times_ns[i])
+                        k++;
+                if (k == count->count || count->times_ns[k] != sum->times_ns[i])
+                        continue;
+                if (count->values[k] > count_before && sum->values[i] >= sum_before) {
+                        times_ns[points] = sum->times_ns[i] + later_ns;
+                        values[points++] = (sum->values[i] - sum_before) / (count->values[k] - count_before);
+                }
+                sum_before = sum->values[i];
+                count_before = count->values[k];
+        }
+        *out_points = (struct movement_points){times_ns, values, points};
+        return true;
+}
+
 static const struct series_data *series_in(const struct series_set *set, const struct labels *labels)
 {
         each (series, set)
@@ -228,17 +255,60 @@ static const struct series_data *series_in(const struct series_set *set, const s
         return NULL;
 }
 
+static bool is_sum(struct str name)
+{
+        return name.length > 4 && str_is(str_slice(name, name.length - 4, name.length), "_sum");
+}
+
+/* The labels of the count beside a sum. */
+struct count_labels {
+        char name[LABEL_BYTES_MAX + 8];
+        struct label items[LABELS_MAX];
+        struct labels labels;
+};
+
+static bool count_labels_of(const struct candidate *candidate, struct count_labels *out_count)
+{
+        const struct labels *labels = &candidate->labels;
+        if (!is_sum(candidate->name) || labels->count > LABELS_MAX || candidate->name.length > LABEL_BYTES_MAX)
+                return false;
+        int length = snprintf(out_count->name, sizeof out_count->name, "%.*s_count", (int)candidate->name.length - 4, candidate->name.bytes);
+        out_count->labels = (struct labels){out_count->items, labels->count, LABELS_MAX};
+        for (size_t i = 0; i < labels->count; i++) {
+                out_count->items[i] = labels->items[i];
+                if (str_equal(labels->items[i].name, LABEL_METRIC_NAME))
+                        out_count->items[i].value = (struct str){out_count->name, (size_t)length};
+        }
+        return true;
+}
+
+static const struct series_data *count_beside(const struct candidate *candidate, const struct series_set *set)
+{
+        struct count_labels count;
+        return count_labels_of(candidate, &count) ? series_in(set, &count.labels) : NULL;
+}
+
+static bool read_one(const struct candidate *candidate, const struct series_data *series, const struct series_set *set, int64_t later_ns,
+                     struct arena *arena, struct movement_points *out_points, struct err *err)
+{
+        const struct series_data *count = candidate->is_mean ? count_beside(candidate, set) : NULL;
+        return count ? read_means(series, count, later_ns, arena, out_points, err)
+                     : read_points(series, measure_reading(candidate->name), later_ns, arena, out_points, err);
+}
+
 static bool judge(const struct inquiry *inquiry, struct candidate *candidate, const struct series_set *now, const struct series_set *then,
                   struct arena *arena, struct err *err)
 {
-        enum measure_reading reading = measure_reading(candidate->name);
         const struct series_data *series = series_in(now, &candidate->labels), *past = series_in(then, &candidate->labels);
         struct movement_points points, past_points;
         candidate->is_absent = !series;
         if (!series)
                 return true;
-        return read_points(series, reading, 0, arena, &points, err) &&
-               (!past || read_points(past, reading, SEASON_NS, arena, &past_points, err)) &&
+        candidate->is_mean = count_beside(candidate, now) != NULL;
+        if (candidate->is_mean && !count_beside(candidate, then))
+                past = NULL;
+        return read_one(candidate, series, now, 0, arena, &points, err) &&
+               (!past || read_one(candidate, past, then, SEASON_NS, arena, &past_points, err)) &&
                movement_find(&inquiry->window, &points, past ? &past_points : NULL, arena, &candidate->movement, err);
 }
 
@@ -250,6 +320,11 @@ static bool match_batch(const struct candidate *batch, size_t count, struct aren
                         continue;
                 buf_text(&names, i ? "|" : "");
                 write_quoted(&names, batch[i].name);
+                if (is_sum(batch[i].name)) {
+                        buf_byte(&names, '|');
+                        write_quoted(&names, str_slice(batch[i].name, 0, batch[i].name.length - 4));
+                        buf_text(&names, "_count");
+                }
         }
         if (names.failed)
                 return fail_memory(err, "moved", names.length);
@@ -319,13 +394,28 @@ static const struct candidate *candidate_of(const struct inquiry *inquiry, const
         return &inquiry->candidates.items[movement->series];
 }
 
+/* Of a mean the sum's name without its end. */
+static struct str name_of(const struct candidate *candidate)
+{
+        return str_slice(candidate->name, 0, candidate->name.length - (candidate->is_mean ? 4 : 0));
+}
+
+static bool is_rate(const struct candidate *candidate)
+{
+        return !candidate->is_mean && measure_reading(candidate->name) == READ_AS_RATE;
+}
+
+static void write_value(struct buf *out, const struct candidate *candidate, double value)
+{
+        measure_write(out, name_of(candidate), is_rate(candidate), value);
+}
+
 /* The metric as people say it, with what tells it from its like: "node_cpu_seconds_total per second (cpu 0, mode user)". */
 static void write_what(struct buf *out, const struct candidate *candidate)
 {
         const char *before = " (";
-        buf_add(out, candidate->name);
-        if (measure_reading(candidate->name) == READ_AS_RATE)
-                buf_text(out, " per second");
+        buf_add(out, name_of(candidate));
+        buf_text(out, candidate->is_mean ? " on average" : is_rate(candidate) ? " per second" : "");
         each (label, &candidate->labels) {
                 if (str_equal(label->name, LABEL_METRIC_NAME) || str_equal(label->name, candidate->by) || str_is(label->name, "job") ||
                     str_is(label->name, "instance") || str_is(label->name, "host"))
@@ -360,7 +450,6 @@ static void write_after(struct buf *out, int64_t after_ns)
 static void write_sentence(struct buf *out, const struct inquiry *inquiry, const struct movement *movement)
 {
         const struct candidate *candidate = candidate_of(inquiry, movement);
-        bool is_rate = measure_reading(candidate->name) == READ_AS_RATE;
         int64_t after_ns = movement->onset_ns - inquiry->moved.items[0].onset_ns;
         write_series(out, inquiry, candidate);
         buf_text(out, movement->way == MOVEMENT_STOPPED ? " stopped at " : " left its normal at ");
@@ -372,10 +461,10 @@ static void write_sentence(struct buf *out, const struct inquiry *inquiry, const
         }
         buf_text(out, movement->way == MOVEMENT_STOPPED ? "; it was " : ": ");
         if (movement->way != MOVEMENT_STOPPED) {
-                measure_write(out, candidate->name, is_rate, movement->level);
+                write_value(out, candidate, movement->level);
                 buf_text(out, " instead of ");
         }
-        measure_write(out, candidate->name, is_rate, movement->usual);
+        write_value(out, candidate, movement->usual);
 }
 
 static void write_group(struct buf *out, const struct inquiry *inquiry, size_t first)
@@ -477,17 +566,30 @@ static json_t *value_json(struct buf *text, const struct candidate *candidate, d
 {
         if (value != value)
                 return json_null();
-        measure_write(text, candidate->name, measure_reading(candidate->name) == READ_AS_RATE, value);
+        write_value(text, candidate, value);
         return written(text);
+}
+
+static void write_range(struct buf *out, const struct labels *labels)
+{
+        buf_text(out, "rate(");
+        labels_print(labels, out);
+        buf_text(out, "[5m])");
 }
 
 /* What to ask PromQL for to see it. */
 static void write_query(struct buf *out, const struct candidate *candidate)
 {
-        bool is_rate = measure_reading(candidate->name) == READ_AS_RATE;
-        buf_text(out, is_rate ? "rate(" : "");
-        labels_print(&candidate->labels, out);
-        buf_text(out, is_rate ? "[5m])" : "");
+        if (!candidate->is_mean && !is_rate(candidate)) {
+                labels_print(&candidate->labels, out);
+                return;
+        }
+        struct count_labels count;
+        write_range(out, &candidate->labels);
+        if (candidate->is_mean && count_labels_of(candidate, &count)) {
+                buf_text(out, " / ");
+                write_range(out, &count.labels);
+        }
 }
 
 static json_t *movement_json(const struct inquiry *inquiry, const struct movement *movement, struct err *err)

@@ -3,7 +3,8 @@
  *
  * Asked at query time, over stored samples: the series whose labels name the subjects are found, read with the time before (four
  * times as long, at least MOVED_BEFORE_MIN_NS, at most MOVED_BEFORE_MAX_NS) and the same hours of the day before, and judged by learn/movement.
- * Counters are read as rates, as the detectors read them; buckets are left out.
+ * Counters are read as rates, as the detectors read them, a sum by the count beside it
+ * (x_sum and x_count) as what one was on average; buckets are left out.
  *
  * Bounded: of more than series_max series those of nearer subjects are taken first, of one subject one of each metric before
  * the second of any; a batch of series with more than MOVED_SAMPLES_MAX samples is left out; MOVED_TOLD_MAX are told, earlier and

@@ -150,6 +150,26 @@ static void a_counter_is_read_as_a_rate_and_may_be_set_back(void **state)
         assert_string_equal(text(answer, 0, "level_text"), "100");
 }
 
+/* Ten requests a second, of a tenth of a second each; of two from FROM_S + 600 on. As many as ever: only the mean says so. */
+static void a_sum_is_read_by_the_count_beside_it(void **state)
+{
+        scoped(world_done) struct world world;
+        double sum = 0, count = 0;
+        (void)state;
+        world_init(&world);
+        for (int s = BEGIN_S; s <= UNTIL_S; s += STEP_S) {
+                count += 100 + s % 7;
+                sum += (100 + s % 7) * (s >= FROM_S + 600 ? 2 : 0.1 + 0.001 * (s % 11));
+                buf_printf(&world.text, "took_seconds_sum{instance=\"web1:9100\"} %.6f %d\ntook_seconds_count{instance=\"web1:9100\"} %.0f %d\n", sum, s, count, s);
+        }
+        const json_t *answer = ask(&world);
+        assert_int_equal(json_array_size(json_object_get(answer, "moved")), 1);
+        assert_string_equal(text(answer, 0, "what"), "took_seconds on average");
+        assert_string_equal(text(answer, 0, "query"), "rate(took_seconds_sum{instance=\"web1:9100\"}[5m]) / rate(took_seconds_count{instance=\"web1:9100\"}[5m])");
+        assert_string_equal(text(answer, 0, "level_text"), "2s");
+        assert_non_null(strstr(text(answer, 0, "sentence"), "at 00:23:20 UTC"));
+}
+
 static void the_bound_takes_one_of_each_metric_first_and_is_told(void **state)
 {
         scoped(world_done) struct world world;
@@ -195,6 +215,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_moved_is_told_in_order_with_its_group),
                 cmocka_unit_test(a_counter_is_read_as_a_rate_and_may_be_set_back),
+                cmocka_unit_test(a_sum_is_read_by_the_count_beside_it),
                 cmocka_unit_test(the_bound_takes_one_of_each_metric_first_and_is_told),
                 cmocka_unit_test(nothing_is_said_where_nothing_is_known),
         };
