@@ -52,7 +52,8 @@ static void print_list(const struct cli *cli, const json_t *answer)
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "count", 0));
                 table_cell(&table, COLOR_NONE, "%.3g", json_number_value(json_object_get(item, "per_minute")));
                 time_cell(&table, item, "last_seen_ns");
-                table_cell(&table, color_of(item), "%.160s", sentence.bytes);
+                const char *from = json_string_value(json_object_get(item, "split_from"));
+                table_cell(&table, color_of(item), "%.160s%s%s%s", sentence.bytes, from ? " (split from " : "", from ? from : "", from ? ")" : "");
         }
         table_print(&table, stdout, cli->has_color);
         int64_t matched = json_i64(answer, "matched", 0), shown = (int64_t)json_array_size(json_object_get(answer, "templates"));
@@ -93,7 +94,11 @@ static void print_one(const json_t *item)
         clock_rfc3339(last_ns, 0, last);
         printf("%s: %s\n%" PRId64 " lines, %.3g a minute, from %s to %s\n", service.bytes, sentence.bytes, json_i64(item, "count", 0),
                json_number_value(json_object_get(item, "per_minute")), first, last);
-        puts("variables:");
+        if (json_object_get(item, "split_from"))
+                printf("split from %s, which its lines were counted under before\n", json_string_value(json_object_get(item, "split_from")));
+        json_array_foreach(json_object_get(item, "split_into"), i, each_one)
+                printf("%s%s", i ? ", " : "counted apart since it was split: ", json_string_value(each_one));
+        puts(json_object_get(item, "split_into") ? "\nvariables:" : "variables:");
         json_array_foreach(json_object_get(item, "variables"), i, each_one)
                 print_variable(each_one);
         puts("examples:");

@@ -7,6 +7,7 @@
 
 struct line_matcher {
         struct shape shape;
+        uint32_t place;         /* where a half has a word that its whole has not; past all places: it is none */
 };
 
 struct line_matcher *line_matcher_create(const struct miner *miner, uint32_t number, struct err *err)
@@ -19,6 +20,8 @@ struct line_matcher *line_matcher_create(const struct miner *miner, uint32_t num
                 free(matcher);
                 return fail_memory(err, "templates", sizeof *matcher), NULL;
         }
+        const struct shape *shape = &miner->shapes[number];
+        matcher->place = shape->is_half ? split_of(miner, miner_origin(miner, number))->place : UINT32_MAX;
         return matcher;
 }
 
@@ -33,7 +36,10 @@ bool line_matcher_matches(const struct line_matcher *matcher, struct str line)
 {
         struct token tokens[LINE_TOKENS_MAX];
         uint32_t count = line_scan(line, tokens);
-        return shape_fits(&matcher->shape, tokens, count);
+        if (!shape_fits(&matcher->shape, tokens, count))
+                return false;
+        const struct token *token = &tokens[matcher->place < count ? matcher->place : 0];
+        return matcher->place >= count || str_equal(shape_word(&matcher->shape, matcher->place), (struct str){line.bytes + token->start, token->length});
 }
 
 struct str line_matcher_word(const struct line_matcher *matcher)

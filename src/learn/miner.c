@@ -157,10 +157,10 @@ static void unlink_marks(struct miner *miner, uint32_t number)
         shape->next = shape->previous = MAP_NONE;
 }
 
-/* Template 0 and those for crowds take what no other takes: they stand in no list. */
+/* Template 0 and those for crowds take what no other takes, halves are found by their whole: they stand in no list. */
 static bool stands_in_lists(const struct miner *miner, uint32_t number)
 {
-        return number && miner->shapes[number].parts && !miner->shapes[number].crowd;
+        return number && miner->shapes[number].parts && !miner->shapes[number].crowd && !miner->shapes[number].is_half;
 }
 
 bool shapes_listed(const struct miner *miner, uint32_t number)
@@ -195,7 +195,7 @@ void shapes_unlink(struct miner *miner, uint32_t number)
 static bool index_shape(struct miner *miner, uint32_t number)
 {
         struct shape *shape = &miner->shapes[number];
-        return miner_set_key(miner, shape->key, number) && map_put(&miner->by_id, shape->id, number) && shapes_link(miner, number);
+        return (shape->is_half || miner_set_key(miner, shape->key, number)) && map_put(&miner->by_id, shape->id, number) && shapes_link(miner, number);
 }
 
 static uint64_t bytes_held(const struct miner *miner)
@@ -203,7 +203,7 @@ static uint64_t bytes_held(const struct miner *miner)
         return miner->counts.bytes + miner->count * SLOT_BYTES;
 }
 
-static bool is_full(const struct miner *miner)
+bool miner_is_full(const struct miner *miner)
 {
         return (miner->free_first == MAP_NONE && miner->count >= miner->bounds.templates_max) || bytes_held(miner) >= miner->bounds.bytes_max;
 }
@@ -290,7 +290,7 @@ static bool thin_keys(struct miner *miner)
                 return true;
         struct map fresh = {0};
         for (uint32_t i = 0; i < miner->count; i++)
-                if (miner->shapes[i].parts && !map_put(&fresh, miner->shapes[i].key, i)) {
+                if (miner->shapes[i].parts && !miner->shapes[i].is_half && !map_put(&fresh, miner->shapes[i].key, i)) {
                         map_done(&fresh);
                         return false;
                 }
@@ -323,7 +323,7 @@ static uint32_t find_home(struct miner *miner, struct str line, const struct tok
                         miner_set_key(miner, key, number); /* without it the next one is found the slow way again */
                 return number;
         }
-        bool crowded = is_full(miner) && !forget_one(miner);
+        bool crowded = miner_is_full(miner) && !forget_one(miner);
         if (crowded && (number = find_crowd(miner, tokens, count)) != MAP_NONE)
                 return number;
         if (!thin_keys(miner) || !shape_of_line(line, tokens, count, crowded, &shape))
@@ -384,7 +384,8 @@ static void remember(struct miner *miner, const struct miner_line *line, uint32_
 {
         size_t at;
         uint32_t slot = map_first(&miner->by_key, line->key, &at);
-        if (!line->hash || slot >= miner->count || miner_alias(miner, slot) != number || !familiar_wants(&miner->familiar, line->hash))
+        if (!line->hash || slot >= miner->count || miner_alias(miner, slot) != miner_origin(miner, number) ||
+            !split_allows_plan(miner, number, line->tokens) || !familiar_wants(&miner->familiar, line->hash))
                 return;
         struct plan *plan = make_plan(miner, line, slot, number);
         if (plan)
@@ -481,6 +482,8 @@ static bool learn_tokens(struct miner *miner, const struct miner_line *line, int
                 born = miner->shapes[number].lines == 0;
                 number = miner_alias(miner, number);
         }
+        if (miner->shapes[number].is_split)
+                number = split_route(miner, number, line->text, line->tokens);
         struct shape *shape = &miner->shapes[number];
         out_match->number = number;
         out_match->is_new = born && shape->lines == 0;
@@ -539,6 +542,11 @@ bool miner_template(const struct miner *miner, uint32_t number, struct miner_tem
         if (!shape)
                 return false;
         *out_template = (struct miner_template){.id = shape->id, .lines = shape->lines, .first_ns = shape->first_ns, .last_ns = shape->last_ns};
+        const struct miner_split *split = shape->is_split ? split_of(miner, miner_alias(miner, number)) : NULL;
+        for (uint32_t i = 0; split && i < split->count; i++)
+                out_template->halves[out_template->half_count++] = miner->shapes[split->halves[i].number].id;
+        if (shape->is_half)
+                out_template->split_from = miner->shapes[miner_origin(miner, miner_alias(miner, number))].id;
         for (uint32_t i = 0; i < shape->count; i++)
                 if (part_is_variable(&shape->parts[i])) {
                         out_template->variables[out_template->variable_count].place = (uint16_t)i;
@@ -572,6 +580,9 @@ struct miner_counts miner_counts(const struct miner *miner)
         counts.templates = 0;
         for (uint32_t i = 0; i < miner->count; i++)
                 counts.templates += miner->shapes[i].parts != NULL;
+        counts.splits = miner->splits.count;
+        for (uint32_t i = 0; i < miner->splits.count; i++)
+                counts.halves += miner->splits.items[i].count;
         counts.bytes = miner_bytes(miner);
         return counts;
 }
@@ -580,7 +591,7 @@ uint64_t miner_bytes(const struct miner *miner)
 {
         uint64_t slots = miner->by_key.capacity + miner->by_id.capacity + miner->by_marks.capacity + miner->by_prefix.capacity;
         return sizeof *miner + miner->counts.bytes + miner->capacity * sizeof *miner->shapes +
-               miner->waiting.capacity * sizeof *miner->waiting.items + slots * (sizeof *miner->by_key.hashes + sizeof *miner->by_key.values);
+               miner->waiting.capacity * sizeof *miner->waiting.items + miner->splits.count * sizeof *miner->splits.items + slots * (sizeof *miner->by_key.hashes + sizeof *miner->by_key.values);
 }
 
 /* --- beginning and end ----------------------------------------------------------------------------------------------- */
@@ -633,6 +644,7 @@ void miner_destroy(struct miner *miner)
                 shape_done(&miner->shapes[i]);
         free(miner->shapes);
         free(miner->waiting.items);
+        free(miner->splits.items);
         familiar_done(&miner->familiar);
         map_done(&miner->by_key);
         map_done(&miner->by_id);

@@ -16,6 +16,9 @@
  * enough depends on the place, as IPLoM (Makanju et al., KDD 2009) and Brain (Yu et al., TSC 2023) count words of a column.
  * The opposite, places that look like a variable but hold one word, stay constant in the text until a second is seen.
  *
+ * Splitting (miner_split.c): who counts beside the miner may find that a word at an open place makes another sentence (split.h);
+ * miner_divide gives such words templates of their own. The one they came from keeps its id, its past and all other words.
+ *
  * Ids are hashes of domain and birth text and never change; a merged sentence's id is an alias of the other's, for good.
  * Numbers are dense, from 0; a number is used again once its template was forgotten. At the bound the rarest of some old templates
  * gives way; when none is rare, new sentences share one template for all lines with the same marks, and last
@@ -51,9 +54,15 @@ struct miner_match {
         struct miner_variable variables[LINE_TOKENS_MAX];
 };
 
+#define MINER_HALVES_MAX 6u     /* words of one place that get templates of their own */
+#define MINER_SPLITS_MAX 64u    /* templates that are split at a time, of one miner */
+
 struct miner_template {
         uint64_t id;
-        uint64_t lines;         /* with those of its aliases */
+        uint64_t lines;         /* with those of its aliases; without those of its halves */
+        uint64_t split_from;    /* the id of the template it was split from; 0: none */
+        uint64_t halves[MINER_HALVES_MAX]; /* ids of those split from it */
+        uint32_t half_count;
         int64_t first_ns, last_ns;
         uint32_t variable_count;
         struct {
@@ -64,6 +73,8 @@ struct miner_template {
 
 struct miner_counts {
         uint64_t lines, templates, aliases, bytes;
+        uint64_t splits, halves; /* templates that are split, and those split from them */
+        uint64_t splits_refused; /* at a bound: the template stays as it is for good */
         uint64_t forgotten;     /* templates that gave way at the bound */
         uint64_t crowded;       /* lines that shared a template because the bound was reached */
         uint64_t homeless;      /* lines that went to template 0 */
@@ -113,6 +124,15 @@ bool miner_learn(struct miner *miner, struct str line, int64_t time_ns, struct m
 /* Looks at most so many merged templates over for what they now have in common with others; the number looked at. */
 uint32_t miner_refine(struct miner *miner, uint32_t steps_max);
 
+/*
+ * Splits the template at an open place: each of these words has a template of its own from now on, whose number goes to out_halves.
+ * Lines with other words stay. For good: a template is split once, and not again after its halves were merged with it. False: it cannot be
+ * (miner_divides), or, counted, a bound or memory forbids it; then it never will be.
+ */
+bool miner_divide(struct miner *miner, uint32_t number, uint16_t place, const struct str *words, uint32_t count, uint32_t *out_halves);
+bool miner_divides(const struct miner *miner, uint32_t number, uint16_t place); /* was never split, and values stand there */
+uint32_t miner_origin(const struct miner *miner, uint32_t number);       /* the template it was split from; itself when it was not */
+
 uint32_t miner_count(const struct miner *miner);                        /* numbers are below it */
 uint32_t miner_alias(const struct miner *miner, uint32_t number);       /* the number it goes by now */
 uint64_t miner_id(const struct miner *miner, uint32_t number);           /* number: what miner_learn or miner_alias gave */
@@ -124,6 +144,6 @@ bool miner_sentence(const struct miner *miner, uint32_t number, struct buf *text
 struct miner_counts miner_counts(const struct miner *miner);
 uint64_t miner_bytes(const struct miner *miner);        /* held now, in all */
 
-/* Version 2, little-endian. Restore refuses what it cannot have written; the bounds are the caller's. */
+/* Version 3, little-endian; version 2, without splits, is read too. Restore refuses what it cannot have written; the bounds are the caller's. */
 bool miner_snapshot(const struct miner *miner, struct buf *out, struct err *err);
 struct miner *miner_restore(struct str bytes, struct miner_bounds bounds, struct err *err);

@@ -127,6 +127,10 @@ static bool is_enough(const struct miner *miner, uint32_t number, const struct n
 
 static void alias_to(struct miner *miner, uint32_t from, uint32_t to)
 {
+        if (miner->shapes[from].is_split) {
+                split_dissolve(miner, from, alias_to);
+                miner->shapes[to].is_whole = true;
+        }
         struct shape *gone = &miner->shapes[from], *stays = &miner->shapes[to];
         shapes_unlink(miner, from);
         shape_take_in(stays, gone);
@@ -151,10 +155,14 @@ static uint32_t most_seen(const struct miner *miner, uint32_t a, uint32_t b)
 static void change(struct miner *miner, uint32_t number, const struct near *opened, uint32_t cut)
 {
         struct shape *shape = &miner->shapes[number];
+        if (cut && shape->is_split)
+                split_dissolve(miner, number, alias_to);
         shapes_unlink(miner, number);
         miner->counts.bytes -= shape_bytes(shape);
-        for (uint32_t i = 0; opened && i < opened->count; i++)
+        for (uint32_t i = 0; opened && i < opened->count; i++) {
                 shape_open(shape, opened->places[i]);
+                split_open(miner, number, opened->places[i]);
+        }
         if (cut)
                 shape_cut(shape, cut);
         shapes_touch(miner, number);
@@ -255,7 +263,7 @@ uint32_t miner_refine(struct miner *miner, uint32_t steps_max)
         uint32_t done = 0;
         for (; done < steps_max && miner->waiting.count; done++) {
                 uint32_t number = miner_alias(miner, miner->waiting.items[--miner->waiting.count]);
-                if (number && miner->shapes[number].parts)
+                if (number && miner->shapes[number].parts && !miner->shapes[number].is_half)
                         miner_settle(miner, number);
         }
         return done;

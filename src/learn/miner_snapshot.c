@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define SNAPSHOT_MAGIC 0x324E494DU /* "MIN2" */
+#define SNAPSHOT_MAGIC 0x334E494DU /* "MIN3" */
+#define SNAPSHOT_MAGIC_2 0x324E494DU /* "MIN2": nothing is split */
 #define WAITING_MAX 1024
 
 struct key {
@@ -41,6 +42,7 @@ static bool keys_write(const struct miner *miner, struct buf *out)
 bool miner_snapshot(const struct miner *miner, struct buf *out, struct err *err)
 {
         buf_u32(out, SNAPSHOT_MAGIC);
+        splits_write(miner, out);
         buf_u64(out, miner->domain);
         buf_u64(out, miner->counts.lines);
         buf_u64(out, miner->counts.crowded);
@@ -138,7 +140,7 @@ static bool shapes_reindex(struct miner *miner)
                         return false;
                 if (shapes_listed(miner, i) && shape->previous == MAP_NONE && !map_put(&miner->by_marks, shape_marks(shape), i))
                         return false;
-                uint32_t tail = i && shape->parts && !shape->crowd ? shape_tail(shape) : 0;
+                uint32_t tail = i && shape->parts && !shape->crowd && !shape->is_half ? shape_tail(shape) : 0;
                 if (tail && !map_put(&miner->by_prefix, shape_prefix(shape, tail), i))
                         return false;
         }
@@ -177,7 +179,8 @@ static bool waiting_read(struct reader *reader, struct miner *miner)
 
 static bool miner_read(struct reader *reader, struct miner *miner)
 {
-        if (reader_u32(reader) != SNAPSHOT_MAGIC)
+        uint32_t magic = reader_u32(reader);
+        if ((magic != SNAPSHOT_MAGIC && magic != SNAPSHOT_MAGIC_2) || (magic == SNAPSHOT_MAGIC && !splits_read(reader, miner)))
                 return false;
         miner->domain = reader_u64(reader);
         miner->counts.lines = reader_u64(reader);
@@ -187,7 +190,7 @@ static bool miner_read(struct reader *reader, struct miner *miner)
         miner->hand = reader_u32(reader);
         miner->free_first = reader_u32(reader);
         uint32_t count = reader_u32(reader);
-        return !reader->failed && miner->hand <= count && shapes_read(reader, miner, count) && aliases_are_sound(miner) && shapes_reindex(miner) &&
+        return !reader->failed && miner->hand <= count && shapes_read(reader, miner, count) && aliases_are_sound(miner) && splits_mark(miner) && shapes_reindex(miner) &&
                waiting_read(reader, miner) && keys_read(reader, miner);
 }
 
@@ -196,7 +199,7 @@ struct miner *miner_restore(struct str bytes, struct miner_bounds bounds, struct
         struct reader reader = reader_of(bytes);
         struct miner *miner = miner_empty(bounds, err);
         if (miner && !miner_read(&reader, miner)) {
-                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 2, or are damaged; "
+                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 2 or 3, or are damaged; "
                                                 "start without it, templates are learnt again", bytes.length);
                 miner_destroy(miner);
                 return NULL;

@@ -174,6 +174,30 @@ void shape_open(struct shape *shape, uint32_t place)
         shape->key = shape_key(shape);
 }
 
+/* A soft place that holds one word is shown as that word; its key is that of the open place. */
+bool shape_close(const struct shape *shape, uint32_t place, struct str word, struct shape *out_shape)
+{
+        uint32_t length = shape->text_length - shape->parts[place].length + (uint32_t)word.length, at = 0;
+        struct part *parts = parts_alloc(shape->count, length);
+        if (!parts)
+                return false;
+        char *text = (char *)(parts + shape->count);
+        for (uint32_t i = 0; i < shape->count; i++) {
+                struct str kept = i == place ? word : shape_word(shape, i);
+                parts[i] = shape->parts[i];
+                if (i == place)
+                        parts[i] = (struct part){.hash = hash64(word), .kind = TOKEN_SOFT, .type = parts[i].type, .run = 1, .blank_before = parts[i].blank_before};
+                parts[i].start = at;
+                parts[i].length = (uint16_t)kept.length;
+                if (kept.length)
+                        memcpy(text + at, kept.bytes, kept.length);
+                at += parts[i].length;
+        }
+        *out_shape = (struct shape){.key = shape->key, .parts = parts, .text_length = at, .count = shape->count, .has_tail = shape->has_tail,
+                                    .first_ns = INT64_MAX, .last_ns = INT64_MIN};
+        return true;
+}
+
 void shape_cut(struct shape *shape, uint32_t place)
 {
         struct part *part = &shape->parts[place];
@@ -275,7 +299,7 @@ void shape_write(const struct shape *shape, struct buf *out)
         buf_u32(out, shape->alias);
         buf_u32(out, shape->next);
         buf_u32(out, shape->previous);
-        buf_u8(out, (uint8_t)(shape->has_tail | shape->crowd << 1 | shape->has_aliases << 2 | (shape->parts != NULL) << 3));
+        buf_u8(out, (uint8_t)(shape->has_tail | shape->crowd << 1 | shape->has_aliases << 2 | (shape->parts != NULL) << 3 | shape->is_whole << 4));
         buf_u16(out, (uint16_t)count);
         for (uint32_t i = 0; i < count; i++)
                 part_write(out, &shape->parts[i]);
@@ -314,9 +338,10 @@ bool shape_read(struct reader *reader, struct shape *out_shape)
         shape.has_tail = bits & 1;
         shape.crowd = bits >> 1 & 1;
         shape.has_aliases = bits >> 2 & 1;
+        shape.is_whole = bits >> 4 & 1;
         shape.count = reader_u16(reader);
         bool has_parts = bits >> 3 & 1;
-        if (reader->failed || bits > 15 || shape.count > LINE_TOKENS_MAX || (!has_parts && shape.count) || (shape.has_tail && !shape.count))
+        if (reader->failed || bits > 31 || shape.count > LINE_TOKENS_MAX || (!has_parts && shape.count) || (shape.has_tail && !shape.count))
                 return false;
         for (uint32_t i = 0; i < shape.count; i++)
                 if (!part_read(reader, &parts[i], &shape.text_length))

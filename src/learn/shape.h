@@ -39,6 +39,9 @@ struct shape {
         bool has_tail : 1;      /* the last place takes whatever follows */
         bool has_aliases : 1;   /* others were merged into it */
         bool crowd : 1;         /* all lines with these marks, made at the bound */
+        bool is_whole : 1;      /* was split once, or is a half: not to be split again */
+        bool is_split : 1;      /* some words at one of its places have templates of their own; these three bits: miner_split.c */
+        bool is_half : 1;       /* such a template: found by way of the one it was split from, not by a key */
         uint32_t changes;       /* when it last became another: its words or places, its alias, its key; not saved */
 };
 
@@ -74,6 +77,8 @@ bool shape_fits(const struct shape *shape, const struct token *tokens, uint32_t 
 /* At how many places two shapes with equal marks differ: up to 3, the first two in out_places. */
 uint32_t shape_differ(const struct shape *a, const struct shape *b, uint8_t out_places[static 2]);
 void shape_open(struct shape *shape, uint32_t place);
+/* The opposite: the sentence with this word at an open place, nothing counted. False: no memory. */
+bool shape_close(const struct shape *shape, uint32_t place, struct str word, struct shape *out_shape);
 /* Everything from the place on becomes one variable. */
 void shape_cut(struct shape *shape, uint32_t place);
 /* Learns from the values of a line of this sentence. */

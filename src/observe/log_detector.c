@@ -192,7 +192,7 @@ static bool look_at_order(struct log_domain *domain, struct str sentence, const 
                 uint64_t work = hash64(str_slice(sentence, variable->start, variable->start + variable->length));
                 if (!domain->sequences && !(domain->sequences = sequences_create(err)))
                         return false;
-                return sequences_step(domain->sequences, work, (uint32_t)miner_id(domain->miner, match->number), time_ns, ended, &ending, err) &&
+                return sequences_step(domain->sequences, work, (uint32_t)miner_id(domain->miner, miner_origin(domain->miner, match->number)), time_ns, ended, &ending, err) &&
                        (!ending.failed || (err && (*err = ending.err, false)));
         }
         return true;

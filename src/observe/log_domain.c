@@ -23,6 +23,14 @@ enum log_level log_level_of(uint8_t severity)
         return severity < 9 ? LOG_LEVELS_DEBUG : severity < 17 ? LOG_LEVELS_WARN : LOG_LEVELS_ERROR;
 }
 
+static void watch_end(struct log_domain *domain, struct template_stat *stat)
+{
+        domain->watched -= stat->watch != NULL;
+        split_destroy(stat->watch);
+        stat->watch = NULL;
+}
+
+/* Its watch has ended. */
 static void stat_clear(struct template_stat *stat)
 {
         free(stat->values);
@@ -41,6 +49,7 @@ static bool stats_reserve(struct log_domain *domain, uint32_t count)
         domain->stats = stats;
         for (; domain->stat_count < wanted; domain->stat_count++) {
                 stats[domain->stat_count].values = NULL;
+                stats[domain->stat_count].watch = NULL;
                 stat_clear(&stats[domain->stat_count]);
         }
         return true;
@@ -52,6 +61,9 @@ static void merged(void *context, uint32_t from, uint32_t to)
         if (from >= domain->stat_count)
                 return;
         struct template_stat *gone = &domain->stats[from], *stays = to < domain->stat_count ? &domain->stats[to] : NULL;
+        watch_end(domain, gone);
+        if (stays)
+                watch_end(domain, stays); /* its places may be others now: it is looked at anew */
         if (!stays) {
                 stat_clear(gone);
                 return;
@@ -94,8 +106,10 @@ void log_domain_destroy(struct log_domain *domain)
 {
         if (!domain)
                 return;
-        for (uint32_t i = 0; i < domain->stat_count; i++)
+        for (uint32_t i = 0; i < domain->stat_count; i++) {
                 free(domain->stats[i].values);
+                split_destroy(domain->stats[i].watch);
+        }
         free(domain->stats);
         sequences_destroy(domain->sequences);
         miner_destroy(domain->miner);
@@ -106,7 +120,7 @@ void log_domain_destroy(struct log_domain *domain)
 uint64_t log_domain_bytes(const struct log_domain *domain)
 {
         uint64_t bytes = sizeof *domain + miner_bytes(domain->miner) + domain->stat_count * sizeof *domain->stats +
-                         (domain->sequences ? sequences_bytes(domain->sequences) : 0);
+                         domain->watched * sizeof(struct split) + (domain->sequences ? sequences_bytes(domain->sequences) : 0);
         for (uint32_t i = 0; i < domain->stat_count; i++)
                 bytes += domain->stats[i].value_count * sizeof(struct kept_values);
         return bytes;
@@ -157,6 +171,54 @@ uint32_t log_domain_fetch(const struct log_domain *domain, const struct miner_li
         return number;
 }
 
+/* --- one template, several sentences ---------------------------------------------------------------------------------- */
+
+/* When a level comes for the first time, and then at each doubling: a template whose lines have one level is never looked at. */
+static bool is_to_be_watched(const struct log_domain *domain, const struct template_stat *stat, enum log_level level, uint64_t lines)
+{
+        uint64_t same = stat->lines_by_level[level];
+        return same < lines && (same == 0 || (lines & (lines - 1)) == 0) && !stat->is_one && domain->watched < WATCHED_MAX;
+}
+
+static void watch_begin(struct log_domain *domain, struct template_stat *stat, const struct miner_match *match)
+{
+        for (uint32_t i = 0; i < match->variable_count && !stat->watch; i++)
+                if (miner_divides(domain->miner, match->number, match->variables[i].place))
+                        domain->watched += (stat->watch = split_create()) != NULL;
+}
+
+/* The whole begins anew to learn how often it comes: what it said before is said by its halves. */
+static void divide(struct log_domain *domain, uint32_t number, const struct split_place *place)
+{
+        struct template_stat *stat = &domain->stats[number];
+        struct str words[MINER_HALVES_MAX];
+        uint32_t halves[MINER_HALVES_MAX], count = stat->rate.count;
+        for (uint32_t i = 0; i < place->count; i++)
+                words[i] = (struct str){place->words[i].bytes, place->words[i].length};
+        if (!miner_divide(domain->miner, number, place->place, words, place->count, halves))
+                return;
+        for (uint32_t i = 0; i < place->count; i++)
+                if (halves[i] < domain->stat_count)
+                        stat_clear(&domain->stats[halves[i]]);
+        rate_init(&stat->rate);
+        stat->rate.count = count;
+}
+
+static void watch_add(struct log_domain *domain, const struct miner_match *match, struct str sentence, enum log_level level)
+{
+        struct template_stat *stat = &domain->stats[match->number];
+        struct split *watch = stat->watch;
+        split_add(watch, domain->miner, sentence, match, (uint8_t)level);
+        bool is_over = split_is_over(watch);
+        const struct split_place *place = (watch->lines & (watch->lines - 1)) == 0 ? split_judge(watch) : NULL;
+        if (!place && !is_over)
+                return;
+        stat->is_one = true;
+        if (place)
+                divide(domain, match->number, place);
+        watch_end(domain, stat);
+}
+
 bool log_domain_learn(struct log_domain *domain, struct miner_line *line, const struct log_record *record, uint64_t id, int64_t time_ns,
                       struct miner_match *out_match, struct err *err)
 {
@@ -166,9 +228,15 @@ bool log_domain_learn(struct log_domain *domain, struct miner_line *line, const 
         out_match->number = miner_alias(domain->miner, out_match->number);
         struct template_stat *stat = &domain->stats[out_match->number];
         enum log_level level = log_level_of(record->severity);
-        if (out_match->is_new)
+        if (out_match->is_new) {
+                watch_end(domain, stat);
                 stat_clear(stat);
+        }
         uint64_t lines = lines_of(stat);
+        if (!stat->watch && is_to_be_watched(domain, stat, level, lines))
+                watch_begin(domain, stat, out_match);
+        if (stat->watch)
+                watch_add(domain, out_match, line->text, level);
         stat->lines_by_level[level]++;
         stat->first_record = stat->first_record ? stat->first_record : id;
         if ((lines & (lines - 1)) == 0)
@@ -193,7 +261,7 @@ static void stat_write(const struct template_stat *stat, struct buf *out)
         buf_u64(out, stat->first_record);
         buf_u64(out, stat->kept_record);
         buf_u64(out, stat->newest_record);
-        buf_u8(out, (uint8_t)(stat->is_high | stat->is_silent << 1));
+        buf_u8(out, (uint8_t)(stat->is_high | stat->is_silent << 1 | stat->is_one << 2));
         buf_u64(out, (uint64_t)stat->variable_told_minute);
         rate_write(&stat->rate, out);
         buf_u8(out, stat->value_count);
@@ -213,11 +281,12 @@ static bool stat_read(struct reader *reader, struct template_stat *stat)
         uint8_t bits = reader_u8(reader);
         stat->is_high = bits & 1;
         stat->is_silent = bits >> 1 & 1;
+        stat->is_one = bits >> 2 & 1;
         stat->variable_told_minute = (int64_t)reader_u64(reader);
         if (!rate_read(reader, &stat->rate))
                 return false;
         uint8_t count = reader_u8(reader);
-        if (bits > 3 || count > LOG_VARIABLES_MAX || (count && !(stat->values = malloc(count * sizeof *stat->values))))
+        if (bits > 7 || count > LOG_VARIABLES_MAX || (count && !(stat->values = malloc(count * sizeof *stat->values))))
                 return false;
         for (; stat->value_count < count; stat->value_count++) {
                 stat->values[stat->value_count].place = reader_u16(reader);
@@ -247,6 +316,12 @@ bool log_domain_save(const struct log_domain *domain, struct buf *out, struct er
                 stat_write(&domain->stats[i], out);
         if (domain->sequences)
                 sequences_write(domain->sequences, out);
+        buf_u32(out, domain->watched);
+        for (uint32_t i = 0; i < domain->stat_count; i++)
+                if (domain->stats[i].watch) {
+                        buf_u32(out, i);
+                        split_write(domain->stats[i].watch, out);
+                }
         return out->failed ? fail_memory(err, "templates", out->length) : true;
 }
 
@@ -261,7 +336,21 @@ static bool counts_read(struct reader *reader, struct log_domain *domain)
         return true;
 }
 
-struct log_domain *log_domain_restore(struct reader *reader, struct err *err)
+static bool watches_read(struct reader *reader, struct log_domain *domain)
+{
+        uint32_t count = reader_u32(reader);
+        if (reader->failed || count > WATCHED_MAX)
+                return false;
+        for (uint32_t i = 0; i < count; i++) {
+                uint32_t number = reader_u32(reader);
+                if (reader->failed || number >= domain->stat_count || domain->stats[number].watch || !(domain->stats[number].watch = split_read(reader)))
+                        return false;
+                domain->watched++;
+        }
+        return true;
+}
+
+struct log_domain *log_domain_restore(struct reader *reader, uint32_t version, struct err *err)
 {
         struct rate births, errors;
         struct str name = reader_bytes(reader, reader_u16(reader));
@@ -288,6 +377,10 @@ struct log_domain *log_domain_restore(struct reader *reader, struct err *err)
         if (bits & 2 && !(domain->sequences = sequences_read(reader, err))) {
                 log_domain_destroy(domain);
                 return NULL;
+        }
+        if (version > 1 && !watches_read(reader, domain)) {
+                log_domain_destroy(domain);
+                return fail(err, ERR_CORRUPT, "templates", "restoring what is watched of the templates of %.*s: it is damaged", STR_ARGS(name)), NULL;
         }
         return domain;
 }

@@ -7,6 +7,7 @@
 
 #include "learn/miner.h"
 #include "learn/sequence.h"
+#include "learn/split.h"
 #include "observe/log_templates.h"
 
 struct kept_values {
@@ -14,12 +15,16 @@ struct kept_values {
         struct value_sketch sketch;
 };
 
+#define WATCHED_MAX 16          /* templates of one program that are looked at for several sentences, at a time */
+
 struct template_stat {                  /* by the miner's number */
         uint64_t lines_by_level[LOG_LEVELS];
         uint64_t first_record, kept_record, newest_record;
         struct rate rate;
         struct kept_values *values;
+        struct split *watch;            /* does it hold several sentences? NULL: it is not asked */
         uint8_t value_count;
+        bool is_one;                    /* it was asked: no */
         bool is_high, is_silent;        /* told, and not yet over */
         int64_t variable_told_minute;
 };
@@ -28,7 +33,7 @@ struct log_domain {
         char *name;
         struct miner *miner;
         struct template_stat *stats;
-        uint32_t stat_count;
+        uint32_t stat_count, watched;
         uint64_t lines;
         int64_t last_ns;
         struct rate births, errors;     /* new templates; records of level error */
@@ -51,4 +56,5 @@ bool log_domain_learn(struct log_domain *domain, struct miner_line *line, const 
 void log_domain_keep(struct log_domain *domain, struct str sentence, const struct miner_match *match);
 
 bool log_domain_save(const struct log_domain *domain, struct buf *out, struct err *err);
-struct log_domain *log_domain_restore(struct reader *reader, struct err *err);
+/* Version 1 knew no watches. */
+struct log_domain *log_domain_restore(struct reader *reader, uint32_t version, struct err *err);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2               /* 1, without splits, is read too */
 #define MINUTE_NS (60 * NS_PER_S)
 #define MINUTES_AT_ONCE 180     /* after a longer pause of the whole partition the past says nothing about the minutes between */
 
@@ -301,7 +301,7 @@ bool log_templates_save(struct log_templates *templates, struct buf *out, struct
         return true;
 }
 
-static bool partition_restore(struct log_partition *partition, struct reader *reader, struct err *err)
+static bool partition_restore(struct log_partition *partition, struct reader *reader, uint32_t version, struct err *err)
 {
         partition_clear(partition);
         partition->minute = (int64_t)reader_u64(reader);
@@ -312,7 +312,7 @@ static bool partition_restore(struct log_partition *partition, struct reader *re
         if (reader->failed || count > LOG_DOMAINS_MAX + 1 || partition->minute < 0 || partition->minute > INT64_MAX / MINUTE_NS - 1)
                 return fail(err, ERR_CORRUPT, "templates", "the saved templates are damaged");
         for (uint32_t i = 0; i < count; i++) {
-                struct log_domain *domain = log_domain_restore(reader, err);
+                struct log_domain *domain = log_domain_restore(reader, version, err);
                 if (!domain)
                         return false;
                 if (domain_find(partition, str_of(domain->name))) {
@@ -329,12 +329,12 @@ bool log_templates_restore(struct log_templates *templates, struct str bytes, st
 {
         struct reader reader = reader_of(bytes);
         uint32_t version = reader_u32(&reader), partitions = reader_u32(&reader);
-        if (version != VERSION || partitions != PARTITIONS)
-                return fail(err, reader.failed ? ERR_CORRUPT : ERR_UNSUPPORTED, "templates", "the saved templates are of version %u for %u partitions, this program knows version %d for %d", version,
+        if (version < 1 || version > VERSION || partitions != PARTITIONS)
+                return fail(err, reader.failed ? ERR_CORRUPT : ERR_UNSUPPORTED, "templates", "the saved templates are of version %u for %u partitions, this program knows versions up to %d for %d", version,
                             partitions, VERSION, PARTITIONS);
         for (int p = 0; p < PARTITIONS; p++) {
                 with_lock(&templates->partitions[p].lock);
-                if (!partition_restore(&templates->partitions[p], &reader, err))
+                if (!partition_restore(&templates->partitions[p], &reader, version, err))
                         return false;
         }
         return reader_left(&reader) == 0 || fail(err, ERR_CORRUPT, "templates", "the saved templates are followed by something else");
@@ -369,6 +369,9 @@ static bool view_one(const struct log_domain *domain, uint32_t number, bool (*vi
         view.id = shown.id;
         view.sentence = buf_str(&sentence);
         view.lines = shown.lines;
+        view.split_from = shown.split_from;
+        view.half_count = shown.half_count;
+        memcpy(view.halves, shown.halves, sizeof view.halves);
         view.first_ns = shown.first_ns;
         view.last_ns = shown.last_ns;
         view.per_minute = stat->rate.level;
@@ -440,6 +443,8 @@ void log_templates_read_stats(struct log_templates *templates, struct log_templa
                         struct miner_counts counts = miner_counts((*domain)->miner);
                         stats.templates += counts.templates - 1;
                         stats.templates_forgotten += counts.forgotten;
+                        stats.templates_split += counts.splits;
+                        stats.splits_refused += counts.splits_refused;
                         stats.lines_crowded += counts.crowded;
                         stats.bytes += log_domain_bytes(*domain);
                 }

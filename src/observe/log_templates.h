@@ -41,7 +41,7 @@ void log_templates_destroy(struct log_templates *templates);
  * where it stopped. */
 bool log_templates_fold(struct log_templates *templates, const struct fold *fold, struct noticed *noticed, struct err *err);
 
-/* Version 1. No worker runs meanwhile. */
+/* Version 2; version 1 is read too. No worker runs meanwhile. */
 bool log_templates_save(struct log_templates *templates, struct buf *out, struct err *err);
 bool log_templates_restore(struct log_templates *templates, struct str bytes, struct err *err);
 
@@ -55,6 +55,8 @@ struct template_variable {
 struct template_view {
         uint64_t id;
         struct str service, sentence;   /* the sentence with <address> and so on for variables */
+        uint64_t split_from, halves[MINER_HALVES_MAX]; /* ids (miner.h); 0: it was not split from another */
+        uint32_t half_count;
         uint64_t lines, lines_by_level[LOG_LEVELS];
         int64_t first_ns, last_ns;
         double per_minute;              /* the learnt level */
@@ -72,6 +74,6 @@ struct line_matcher *log_templates_matcher(struct log_templates *templates, uint
 
 struct log_templates_stats {
         uint64_t domains, templates, bytes, lines;
-        uint64_t domains_forgotten, templates_forgotten, lines_crowded, lines_of_others;
+        uint64_t domains_forgotten, templates_forgotten, templates_split, splits_refused, lines_crowded, lines_of_others;
 };
 void log_templates_read_stats(struct log_templates *templates, struct log_templates_stats *out_stats);

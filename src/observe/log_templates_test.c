@@ -133,6 +133,92 @@ static void a_restored_state_goes_on_as_if_nothing_had_happened(void **state)
         assert_true(str_equal(buf_str(&first), buf_str(&second)));
 }
 
+/* --- one template that turns out to be several sentences ---------------------------------------------------------------- */
+
+/* A link is up, degraded or down, and each is told with a level of its own. */
+static void say_link(struct told *told, int i)
+{
+        static const struct { const char *word; uint8_t severity; } states[] = {{"up", 9}, {"degraded", 13}, {"down", 17}};
+        char line[100];
+        snprintf(line, sizeof line, "Link %d state is %s now", i, states[i % 3].word);
+        say(told, "switch", line, states[i % 3].severity, 1);
+        snprintf(line, sizeof line, "Login %d of user %s done", i, i % 3 == 0 ? "alice" : i % 3 == 1 ? "bob" : "carol");
+        say(told, "switch", line, i % 2 ? 9 : 13, 1);
+}
+
+struct found {
+        struct template_view whole, half[8];
+        char half_sentence[8][100];
+        uint32_t count, half_count;
+};
+
+static bool find_halves(void *context, const struct template_view *view)
+{
+        struct found *found = context;
+        found->count++;
+        if (view->half_count)
+                found->whole = *view;
+        if (!view->split_from)
+                return true;
+        snprintf(found->half_sentence[found->half_count], sizeof found->half_sentence[0], "%.*s", STR_ARGS(view->sentence));
+        found->half[found->half_count++] = *view;
+        return true;
+}
+
+static void a_word_that_tells_the_level_gets_a_template_that_knows_where_it_came_from(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        for (int i = 0; i < 600; i++)
+                say_link(&told, i);
+        struct found found = {0};
+        assert_true(log_templates_visit(told.templates, STR("switch"), 0, find_halves, &found, NULL));
+        assert_int_equal(found.half_count, 3);
+        assert_int_equal(found.count, 5); /* and the login, whose users tell nothing */
+        uint64_t lines = found.whole.lines;
+        for (uint32_t i = 0; i < 3; i++) {
+                assert_true(found.half[i].split_from == found.whole.id && found.whole.halves[i] == found.half[i].id);
+                lines += found.half[i].lines;
+                if (found.half[i].lines_by_level[LOG_LEVELS_ERROR])
+                        assert_string_equal(found.half_sentence[i], "Link <number> state is down now");
+                for (int level = 0; level < LOG_LEVELS; level++)
+                        assert_true(found.half[i].lines_by_level[level] == 0 || found.half[i].lines_by_level[level] == found.half[i].lines);
+        }
+        assert_int_equal(lines, 600);
+        scoped(buf_done) struct buf service = {0};
+        scoped_ptr(line_matcher_destroy) struct line_matcher *both = log_templates_matcher(told.templates, found.whole.id, &service, NULL);
+        assert_true(line_matcher_matches(both, STR("Link 5 state is down now")) && line_matcher_matches(both, STR("Link 5 state is up now")));
+        struct log_templates_stats stats;
+        log_templates_read_stats(told.templates, &stats);
+        assert_int_equal(stats.templates_split, 1);
+}
+
+/* Wherever the process ends: before, while the words are watched, after the split. */
+static void a_restart_changes_no_split(void **state)
+{
+        (void)state;
+        for (int stop = 1; stop < 400; stop += 57) {
+                scoped(told_done) struct told one, other;
+                scoped(buf_done) struct buf saved = {0}, first = {0}, second = {0};
+                told_init(&one);
+                told_init(&other);
+                for (int i = 0; i < 400; i++) {
+                        if (i == stop) {
+                                assert_true(log_templates_save(one.templates, &saved, NULL));
+                                assert_true(log_templates_restore(other.templates, buf_str(&saved), NULL));
+                                other.sequence = one.sequence;
+                                other.time_ns = one.time_ns;
+                        }
+                        say_link(&one, i);
+                        if (i >= stop)
+                                say_link(&other, i);
+                }
+                assert_true(log_templates_save(one.templates, &first, NULL) && log_templates_save(other.templates, &second, NULL));
+                assert_true(str_equal(buf_str(&first), buf_str(&second)));
+        }
+}
+
 static void damage_is_refused_with_a_reason(void **state)
 {
         (void)state;
@@ -274,6 +360,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_template_has_counts_levels_examples_and_typed_values),
                 cmocka_unit_test(a_restored_state_goes_on_as_if_nothing_had_happened),
+                cmocka_unit_test(a_word_that_tells_the_level_gets_a_template_that_knows_where_it_came_from),
+                cmocka_unit_test(a_restart_changes_no_split),
                 cmocka_unit_test(damage_is_refused_with_a_reason),
                 cmocka_unit_test(an_ordinary_day_is_silent_then_each_kind_is_told_once),
                 cmocka_unit_test(a_request_that_stops_half_way_is_a_course_never_seen),

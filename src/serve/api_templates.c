@@ -16,6 +16,8 @@
 
 struct listed {
         uint64_t id, lines, by_level[LOG_LEVELS];
+        uint64_t split_from, halves[MINER_HALVES_MAX];
+        uint32_t half_count;
         int64_t first_ns, last_ns;
         double per_minute, key;
         struct str service, sentence;
@@ -60,6 +62,9 @@ static bool list_one(void *context, const struct template_view *view)
         *item = (struct listed){.id = view->id, .lines = view->lines, .first_ns = view->first_ns, .last_ns = view->last_ns, .per_minute = view->per_minute,
                                 .key = key, .service = arena_str(list->arena, view->service), .sentence = arena_str(list->arena, view->sentence)};
         memcpy(item->by_level, view->lines_by_level, sizeof item->by_level);
+        item->split_from = view->split_from;
+        item->half_count = view->half_count;
+        memcpy(item->halves, view->halves, sizeof item->halves);
         list->failed |= !item->service.bytes || !item->sentence.bytes;
         return !list->failed;
 }
@@ -81,6 +86,10 @@ static void write_head(struct buf *out, const struct listed *item)
                 is_first = false;
         }
         buf_byte(out, '}');
+        if (item->split_from)
+                buf_printf(out, ",\"split_from\":\"%016" PRIx64 "\"", item->split_from);
+        for (uint32_t i = 0; i < item->half_count; i++)
+                buf_printf(out, "%s\"%016" PRIx64 "\"%s", i ? "," : ",\"split_into\":[", item->halves[i], i + 1 == item->half_count ? "]" : "");
 }
 
 static bool read_list(struct request *request, struct list *list, struct err *err)
@@ -120,8 +129,8 @@ bool templates_list(struct request *request, struct err *err)
                 write_head(out, &list.items[i]);
                 buf_byte(out, '}');
         }
-        buf_printf(out, "],\"matched\":%" PRIu64 ",\"programs\":%" PRIu64 ",\"all\":%" PRIu64 ",\"forgotten\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", list.matched,
-                   stats.domains, stats.templates, stats.templates_forgotten, stats.bytes);
+        buf_printf(out, "],\"matched\":%" PRIu64 ",\"programs\":%" PRIu64 ",\"all\":%" PRIu64 ",\"forgotten\":%" PRIu64 ",\"split\":%" PRIu64 ",\"splits_refused\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", list.matched,
+                   stats.domains, stats.templates, stats.templates_forgotten, stats.templates_split, stats.splits_refused, stats.bytes);
         request->answer.status = 200;
         request->answer.content_type = "application/json";
         return true;

@@ -72,6 +72,8 @@ export interface Template {
     first_seen_ns: string;
     last_seen_ns: string;
     levels: Record<string, number>;
+    split_from?: string; // the template that its lines were of, before
+    split_into?: string[];
 }
 export interface TemplateVariable {
     type: string;
