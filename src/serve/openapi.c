@@ -182,10 +182,10 @@ static const struct schema {
         {"Automation", "application/json", OBJECT("\"is_stopped\":{\"type\":\"boolean\"},\"stopped\":{\"type\":[\"object\",\"null\"]},\"frozen_by\":{\"type\":[\"string\",\"null\"]},\"freezes\":{\"type\":\"array\"}")},
         {"Templates", "application/json",
          OBJECT("\"templates\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Template\"}},\"matched\":" COUNT ",\"programs\":" COUNT
-                ",\"all\":" COUNT ",\"forgotten\":" COUNT ",\"bytes\":" COUNT)},
+                ",\"all\":" COUNT ",\"forgotten\":" COUNT ",\"split\":" COUNT ",\"splits_refused\":" COUNT ",\"bytes\":" COUNT)},
         {"Template", "application/json",
          OBJECT("\"id\":" TEXT ",\"service\":" TEXT ",\"sentence\":" TEXT ",\"count\":" COUNT ",\"per_minute\":{\"type\":\"number\"},\"first_seen_ns\":" NS
-                ",\"last_seen_ns\":" NS ",\"levels\":{\"type\":\"object\",\"additionalProperties\":" COUNT "},\"variables\":{\"type\":\"array\",\"items\":"
+                ",\"last_seen_ns\":" NS ",\"levels\":{\"type\":\"object\",\"additionalProperties\":" COUNT "},\"split_from\":" TEXT ",\"split_into\":" TEXTS ",\"variables\":{\"type\":\"array\",\"items\":"
                 OBJECT("\"type\":" TEXT ",\"unit\":" TEXT ",\"seen\":" COUNT ",\"least\":{\"type\":\"number\"},\"most\":{\"type\":\"number\"},\"p50\":{\"type\":\"number\"},"
                        "\"p90\":{\"type\":\"number\"},\"p99\":{\"type\":\"number\"},\"values\":{\"type\":\"array\",\"items\":"
                        OBJECT("\"value\":" TEXT ",\"count\":" COUNT) "}") "},\"examples\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}")},

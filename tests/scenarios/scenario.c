@@ -7,6 +7,7 @@
  * (at no time); times count from the start, which is 2026-01-01 00:00 UTC.
  *
  *      at T  send log HOST SERVICE TEXT             one syslog message
+ *      at T  send logs N LEVEL HOST SERVICE TEXT     N of them at debug, info, warning or err; each # is its number
  *      at T  send metric SERIES V1 V2 ... [every D]  Prometheus text, one value each D (10s when not said)
  *      at T  send alert LABELS [resolved]             another tool's alert, labels as alertname=DiskFull,host=web1; fires until told
  *      at T  use FILE...                             puts content files in force, beside nothing else
@@ -18,6 +19,7 @@
  *      by T  expect run N STATE [saying TEXT]        TEXT somewhere in what is kept of the run
  *      by T  expect done N                           so many programs were run since the start, crashes or not
  *      by T  expect logs N QUERY                     the query finds N records
+ *      by T  expect templates N TEXT                 so many sentences of programs have TEXT in them; halves N: those split from another
  *      by T  expect query EXPRESSION = VALUE         the instant query gives this one value (or: none)
  *      by T  expect source NAME records N | silent | alive
  *      by T  expect entity KIND "TITLE" [RELATION "TITLE"]  the register has it, and the relation
@@ -45,6 +47,7 @@
 #include "loop/loop.h"
 #include "model/batch.h"
 #include "observe/intake.h"
+#include "observe/observe.h"
 #include "observe/source.h"
 #include "query/logql.h"
 #include "query/promql.h"
@@ -55,6 +58,7 @@
 #include "store/series.h"
 #include "store/vfs.h"
 #include "replay/decided.h"
+#include "scenarios/sentences.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -271,6 +275,31 @@ static void send_log(struct story *story, struct str rest)
                                                            STR_ARGS(service), STR_ARGS(rest)));
 }
 
+static void send_logs(struct story *story, const struct line *line, struct str rest)
+{
+        static const struct { struct str name; int priority; } levels[] = {{STR_INIT("debug"), 15}, {STR_INIT("info"), 14}, {STR_INIT("warning"), 12}, {STR_INIT("err"), 11}};
+        uint64_t count;
+        scoped(buf_done) struct buf all = {0};
+        char time[CLOCK_RFC3339_BYTES];
+        if (!str_to_u64(word(&rest), &count))
+                stop(story, line, "send logs N LEVEL HOST SERVICE TEXT");
+        struct str level = word(&rest), host = word(&rest), service = word(&rest);
+        int priority = 0;
+        for (size_t i = 0; i < countof(levels); i++)
+                if (str_equal(level, levels[i].name))
+                        priority = levels[i].priority;
+        if (!priority)
+                stop(story, line, "a level is debug, info, warning or err");
+        clock_rfc3339(clock_now_ns(&story->clock), 3, time);
+        for (uint64_t i = 0; i < count; i++) {
+                buf_printf(&all, "<%d>1 %s %.*s %.*s - - - ", priority, time, STR_ARGS(host), STR_ARGS(service));
+                for (size_t at = 0; at < rest.length; at++)
+                        rest.bytes[at] == '#' ? buf_printf(&all, "%" PRIu64, i) : buf_byte(&all, rest.bytes[at]);
+                buf_byte(&all, '\n');
+        }
+        offer(story, SOURCE_SYSLOG, "syslog", buf_str(&all));
+}
+
 /* {"a": "1", "b": "2"} of a=1,b=2. */
 static json_t *labels_json(const struct story *story, const struct line *line, struct str text)
 {
@@ -314,6 +343,8 @@ static void do_send(struct story *story, const struct line *line)
         struct str rest = line->rest, what = word(&rest);
         if (str_is(what, "log"))
                 send_log(story, rest);
+        else if (str_is(what, "logs"))
+                send_logs(story, line, rest);
         else if (str_is(what, "alert"))
                 send_alert(story, line, rest);
         else
@@ -524,6 +555,14 @@ static bool expect_logs(struct story *story, const struct line *line, struct str
         if (!good)
                 stop(story, line, story->err.message);
         return found == wanted;
+}
+
+static bool expect_templates(struct story *story, const struct line *line, struct str rest, bool only_halves)
+{
+        uint64_t wanted;
+        if (!str_to_u64(word(&rest), &wanted))
+                stop(story, line, "expect templates N TEXT, or expect halves N TEXT");
+        return sentences_count(observe_log_templates(loop_observe(story->loop)), rest, only_halves) == wanted;
 }
 
 static bool expect_query(struct story *story, const struct line *line, struct str rest)
@@ -772,6 +811,8 @@ static bool holds(struct story *story, const struct line *line)
                 return expect_no_incident(story, line, rest);
         if (str_is(what, "logs"))
                 return expect_logs(story, line, rest);
+        if (str_is(what, "templates") || str_is(what, "halves"))
+                return expect_templates(story, line, rest, str_is(what, "halves"));
         if (str_is(what, "query"))
                 return expect_query(story, line, rest);
         if (str_is(what, "source"))
@@ -784,7 +825,7 @@ static bool holds(struct story *story, const struct line *line)
                 return story->was_refused;
         if (str_is(what, "accepted"))
                 return !story->was_refused;
-        stop(story, line, "expect logs, query, source, entity, incident, no incident, pages, messages, no page because, refused or accepted");
+        stop(story, line, "expect logs, templates, halves, query, source, entity, incident, no incident, pages, messages, no page because, refused or accepted");
 }
 
 /* --- telling ------------------------------------------------------------------------------------------------------------ */
