@@ -10,7 +10,7 @@
  *                                                             a token may be "-" for none; samples 15 s apart or STEP_MS
  *      load steady       the same                             as time goes: a sample of each series every STEP_MS
  *      load posts PORT PATH FILE CONNECTIONS [TOKEN]          each line of the file is a JSON body, dealt out over kept-open connections, each
- *                                                             request waiting for its answer; all must be answered with 200
+ *                                                             request waiting for its answer, and sent again while that is 429
  *
  * Samples: 40 % integer counters, 30 % two-decimal random walks, 20 % constants, 10 % random doubles, ending now;
  * six labels of about 144 bytes. The same numbers every time. Prints seconds and how much went out.
@@ -341,8 +341,8 @@ struct poster {
         pthread_t thread;
 };
 
-/* Until the answer's end; answers are small and say how long they are. */
-static void hear(int from)
+/* Until the answer's end; answers are small and say how long they are. False: to be sent again later. */
+static bool hear(int from)
 {
         char answer[4096];
         size_t got = 0, at, length_at;
@@ -363,7 +363,9 @@ static void hear(int from)
                 if (got < at + 4 + length)
                         continue;
                 if (str_starts_with(all, STR("HTTP/1.1 200")))
-                        return;
+                        return true;
+                if (str_starts_with(all, STR("HTTP/1.1 429")))
+                        return false;
                 fprintf(stderr, "%.*s\n", STR_ARGS(all));
                 exit(1);
         }
@@ -374,7 +376,10 @@ static void *post_all(void *context)
         const struct poster *poster = context;
         for (size_t i = 0; i < poster->count; i += poster->step) {
                 send_all(poster->to, poster->requests[i].bytes, poster->requests[i].length);
-                hear(poster->to);
+                while (!hear(poster->to)) {
+                        usleep(20000);
+                        send_all(poster->to, poster->requests[i].bytes, poster->requests[i].length);
+                }
         }
         return NULL;
 }

@@ -315,6 +315,8 @@ void incidents_news_clear(struct incidents *incidents)
 
 bool incident_has(const struct incident *incident, uint64_t alert)
 {
+        if (alert > incident->member_id_max)
+                return false;
         each (member, &incident->members)
                 if (member->alert == alert)
                         return true;
@@ -330,6 +332,7 @@ bool incident_append(struct incident *incident, uint64_t alert, int64_t time_ns,
         for (; at && (items[at - 1].joined_ns > time_ns || (items[at - 1].joined_ns == time_ns && items[at - 1].alert > alert)); at--)
                 items[at] = items[at - 1];
         items[at] = (struct incident_member){alert, time_ns};
+        incident->member_id_max = max_of(incident->member_id_max, alert);
         return true;
 }
 

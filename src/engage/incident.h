@@ -55,6 +55,7 @@ struct incident {
         struct { struct incident_sort *items; size_t count, capacity; } sorts;      /* alert name and kind, sorted; texts owned */
         int64_t opened_ns, changed_ns, acknowledged_ns, resolved_ns, closed_ns;
         struct { struct incident_member *items; size_t count, capacity; } members;
+        uint64_t member_id_max;         /* of all that were ever members: a new alert has a larger id, and is not looked for */
         struct { struct incident_entity *items; size_t count, capacity; } entities; /* texts owned */
         struct { struct incident_cause *items; size_t count, capacity; } causes;    /* texts owned */
         uint32_t firing;                /* of its members that keep it open */

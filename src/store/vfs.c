@@ -57,6 +57,7 @@ static struct shared *all;
 
 static void init_all(void)
 {
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody reads its counts of memory, and each allocation would take a lock for them */
         lock_init(&all_lock, LOCK_DATABASE);
 }
 
