@@ -48,7 +48,7 @@
 #define TICKS_WAITING_NS NS_PER_S       /* what those that wait may take in all */
 #define REST 3                          /* times what the last tick took: so much later the next one may be asked for */
 #define HEAP_LEFT_BYTES ((size_t)4 << 20)
-#define BURST_BYTES ((uint64_t)16 << 20)        /* so much journal makes a heap worth looking through */
+#define BURST_BYTES ((uint64_t)2 << 20)         /* so much journal makes a heap worth looking through: decoded it takes up to ten times that */
 #define BURST_OVER_NS (2 * NS_PER_S)
 #define QUIET_TICK_BYTES ((uint64_t)256 << 10)  /* less between two ticks is no burst */
 #define SERIES_MAX ((size_t)2 << 20)
