@@ -3,7 +3,7 @@
  *
  * The trade: a sample costs a hash of its labels, a comparison and a few bytes appended to a cache line, and nothing else;
  * there are no postings in memory, a select looks at every series' name hash instead. Most of an add's time would be
- * waiting for memory, so picks go through stages, each of which asks for the lines that the next one reads. A series is the
+ * waiting for memory, so picks go through steps group by group, each of which asks for the lines that the next one reads. A series is the
  * 72 bits of its id that are its partition and its key: labels are not compared, since that alone would read three lines more a sample.
  *
  * A block is put while the partition's lock is held, so that a reader finds samples either open or put, never neither.
@@ -21,8 +21,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define STAGE_DISTANCE 6
-#define WINDOW 32      /* picks between packing and comparing: a power of two above 3 * STAGE_DISTANCE */
+#define GROUP 64        /* picks whose memory is asked for together: what they need fits the first cache */
 #define PACKED_ROOM 320 /* bytes of labels that need no allocation */
 #define REFUSED UINT32_MAX
 #define LABELS_BYTES_USUAL ((size_t)320) /* a series' share of the memory for labels, so that few with huge ones count as many */
@@ -411,41 +410,13 @@ bool series_seal(struct series_store *store, uint16_t partition_number, int64_t 
 
 /* ---- adding ---- */
 
-struct looked_up {
-        struct str packed;
-        uint64_t hash;
-        char *large;            /* when the labels did not fit the room */
-        char room[PACKED_ROOM];
-};
-
 struct adding {
         struct series_store *store;
         struct series_partition *partition;
         const struct telemetry *telemetry;
         const uint32_t *picks;
         uint32_t seen_s;
-        uint32_t guess_base;    /* the entry of pick i is guessed to be guess_base + i */
-        bool guessing;          /* the last guess was right */
-        struct looked_up window[WINDOW];
 };
-
-static void adding_begin(struct adding *adding, struct series_store *store, struct series_partition *partition,
-                         const struct telemetry *telemetry, const uint32_t *picks, int64_t received_ns)
-{
-        adding->store = store;
-        adding->partition = partition;
-        adding->telemetry = telemetry;
-        adding->picks = picks;
-        adding->seen_s = (uint32_t)(received_ns / NS_PER_S);
-        for (size_t i = 0; i < WINDOW; i++)
-                adding->window[i].large = NULL;
-}
-
-static void forget_large(struct looked_up *looked_up)
-{
-        free(looked_up->large);
-        looked_up->large = NULL;
-}
 
 /* Copies short texts without calling memcpy: most names and values are a few bytes long. */
 static inline char *put_text(char *at, struct str text)
@@ -509,138 +480,115 @@ bool series_identify(struct telemetry *telemetry, struct arena *arena, struct er
         return true;
 }
 
-static bool identify_here(const struct series_points *points, struct looked_up *out)
-{
-        size_t bytes = packed_bytes_max(&points->labels);
-        char *room = out->room;
-        if (bytes > sizeof out->room && !(room = out->large = malloc(bytes)))
-                return false;
-        out->packed = pack(&points->labels, room);
-        out->hash = labels_id_packed(out->packed).high;
-        return true;
-}
-
-/* Senders repeat their series in the same order, in which the entries were made too: so the entry behind the last one is
- * compared first, and found without the map, its memory being next in line. */
-static uint32_t guess_entry(const struct adding *adding, size_t i)
-{
-        uint32_t guess = adding->guess_base + (uint32_t)i, count = adding->partition->entry_count;
-        return guess < count ? guess : guess - count; /* once around; what is still too large is no guess */
-}
-
-/* The entry of a series, made when it is new; REFUSED when there are too many. */
-static bool enter(struct adding *adding, const struct looked_up *wanted, size_t i)
-{
-        struct series_partition *partition = adding->partition;
-        uint32_t entry = guess_entry(adding, i);
-        adding->guessing = keys_are(&partition->keys, entry, wanted->hash);
-        if (!adding->guessing)
-                entry = keys_find(&partition->keys, wanted->hash);
-        if (entry == KEYS_NONE) {
-                if (partition->entry_count >= adding->store->partition_series_max ||
-                    partition->labels.bytes_held + wanted->packed.length > adding->store->partition_labels_max ||
-                    partition->entry_count + partition->next_id >= SERIES_IDS_MAX) {
-                        partition->stats.series_refused++;
-                        partition->picked[i] = REFUSED;
-                        return true;
-                }
-                if (!add_entry(partition, wanted->hash, wanted->packed, adding->seen_s, &entry))
-                        return false;
-                partition->stats.series_created++;
-        }
-        adding->guess_base = entry - (uint32_t)i;
-        partition->picked[i] = entry;
-        return true;
-}
-
 static const struct series_points *points_of(const struct adding *adding, size_t i)
 {
         return &adding->telemetry->series.items[adding->picks[i]];
 }
 
-static void fetch_bytes(const void *bytes, size_t count)
-{
-        for (size_t at = 0; at < count; at += 64)
-                __builtin_prefetch((const char *)bytes + at);
-}
-
-static uint32_t likely_entry(const struct adding *adding, const struct looked_up *wanted, size_t i)
-{
-        uint32_t entry = adding->guessing ? guess_entry(adding, i) : keys_likely(&adding->partition->keys, wanted->hash);
-        return entry < adding->partition->entry_count ? entry : KEYS_NONE;
-}
-
-/* One stage of the way from a pick to its entry. A stage reads what the stage before it asked for. */
-static bool enter_stage(struct adding *adding, int stage, size_t i)
+/* The entry of a series that is not among the keys; REFUSED when there are too many. */
+static bool make_entry(const struct adding *adding, struct str packed, uint64_t key, uint32_t *out_entry)
 {
         struct series_partition *partition = adding->partition;
-        struct looked_up *wanted = &adding->window[i % WINDOW];
-        const struct series_points *points = points_of(adding, i);
-        uint32_t entry;
-        switch (stage) {
-        case 0:
-                fetch_bytes(points, sizeof *points);
+        if (partition->entry_count >= adding->store->partition_series_max ||
+            partition->labels.bytes_held + packed.length > adding->store->partition_labels_max ||
+            partition->entry_count + partition->next_id >= SERIES_IDS_MAX) {
+                partition->stats.series_refused++;
+                *out_entry = REFUSED;
                 return true;
-        case 1:
-                if (!points->packed.bytes)
-                        fetch_bytes(points->labels.items, points->labels.count * sizeof *points->labels.items);
-                return true;
-        case 2: /* texts of a series mostly lie one after another */
-                if (!points->packed.bytes && points->labels.count)
-                        fetch_bytes(points->labels.items[0].name.bytes, 192);
-                return true;
-        case 3:
-                if (points->packed.bytes) {
-                        wanted->packed = points->packed;
-                        wanted->hash = points->id.high;
-                } else if (!identify_here(points, wanted)) {
+        }
+        if (!add_entry(partition, key, packed, adding->seen_s, out_entry))
+                return false;
+        partition->stats.series_created++;
+        return true;
+}
+
+/* Of a series that was not found before: one that stands twice in a batch is made by the first. */
+static bool find_or_make_entry(const struct adding *adding, const struct series_points *points, uint32_t *out_entry)
+{
+        struct str packed = points->packed;
+        struct hash128 id = points->id;
+        char room[PACKED_ROOM], *large = NULL;
+        if (!packed.bytes) { /* nobody has identified it */
+                size_t bytes = packed_bytes_max(&points->labels);
+                if (bytes > sizeof room && !(large = malloc(bytes)))
                         return false;
-                }
-                if (!adding->guessing)
-                        keys_fetch(&partition->keys, wanted->hash);
-                return true;
-        case 4:
-                if ((entry = likely_entry(adding, wanted, i)) != KEYS_NONE)
-                        __builtin_prefetch(&partition->entries[entry], 1);
-                return true;
-        case 5:
-                if ((entry = likely_entry(adding, wanted, i)) != KEYS_NONE) {
-                        const struct series_chunk *chunk = &partition->entries[entry].chunk;
-                        if (chunk->count)
-                                __builtin_prefetch(series_chunk_tail(chunk, &partition->pieces), 1);
-                }
+                packed = pack(&points->labels, large ? large : room);
+                id = labels_id_packed(packed);
+        }
+        *out_entry = keys_find(&adding->partition->keys, id.high);
+        bool good = *out_entry != KEYS_NONE || make_entry(adding, packed, id.high, out_entry);
+        free(large);
+        return good;
+}
+
+static uint32_t entry_behind(const struct series_partition *partition, uint32_t entry)
+{
+        return entry + 1 < partition->entry_count ? entry + 1 : 0;
+}
+
+static void fetch_entry(const struct series_partition *partition, uint32_t entry)
+{
+        if (entry != KEYS_NONE)
+                __builtin_prefetch(&partition->entries[entry], 1);
+}
+
+/* Senders repeat their series in the same order, in which the entries were made too: so the key behind the last one is
+ * compared first; it is next in line in memory, and no slot of the keys is read. The others' slots are asked for. */
+static void guess_group(const struct adding *adding, size_t first, size_t end)
+{
+        struct series_partition *partition = adding->partition;
+        uint32_t expected = partition->expected_entry;
+        for (size_t i = first; i < end; i++) {
+                const struct series_points *points = points_of(adding, i);
+                bool is_right = points->packed.bytes && keys_are(&partition->keys, expected, points->id.high);
+                partition->picked[i] = is_right ? expected : KEYS_NONE;
+                fetch_entry(partition, partition->picked[i]);
+                if (!is_right)
+                        keys_fetch(&partition->keys, points->id.high);
                 __builtin_prefetch(points->samples);
-                return true;
-        default:
-                return enter(adding, wanted, i);
+                expected = entry_behind(partition, expected);
         }
 }
 
-/* The picks go through the stages one behind another, STAGE_DISTANCE apart, so that memory has time to answer. Series that
- * were identified when they were decoded skip the way to their texts. */
-static bool enter_all(struct adding *adding, size_t pick_count, struct err *err)
+static void find_group(const struct adding *adding, size_t first, size_t end)
 {
-        static const int all[] = {0, 1, 2, 3, 4, 5, 6}, identified[] = {0, 3, 4, 5, 6};
-        bool is_identified = pick_count && points_of(adding, 0)->packed.bytes, good = true;
-        const int *stages = is_identified ? identified : all;
-        int last = (int)(is_identified ? countof(identified) : countof(all)) - 1;
-        for (size_t step = 0; good && step < pick_count + (size_t)last * STAGE_DISTANCE; step++)
-                for (int stage = last; good && stage >= 0; stage--) {
-                        size_t behind = (size_t)stage * STAGE_DISTANCE;
-                        if (step < behind || step - behind >= pick_count)
-                                continue;
-                        good = enter_stage(adding, stages[stage], step - behind);
-                        if (good && stage == last)
-                                forget_large(&adding->window[(step - behind) % WINDOW]);
+        struct series_partition *partition = adding->partition;
+        for (size_t i = first; i < end; i++)
+                if (partition->picked[i] == KEYS_NONE && points_of(adding, i)->packed.bytes) {
+                        partition->picked[i] = keys_find(&partition->keys, points_of(adding, i)->id.high);
+                        fetch_entry(partition, partition->picked[i]);
                 }
-        for (size_t i = 0; i < WINDOW; i++)
-                forget_large(&adding->window[i]);
-        adding->partition->expected_entry = adding->guess_base + (uint32_t)pick_count;
-        return good || fail_memory(err, "series", sizeof(struct series_entry));
+        for (size_t i = first; i < end; i++) {
+                uint32_t entry = partition->picked[i];
+                if (entry != KEYS_NONE && partition->entries[entry].chunk.count)
+                        __builtin_prefetch(series_chunk_tail(&partition->entries[entry].chunk, &partition->pieces), 1);
+        }
+}
+
+/* Entries that are found or made stay where they are until the next group: making one may move all. */
+static bool enter_all(const struct adding *adding, size_t pick_count, struct err *err)
+{
+        struct series_partition *partition = adding->partition;
+        for (size_t first = 0; first < pick_count; first += GROUP) {
+                size_t end = min_of(first + GROUP, pick_count);
+                for (size_t i = first; i < end; i++) {
+                        __builtin_prefetch(points_of(adding, i));
+                        __builtin_prefetch((const char *)(points_of(adding, i) + 1) - 1);
+                }
+                guess_group(adding, first, end);
+                find_group(adding, first, end);
+                for (size_t i = first; i < end; i++) {
+                        if (partition->picked[i] == KEYS_NONE && !find_or_make_entry(adding, points_of(adding, i), &partition->picked[i]))
+                                return fail_memory(err, "series", sizeof(struct series_entry));
+                        if (partition->picked[i] != REFUSED)
+                                partition->expected_entry = entry_behind(partition, partition->picked[i]);
+                }
+        }
+        return true;
 }
 
 /* Finds or makes the entries of all picks and reserves what their samples can need; nothing after it can fail. */
-static bool prepare(struct adding *adding, size_t pick_count, struct err *err)
+static bool prepare(const struct adding *adding, size_t pick_count, struct err *err)
 {
         struct series_partition *partition = adding->partition;
         if (pick_count > partition->picked_capacity) {
@@ -710,13 +658,10 @@ bool series_add(struct series_store *store, uint16_t partition_number, uint64_t 
                 struct err *err)
 {
         struct series_partition *partition = &store->partitions[partition_number];
-        struct adding adding; /* not cleared whole: it is 10 KB */
-        adding_begin(&adding, store, partition, telemetry, picks, received_ns);
+        struct adding adding = {store, partition, telemetry, picks, (uint32_t)(received_ns / NS_PER_S)};
         if (!learn_day(store, received_ns, err))
                 return false;
         with_lock(&partition->lock);
-        adding.guess_base = partition->expected_entry;
-        adding.guessing = true;
         if (!begin_time(store, partition, received_ns, err) || !prepare(&adding, pick_count, err))
                 return err_within(err, "adding samples of %zu series", pick_count);
         for (size_t i = 0; i < pick_count; i++) {

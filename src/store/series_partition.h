@@ -38,7 +38,7 @@ struct series_partition {
         struct piece_pool pieces;
         uint32_t *picked;       /* scratch of series_add: entries by pick */
         size_t picked_capacity;
-        uint32_t expected_entry; /* behind the last one of the last add */
+        uint32_t expected_entry; /* behind the last one that was found or made */
 
         size_t open_samples;    /* of the open chunks; 0: what follows has no meaning */
         uint64_t first_item, last_item;
