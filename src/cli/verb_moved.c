@@ -46,7 +46,7 @@ static void add_row(struct table *table, const json_t *one, int64_t first_ns)
         else
                 table_cell(table, json_i64(one, "group", 0) ? COLOR_NONE : COLOR_YELLOW, "%" PRId64, json_i64(one, "group", 0) + 1);
         table_cell(table, color, "%s", time);
-        table_cell(table, COLOR_DIM, "%" PRId64 " s", (time_of(one, "latest_ns") - time_of(one, "earliest_ns")) / NS_PER_S);
+        table_cell(table, COLOR_DIM, "%.3g s", (double)(time_of(one, "latest_ns") - time_of(one, "earliest_ns")) / NS_PER_S);
         table_cell(table, color, "%+" PRId64 " s", (onset_ns - first_ns) / NS_PER_S);
         table_cell(table, color, "%s", text_of(json_object_get(one, "entity"), "name"));
         table_cell(table, color, "%s", text_of(one, "what"));
@@ -72,7 +72,7 @@ bool verb_moved(struct cli *cli, struct err *err)
         clock_rfc3339(time_of(answer, "from_ns"), 0, from);
         clock_rfc3339(time_of(answer, "until_ns"), 0, until);
         json_t *moved = json_object_get(answer, "moved");
-        int64_t first_ns = time_of(json_array_get(moved, 0), "onset_ns");
+        int64_t first_ns = time_of(answer, "first_ns");
         printf("%s to %s. %s\n", from, until, text_of(answer, "sentence"));
         json_array_foreach (moved, i, one)
                 add_row(&table, one, first_ns);

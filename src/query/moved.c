@@ -42,6 +42,7 @@ struct inquiry {
         struct map known;       /* by their labels' hash */
         struct { struct movement *items; size_t count, capacity; } moved;
         uint32_t groups;
+        int64_t first_ns;       /* when the first of the first group left */
         size_t found, buckets, absent, unread, unknown, earlier;
 };
 
@@ -355,6 +356,16 @@ static bool judge_batch(struct inquiry *inquiry, struct candidate *batch, size_t
         return true;
 }
 
+/* The least of its members': the strongest, which stands first, may be one whose beginning is less surely known. */
+static int64_t onset_of_group(const struct inquiry *inquiry, size_t first)
+{
+        const struct movement *items = inquiry->moved.items;
+        int64_t onset_ns = items[first].onset_ns;
+        for (size_t i = first; i < inquiry->moved.count && items[i].group == items[first].group; i++)
+                onset_ns = min_of(onset_ns, items[i].onset_ns);
+        return onset_ns;
+}
+
 static bool judge_all(struct inquiry *inquiry, struct err *err)
 {
         struct candidate *items = inquiry->candidates.items;
@@ -379,6 +390,7 @@ static bool judge_all(struct inquiry *inquiry, struct err *err)
                 moved->series = i;
         }
         inquiry->groups = movements_order(inquiry->moved.items, inquiry->moved.count);
+        inquiry->first_ns = inquiry->moved.count ? onset_of_group(inquiry, 0) : 0;
         return true;
 }
 
@@ -450,7 +462,7 @@ static void write_after(struct buf *out, int64_t after_ns)
 static void write_sentence(struct buf *out, const struct inquiry *inquiry, const struct movement *movement)
 {
         const struct candidate *candidate = candidate_of(inquiry, movement);
-        int64_t after_ns = movement->onset_ns - inquiry->moved.items[0].onset_ns;
+        int64_t after_ns = movement->onset_ns - inquiry->first_ns;
         write_series(out, inquiry, candidate);
         buf_text(out, movement->way == MOVEMENT_STOPPED ? " stopped at " : " left its normal at ");
         write_time_of_day(out, movement->onset_ns);
@@ -501,13 +513,13 @@ static void write_summary(struct buf *out, const struct inquiry *inquiry)
                 while (second < large && items[second].group == 0)
                         second++;
                 buf_text(out, ", at ");
-                write_time_of_day(out, items[0].onset_ns);
+                write_time_of_day(out, inquiry->first_ns);
                 buf_text(out, " UTC");
                 if (second < large) {
                         buf_text(out, "; then ");
                         write_group(out, inquiry, second);
                         buf_text(out, ", ");
-                        write_after(out, max_of(items[second].onset_ns - items[0].onset_ns, (int64_t)0));
+                        write_after(out, onset_of_group(inquiry, second) - inquiry->first_ns);
                 }
                 buf_text(out, ".");
         }
@@ -628,9 +640,9 @@ static json_t *answer_json(const struct inquiry *inquiry, struct err *err)
                 if (!one || json_array_append_new(moved, one))
                         return one ? (fail_memory(err, "moved", sizeof one), NULL) : NULL;
         }
-        json_t *answer = json_pack("{s:o, s:o, s:o, s:o, s:O, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "sentence", written(&text), "from_ns",
+        json_t *answer = json_pack("{s:o, s:o, s:o, s:o, s:o, s:O, s:i, s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "sentence", written(&text), "from_ns",
                                    time_json(inquiry->window.from_ns), "until_ns", time_json(inquiry->window.until_ns), "before_ns",
-                                   time_json(inquiry->window.before_ns), "moved", moved, "groups", (int)inquiry->groups, "series", "looked_at",
+                                   time_json(inquiry->window.before_ns), "first_ns", inquiry->groups ? time_json(inquiry->first_ns) : json_null(), "moved", moved, "groups", (int)inquiry->groups, "series", "looked_at",
                                    (json_int_t)looked_at(inquiry), "unknown", (json_int_t)inquiry->unknown, "earlier", (json_int_t)inquiry->earlier,
                                    "left_out", (json_int_t)(inquiry->found - inquiry->candidates.count), "too_many_points", (json_int_t)inquiry->unread,
                                    "buckets", (json_int_t)inquiry->buckets, "not_told", (json_int_t)(inquiry->moved.count - told));

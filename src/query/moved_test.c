@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -127,6 +128,7 @@ static void what_moved_is_told_in_order_with_its_group(void **state)
         assert_non_null(strstr(text(answer, 0, "usual_text"), "MiB"));
         assert_non_null(strstr(text(answer, 0, "sentence"), "used_bytes (device sda) of db1 left its normal at 00:23:00 UTC: 4"));
         assert_non_null(strstr(text(answer, 1, "sentence"), ", 20s after the first: "));
+        assert_int_equal(strtoll(json_string_value(json_object_get(answer, "first_ns")), NULL, 10), (FROM_S + 580) * NS_PER_S);
         assert_int_equal(json_i64(answer, "groups", 0), 2);
         const json_t *moved = json_object_get(answer, "moved");
         assert_int_equal(json_i64(json_array_get(moved, 0), "group", -1), 0);

@@ -61,7 +61,7 @@ static const struct schema {
                              ",\"only_ours\":" COUNT ",\"hours_earlier\":{\"type\":\"number\"},\"hours_later\":{\"type\":\"number\"}"
                              ",\"incidents\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}}"))},
         {"Moved", "application/json",
-         OBJECT("\"sentence\":" TEXT ",\"from_ns\":" NS ",\"until_ns\":" NS ",\"before_ns\":" NS ",\"groups\":" COUNT ",\"entities_left_out\":" COUNT
+         OBJECT("\"sentence\":" TEXT ",\"from_ns\":" NS ",\"until_ns\":" NS ",\"before_ns\":" NS ",\"first_ns\":{\"type\":[\"string\",\"null\"]},\"groups\":" COUNT ",\"entities_left_out\":" COUNT
                 ",\"series\":" OBJECT("\"looked_at\":" COUNT ",\"unknown\":" COUNT ",\"earlier\":" COUNT ",\"left_out\":" COUNT ",\"too_many_points\":" COUNT
                                      ",\"buckets\":" COUNT ",\"not_told\":" COUNT)
                 ",\"moved\":{\"type\":\"array\",\"items\":"

@@ -29,6 +29,8 @@ describe('what moved together', () => {
         expect(changeText(answer.moved[0])).toBe('0.4 → 7.2');
         expect(changeText(answer.moved[2])).toBe('stopped; it was 0.4');
         expect(withinText(answer.moved[0])).toBe('10 s');
+        expect(withinText(answer.moved[0], one('sharp', 0, 1499, { earliest_ns: ns(1498) }))).toBe('1 s');
+        expect(groupsOf({ ...answer, moved: [one('slow', 0, 1503), one('sharp', 0, 1500)] })[0].onsetNs).toBe(ns(1500));
     });
     it('lies where it was in the time asked for', () => {
         expect(placeOf(answer.moved[0], answer)).toEqual({ left: 0.5, width: 0.5 });

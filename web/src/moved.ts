@@ -36,7 +36,7 @@ export const movedApi = (about: MovedAbout, since: string | undefined, signal?: 
 
 export interface MovedGroup {
     number: number;
-    onsetNs: string;
+    onsetNs: string; // the least of its members'
     moved: Moved[];
 }
 
@@ -46,7 +46,9 @@ export function groupsOf(answer: MovedAnswer): MovedGroup[] {
     for (const moved of answer.moved) {
         if (moved.group === null) continue;
         if (groups.at(-1)?.number !== moved.group) groups.push({ number: moved.group, onsetNs: moved.onset_ns, moved: [] });
-        groups.at(-1)!.moved.push(moved);
+        const group = groups.at(-1)!;
+        group.moved.push(moved);
+        if (BigInt(moved.onset_ns) < BigInt(group.onsetNs)) group.onsetNs = moved.onset_ns;
     }
     return groups;
 }
@@ -64,8 +66,8 @@ export function changeText(moved: Moved): string {
     return `${moved.usual_text} → ${moved.level_text}`;
 }
 
-/** How surely the time is known: the points lie so far apart, or the change is slow. */
-export const withinText = (moved: Moved) => span((msOfNs(moved.latest_ns) - msOfNs(moved.earliest_ns)) / 1e3);
+/** How surely a time is known, of several the surest: the points lie so far apart, or the change is slow. */
+export const withinText = (...moved: Moved[]) => span(Math.min(...moved.map((m) => (msOfNs(m.latest_ns) - msOfNs(m.earliest_ns)) / 1e3)));
 
 const series = (count: number) => (count === 1 ? 'one series' : `${count} series`);
 
