@@ -544,7 +544,7 @@ await step('from sign-in to a found line by keyboard alone', async () => {
     await page.keyboard.press('Enter'); // to the first row
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'syslog-tcp' }).waitFor();
-});
+}, [['status of 401', '/api/v1/']]); // what the overview was asking for as somebody signed out
 
 await step('a revoked token is refused', async () => {
     await page.goto(at('settings'));
