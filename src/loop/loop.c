@@ -650,10 +650,11 @@ static void ask_tick(void *context)
                 signal_one(&loop->tick_asked);
 }
 
-/* True: a tick was asked for before its time. */
-static bool wait_for_tick(struct loop *loop)
+/* is_wanted: somebody still waits for one. True: one was asked for before its time. */
+static bool wait_for_tick(struct loop *loop, bool is_wanted)
 {
         with_lock(&loop->tick_lock);
+        loop->tick_is_wanted |= is_wanted;
         if (!loop->tick_is_due)
                 signal_wait_ms(&loop->tick_asked, &loop->tick_lock, TICK_MS);
         return loop->tick_is_due;
@@ -669,9 +670,11 @@ static void rest(const struct loop *loop)
 static void run_ticker(void *context)
 {
         struct loop *loop = context;
+        bool is_asked = false;
         while (!loop->stopping) {
-                append_tick(loop);
-                if (wait_for_tick(loop))
+                bool came_late = !append_tick(loop) && is_asked; /* another went during the rest, maybe before who asked last */
+                is_asked = wait_for_tick(loop, came_late);
+                if (is_asked)
                         rest(loop);
                 with_lock(&loop->tick_lock);
                 loop->tick_is_due = loop->tick_is_wanted = false;
