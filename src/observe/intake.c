@@ -408,12 +408,15 @@ static bool offer(struct intake *intake, struct batch **batch_place, intake_done
                         goto refused;
                 }
         }
-        bool has_findings = batch->telemetry.findings.count > 0;
+        bool is_decided_soon = batch->telemetry.findings.count > 0 && intake->options.decide_soon;
+        passage->append.is_followed = is_decided_soon; /* the journal, woken by the alerts, would sync before their tick was there, and then again */
         if (append_batch(intake, passage, err)) {
                 count_taken(intake, &taken); /* the batch is the journal's from here on */
                 *batch_place = NULL;
-                if (has_findings && intake->options.decide_soon)
+                if (is_decided_soon) {
                         intake->options.decide_soon(intake->options.context);
+                        journal_go(intake->journal);
+                }
                 return true;
         }
         settle_batch(intake, passage, false);

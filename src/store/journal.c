@@ -789,6 +789,15 @@ static bool may_append(const struct journal *journal, const struct append *appen
         return true;
 }
 
+/* Holding the lock. */
+static void wake(struct journal *journal)
+{
+        if (!journal->sleeping)
+                return;
+        journal->sleeping = false;
+        signal_one(&journal->work);
+}
+
 bool journal_append(struct journal *journal, struct append *append, struct err *err)
 {
         if (append->payload.length > JOURNAL_PAYLOAD_BYTES_MAX)
@@ -812,11 +821,16 @@ bool journal_append(struct journal *journal, struct append *append, struct err *
         journal->waiting_end = &append->next;
         journal->queue_bytes += queue_cost(append);
         journal->urgent |= !is_tick || decides;
-        if (journal->sleeping && (!is_tick || first_tick)) {
-                journal->sleeping = false;
-                signal_one(&journal->work);
-        }
+        if (!append->is_followed && (!is_tick || first_tick))
+                wake(journal);
         return true;
+}
+
+void journal_go(struct journal *journal)
+{
+        with_lock(&journal->lock);
+        if (journal->waiting_first)
+                wake(journal);
 }
 
 /* ------------------------------------------------------------------------------------------------- trimming and the end */

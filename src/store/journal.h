@@ -44,6 +44,7 @@ struct entry {
 /* One append; embed it in your own struct. It and the payload stay the appender's, untouched until done is called. */
 struct append {
         uint16_t kind;
+        bool is_followed; /* another one comes right behind, for the same sync, and then journal_go: nobody is woken before */
         struct str payload;
         /* On the journal's thread, in order of sequences, after the commit (err NULL) or the failure (entry NULL). Must not block. */
         void (*done)(struct append *append, const struct entry *entry, const struct err *err);
@@ -94,6 +95,8 @@ bool journal_replay(struct journal *journal, uint64_t from_sequence,
 bool journal_start(struct journal *journal, struct err *err);
 /* From any thread. On false (ERR_BUSY, ERR_FULL, ERR_IO, ERR_CANCELLED) done is not called. */
 bool journal_append(struct journal *journal, struct append *append, struct err *err);
+/* What waits goes to the disk: after an append that was followed, or was to be. */
+void journal_go(struct journal *journal);
 /* Entries below the sequence are no longer needed: whole segments below it are deleted.
  * What made them superfluous must be on disk. One thread at a time. */
 bool journal_trim(struct journal *journal, uint64_t below_sequence, struct err *err);

@@ -423,6 +423,29 @@ static void ticks_alone_wait_up_to_a_second(void **state)
         journal_close(journal);
 }
 
+static void what_is_followed_shares_the_sync_of_its_follower(void **state)
+{
+        (void)state;
+        struct journal *journal = opened(&clock_real, NULL);
+        assert_true(journal_start(journal, NULL));
+        struct told batch = telling(ENTRY_BATCH, STR("b")), tick = telling(ENTRY_TICK, STR(""));
+        nanosleep(&(struct timespec){0, 50 * NS_PER_MS}, NULL); /* it sleeps by now */
+        struct journal_stats before, after;
+        journal_read_stats(journal, &before);
+        batch.append.is_followed = true;
+        assert_true(journal_append(journal, &batch.append, NULL));
+        nanosleep(&(struct timespec){0, 50 * NS_PER_MS}, NULL);
+        assert_false(batch.done);
+        assert_true(journal_append(journal, &tick.append, NULL));
+        journal_go(journal);
+        for (int i = 0; i < 3000 && !tick.done; i++)
+                nanosleep(&(struct timespec){0, NS_PER_MS}, NULL);
+        assert_true(batch.done && tick.done);
+        journal_read_stats(journal, &after);
+        assert_int_equal(after.syncs - before.syncs, 1);
+        journal_close(journal);
+}
+
 static void a_full_queue_is_busy(void **state)
 {
         (void)state;
@@ -592,6 +615,7 @@ int main(void)
                 TEST(a_torn_tail_is_cut_and_counted),
                 TEST(a_damaged_head_and_a_newer_format_are_told),
                 TEST(a_journal_that_ends_before_the_checkpoint_is_told),
+                TEST(what_is_followed_shares_the_sync_of_its_follower),
                 TEST(many_appenders_share_syncs_and_are_told_in_order),
                 TEST(ticks_alone_wait_up_to_a_second),
                 TEST(a_full_queue_is_busy),
