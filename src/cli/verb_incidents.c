@@ -93,7 +93,7 @@ bool verb_incidents(struct cli *cli, struct err *err)
                 char time[CLOCK_RFC3339_BYTES];
                 time_text(item, "opened_ns", time);
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "number", 0));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "state"));
+                table_cell(&table, COLOR_NONE, "%s%s", text_of(item, "state"), json_flag(item, "is_held", false) ? ", held" : "");
                 table_cell(&table, color_of(item), "%s", text_of(item, "severity"));
                 table_cell(&table, COLOR_DIM, "%s", time);
                 team_cell(&table, item);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, compact, measured, measureOf, whole } from './units';
+import { bytes, compact, measured, measureOf, rate, whole } from './units';
 
 describe('numbers', () => {
     it('are told with three figures and a letter', () => {
@@ -7,6 +7,9 @@ describe('numbers', () => {
     });
     it('are told when they are none', () => {
         expect([NaN, Infinity, -Infinity].map(compact)).toEqual(['NaN', '+Inf', '−Inf']);
+    });
+    it('are rates that fade to none', () => {
+        expect([0, 9.1e-11, 0.002, 33.34, -4e-9].map((r) => rate(r))).toEqual(['0/s', '0/s', '0.002/s', '33.34/s', '0/s']);
     });
     it('are grouped when all digits count', () => {
         expect(whole(1234567)).toBe('1,234,567');

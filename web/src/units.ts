@@ -31,7 +31,8 @@ export function bytes(value: number): string {
     return '';
 }
 
-export const rate = (perSecond: number, what = '') => `${compact(perSecond)}${what ? ` ${what}` : ''}/s`;
+/** Less than one in ten days is what a mean that fades has left of nothing. */
+export const rate = (perSecond: number, what = '') => `${compact(Math.abs(perSecond) < 1e-6 ? 0 : perSecond)}${what ? ` ${what}` : ''}/s`;
 
 export const percent = (part: number) => `${trimmed(part * 100, 3)} %`;
 
