@@ -219,6 +219,31 @@ static void a_restart_changes_no_split(void **state)
         }
 }
 
+/* What was saved before there were splits: a version of its own, and nothing behind the program's templates. */
+static void what_version_1_saved_is_read_and_splits_from_there(void **state)
+{
+        (void)state;
+        enum { EMPTY_PARTITION_BYTES = 36 };
+        scoped(told_done) struct told told;
+        scoped(buf_done) struct buf saved = {0};
+        struct label label = {STR("service"), STR("switch")};
+        struct labels stream = {.items = &label, .count = 1};
+        told_init(&told);
+        for (int i = 0; i < 3; i++)
+                say(&told, "switch", i == 0 ? "Link 1 state is up now" : i == 1 ? "Link 1 state is down now" : "Link 1 state is degraded now", 9, 1);
+        assert_true(log_templates_save(told.templates, &saved, NULL));
+        size_t behind = (PARTITIONS - 1 - logs_partition(&stream)) * (size_t)EMPTY_PARTITION_BYTES, end = saved.length - behind;
+        memmove(saved.bytes + end - 4, saved.bytes + end, behind); /* no template was watched: a count of none */
+        saved.length -= 4;
+        saved.bytes[0] = 1;
+        assert_true(log_templates_restore(told.templates, buf_str(&saved), NULL));
+        for (int i = 0; i < 300; i++)
+                say_link(&told, i);
+        struct found found = {0};
+        assert_true(log_templates_visit(told.templates, STR("switch"), 0, find_halves, &found, NULL));
+        assert_int_equal(found.half_count, 3);
+}
+
 static void damage_is_refused_with_a_reason(void **state)
 {
         (void)state;
@@ -362,6 +387,7 @@ int main(void)
                 cmocka_unit_test(a_restored_state_goes_on_as_if_nothing_had_happened),
                 cmocka_unit_test(a_word_that_tells_the_level_gets_a_template_that_knows_where_it_came_from),
                 cmocka_unit_test(a_restart_changes_no_split),
+                cmocka_unit_test(what_version_1_saved_is_read_and_splits_from_there),
                 cmocka_unit_test(damage_is_refused_with_a_reason),
                 cmocka_unit_test(an_ordinary_day_is_silent_then_each_kind_is_told_once),
                 cmocka_unit_test(a_request_that_stops_half_way_is_a_course_never_seen),
