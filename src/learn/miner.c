@@ -283,6 +283,16 @@ uint32_t shapes_add(struct miner *miner, struct shape shape)
 
 /* --- learning -------------------------------------------------------------------------------------------------------- */
 
+/* Does another template own the key that this one has too? Two that were opened alike may both have it until they are merged. */
+static bool key_is_taken(const struct miner *miner, const struct map *fresh, uint32_t number)
+{
+        size_t at;
+        uint64_t key = miner->shapes[number].key;
+        uint32_t owner = map_first(&miner->by_key, key, &at);
+        bool lives = owner < miner->count && miner->shapes[owner].parts && !miner->shapes[owner].is_half && miner->shapes[owner].key == key;
+        return lives ? owner != number : map_first(fresh, key, &at) != MAP_NONE;
+}
+
 /* Keys pile up as templates are opened and forgotten: only the living ones' own are kept. */
 static bool thin_keys(struct miner *miner)
 {
@@ -290,7 +300,7 @@ static bool thin_keys(struct miner *miner)
                 return true;
         struct map fresh = {0};
         for (uint32_t i = 0; i < miner->count; i++)
-                if (miner->shapes[i].parts && !miner->shapes[i].is_half && !map_put(&fresh, miner->shapes[i].key, i)) {
+                if (miner->shapes[i].parts && !miner->shapes[i].is_half && !key_is_taken(miner, &fresh, i) && !map_put(&fresh, miner->shapes[i].key, i)) {
                         map_done(&fresh);
                         return false;
                 }

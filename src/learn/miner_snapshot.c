@@ -155,9 +155,9 @@ static bool keys_read(struct reader *reader, struct miner *miner)
         for (uint64_t i = 0, last = 0; i < count; i++) {
                 uint64_t key = reader_u64(reader);
                 uint32_t number = reader_u32(reader);
-                bool in_order = i == 0 || key > last;
+                bool in_order = i == 0 || key >= last, is_first = i == 0 || key > last; /* once, two could have the same key: one is enough */
                 last = key;
-                if (!in_order || number >= miner->count || !map_put(&miner->by_key, key, number))
+                if (!in_order || number >= miner->count || (is_first && !map_put(&miner->by_key, key, number)))
                         return false;
         }
         return true;

@@ -257,6 +257,49 @@ static void random_words_stay_within_the_bound_and_are_counted(void **state)
         assert_reads(miner, 0, "<*>");
 }
 
+static uint64_t next_random(uint64_t *random)
+{
+        *random = *random * 6364136223846793005U + 1442695040888963407U;
+        return *random >> 33;
+}
+
+/* Twenty sentences of up to nine words; in one line of three one to three of them are others. */
+static void flood_line(uint64_t *random, char out_line[static 128])
+{
+        uint64_t sentence = next_random(random) % 20, others = 0;
+        size_t length = 0;
+        for (uint64_t i = next_random(random) % 3 ? 0 : 1 + next_random(random) % 3; i; i--)
+                others |= UINT64_C(1) << next_random(random) % 9;
+        for (uint64_t word = 0; word < 3 + sentence % 7; word++) {
+                for (uint64_t letter = 0; letter < 5; letter++)
+                        out_line[length++] = (char)('a' + (others >> word & 1 ? next_random(random) : sentence % 12 * 7 + (word % 3 ? 0 : sentence) + word * 11 + letter * (sentence % 12 + 3)) % 26);
+                out_line[length++] = ' ';
+        }
+        out_line[length - 1] = 0;
+}
+
+static void what_a_flood_of_words_left_can_be_saved_and_restored(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(2048);
+        uint64_t random = 9;
+        char line[128];
+        for (int i = 1; i <= 120000; i++) {
+                flood_line(&random, line);
+                learn(miner, line);
+                if (i % 10000)
+                        continue;
+                struct err err = {0};
+                scoped(buf_done) struct buf first = {0}, second = {0};
+                assert_true(miner_snapshot(miner, &first, &err));
+                scoped_ptr(miner_destroy) struct miner *again = miner_restore(buf_str(&first), (struct miner_bounds){.templates_max = 2048}, &err);
+                if (!again)
+                        fail_msg("after %d lines: %s", i, err.message);
+                assert_true(miner_snapshot(again, &second, &err));
+                assert_true(str_equal(buf_str(&first), buf_str(&second)));
+        }
+}
+
 static void a_frequent_sentence_outlives_a_flood_of_rare_ones(void **state)
 {
         (void)state;
@@ -311,6 +354,7 @@ int main(void)
                 cmocka_unit_test(ids_and_numbers_are_stable_over_restore_and_learning_goes_on_alike),
                 cmocka_unit_test(a_damaged_snapshot_is_refused_with_a_reason),
                 cmocka_unit_test(random_words_stay_within_the_bound_and_are_counted),
+                cmocka_unit_test(what_a_flood_of_words_left_can_be_saved_and_restored),
                 cmocka_unit_test(any_bytes_are_a_line),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
