@@ -199,8 +199,7 @@ struct miner *miner_restore(struct str bytes, struct miner_bounds bounds, struct
         struct reader reader = reader_of(bytes);
         struct miner *miner = miner_empty(bounds, err);
         if (miner && !miner_read(&reader, miner)) {
-                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 2 or 3, or are damaged; "
-                                                "start without it, templates are learnt again", bytes.length);
+                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 2 or 3, or are damaged", bytes.length);
                 miner_destroy(miner);
                 return NULL;
         }

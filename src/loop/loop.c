@@ -327,19 +327,19 @@ static bool write_folds(struct loop *loop, struct err *err)
         return true;
 }
 
-/* What another version of the program learnt in another form is learnt anew: an upgrade is no reason not to start. */
+/* What another version of the program learnt in another form, or what is damaged, is learnt anew: neither is a reason not to watch. */
 static bool restore_fold(struct loop *loop, const struct fold_part *part, struct str bytes, struct err *err)
 {
         struct err fault = {0};
         if (part->restore(loop->observe, bytes, &fault))
                 return true;
-        if (fault.code != ERR_UNSUPPORTED) {
+        if (fault.code != ERR_UNSUPPORTED && fault.code != ERR_CORRUPT) {
                 *err = fault;
                 return false;
         }
         err_within(&fault, "%s are learnt anew", part->name);
-        log_err(LOG_LEVEL_WARNING, &fault);
-        return true;
+        log_err(fault.code == ERR_CORRUPT ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, &fault);
+        return observe_learn_anew(loop->observe, part, err);
 }
 
 static bool restore_folds(struct loop *loop, struct err *err)

@@ -8,6 +8,7 @@
 #include "loop/state_table.h"
 #include "model/batch.h"
 #include "observe/intake.h"
+#include "observe/observe.h"
 #include "observe/source.h"
 #include "store/disk_forgetful.h"
 #include "store/logs.h"
@@ -141,6 +142,37 @@ static void a_clean_stop_leaves_nothing_to_replay(void **state)
         open_house(house);
         assert_int_equal(stats_of(house->loop).replayed_entries, 0);
         assert_int_equal(rows_of(house->loop), 1);
+}
+
+static void damage_fold(const char *name)
+{
+        struct database *state;
+        scoped(buf_done) struct buf bytes = {0};
+        struct err err = {0};
+        bool found;
+        if (!state_open("/data/state.db", "loop", &state, &err))
+                fail_msg("%s", err.message);
+        assert_true(state_read_fold(state, name, &bytes, &found, &err) && found && bytes.length > 8);
+        bytes.length -= 3;
+        assert_true(state_write_fold(state, name, buf_str(&bytes), &err));
+        database_close(state);
+}
+
+static void what_was_learnt_and_is_damaged_is_learnt_anew(void **state)
+{
+        struct house *house = *state;
+        send_line(house, "<13>1 2026-01-01T00:00:00Z h app - - - one\n");
+        loop_stop(house->loop);
+        loop_close(house->loop);
+        for (const struct fold_part *part = fold_parts; part->name; part++)
+                damage_fold(part->name);
+        open_house(house);
+        assert_int_equal(rows_of(house->loop), 1);
+        send_line(house, "<13>1 2026-01-01T00:00:01Z h app - - - two\n");
+        loop_stop(house->loop);
+        loop_close(house->loop);
+        open_house(house);
+        assert_int_equal(rows_of(house->loop), 2);
 }
 
 static void commands_are_applied_once_and_refusals_are_audited_too(void **state)
@@ -329,6 +361,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 story(a_line_is_found_after_a_crash_and_after_a_checkpoint),
                 story(a_clean_stop_leaves_nothing_to_replay),
+                story(what_was_learnt_and_is_damaged_is_learnt_anew),
                 story(commands_are_applied_once_and_refusals_are_audited_too),
                 story(a_command_that_the_disk_failed_is_tried_again),
                 story(a_command_that_is_given_up_is_done_by_the_next_start),

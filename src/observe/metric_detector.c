@@ -392,7 +392,7 @@ static bool restore_partition(struct partition *partition, uint8_t version, uint
         uint32_t count = reader_u32(reader), hand = reader_u32(reader);
         struct saved saved = read_saved(reader, version, count);
         if (reader->failed)
-                return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: the saved bytes end too early; they start afresh when the checkpoint is removed");
+                return fail(err, ERR_CORRUPT, "metric_detector", "restoring detectors: the saved bytes end too early");
         count = min_of(count, most); /* fewer may be allowed now: the youngest start afresh */
         if (!reserve(partition, count, err))
                 return false;

@@ -92,6 +92,17 @@ const struct fold_part fold_parts[] = {
         {0},
 };
 
+bool observe_learn_anew(struct observe *observe, const struct fold_part *part, struct err *err)
+{
+        size_t at = (size_t)(part - fold_parts); /* both tables have the rows of detectors.def */
+        void *fresh;
+        if (!detector_kinds[at].create(&fresh, err))
+                return false;
+        detector_kinds[at].destroy(observe->detectors[at]);
+        observe->detectors[at] = fresh;
+        return true;
+}
+
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
 static void recorded(void *context, const struct batch *batch, const struct err *err)

@@ -85,3 +85,5 @@ struct fold_part {
         bool (*restore)(struct observe *observe, struct str bytes, struct err *err);
 };
 extern const struct fold_part fold_parts[]; /* ended by a NULL name */
+/* As if the part had never learnt; before anything is folded or read. False: no memory, and it is as it was. */
+bool observe_learn_anew(struct observe *observe, const struct fold_part *part, struct err *err);
