@@ -143,6 +143,15 @@ static void keys_are_numbered_as_they_come_and_found_until_replaced(void **state
         }
 }
 
+static void any_bytes_are_a_text_of_json(void **state)
+{
+        (void)state;
+        scoped_ptr(json_decref) json_t *good = json_text(STR("caf\xc3\xa9")), *none = json_text((struct str){0}), *bad = json_text(STR("\xff\xfe"));
+        assert_string_equal(json_string_value(good), "caf\xc3\xa9");
+        assert_string_equal(json_string_value(none), "");
+        assert_string_equal(json_string_value(bad), "(not UTF-8)");
+}
+
 static void a_full_queue_refuses_and_a_closed_one_gives_what_is_left(void **state)
 {
         (void)state;
@@ -256,6 +265,7 @@ int main(void)
                 cmocka_unit_test(a_reader_never_steps_past_the_end),
                 cmocka_unit_test(a_map_finds_what_was_put_and_forgets_what_was_removed),
                 cmocka_unit_test(keys_are_numbered_as_they_come_and_found_until_replaced),
+                cmocka_unit_test(any_bytes_are_a_text_of_json),
                 cmocka_unit_test(a_full_queue_refuses_and_a_closed_one_gives_what_is_left),
                 cmocka_unit_test(times_are_written_as_people_and_programs_read_them),
                 cmocka_unit_test(a_clock_that_is_set_back_has_still_passed),

@@ -18,6 +18,12 @@ static int append(const char *bytes, size_t count, void *out)
         return buf_append(out, bytes, count) ? 0 : -1;
 }
 
+json_t *json_text(struct str text)
+{
+        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
+        return json ? json : json_string("(not UTF-8)");
+}
+
 bool json_write(const json_t *json, struct buf *out)
 {
         return json_dump_callback(json, append, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;

@@ -31,5 +31,8 @@ struct str json_str(const json_t *object, const char *key);
 int64_t json_i64(const json_t *object, const char *key, int64_t otherwise);
 bool json_flag(const json_t *object, const char *key, bool otherwise);
 
+/* A JSON string of text that came from anywhere: "(not UTF-8)" for bytes that are not. NULL: no memory. */
+json_t *json_text(struct str text);
+
 /* Appends s as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. For hand-written streams. */
 bool json_quote(struct buf *out, struct str s);

@@ -1,6 +1,7 @@
 /* alert_table.c - see alert_table.h. */
 #include "engage/alert_table.h"
 
+#include "base/json.h"
 #include "base/reader.h"
 #include "base/scope.h"
 #include "engage/engage_state.h"
@@ -156,12 +157,6 @@ json_t *time_ns_json(int64_t time_ns)
         return time_ns ? json_string(text) : json_null();
 }
 
-static json_t *text_json(struct str text)
-{
-        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
-        return json ? json : json_string("(not UTF-8)");
-}
-
 json_t *packed_labels_json(struct str packed)
 {
         scoped(arena_done) struct arena arena;
@@ -172,7 +167,7 @@ json_t *packed_labels_json(struct str packed)
         json_t *object = json_object();
         each (label, &labels) {
                 struct str name = arena_printf(&arena, "%.*s", STR_ARGS(label->name));
-                if (!object || !name.bytes || json_object_set_new_nocheck(object, name.bytes, text_json(label->value)) != 0) {
+                if (!object || !name.bytes || json_object_set_new_nocheck(object, name.bytes, json_text(label->value)) != 0) {
                         json_decref(object);
                         return NULL;
                 }
@@ -188,18 +183,18 @@ static json_t *alert_json(struct query *query)
 {
         struct alert alert = alert_of(query);
         return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                         "id", id_json(alert.id), "name", text_json(query_str(query, 2)), "incident", id_json(alert.incident),
+                         "id", id_json(alert.id), "name", json_text(query_str(query, 2)), "incident", id_json(alert.incident),
                          "incident_number", query_is_null(query, AT_NUMBER) ? json_null() : json_integer(query_i64(query, AT_NUMBER)),
                          "state", alert.is_firing ? "firing" : alert.is_expired ? "expired" : "resolved",
                          "severity", alert_severity_name(alert.severity), "origin", finding_origin_name(alert.origin),
-                         "is_held", alert.is_held, "held_why", text_json(query_str(query, 24)), "is_flapping", alert.is_flapping,
+                         "is_held", alert.is_held, "held_why", json_text(query_str(query, 24)), "is_flapping", alert.is_flapping,
                          "is_expired", alert.is_expired, "times", (int)alert.times, "flaps", (int)(alert.flaps + alert.held_flaps),
                          "first_ns", time_ns_json(alert.first_ns), "starts_ns", time_ns_json(alert.starts_ns),
                          "ends_ns", time_ns_json(alert.ends_ns), "changed_ns", time_ns_json(alert.changed_ns),
                          "told_ns", time_ns_json(alert.told_ns), "value", isnan(alert.value) || isinf(alert.value) ? json_null() : json_real(alert.value),
                          "labels", packed_labels_json(query_str(query, 19)), "annotations", packed_labels_json(query_str(query, 20)),
-                         "source", text_json(query_str(query, 21)), "evidence", text_json(query_str(query, 22)),
-                         "generator_url", text_json(query_str(query, 23)));
+                         "source", json_text(query_str(query, 21)), "evidence", json_text(query_str(query, 22)),
+                         "generator_url", json_text(query_str(query, 23)));
 }
 
 static void bind_filter(struct query *query, const struct alert_filter *filter)
@@ -241,8 +236,8 @@ json_t *alert_row_read(struct database *reader, uint64_t id, struct err *err)
 static json_t *change_json(struct query *query)
 {
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id_json((uint64_t)query_i64(query, 0)), "time_ns",
-                         time_ns_json(query_i64(query, 1)), "kind", text_json(query_str(query, 2)), "title", text_json(query_str(query, 3)), "by",
-                         text_json(query_str(query, 4)), "reference", text_json(query_str(query, 5)), "url", text_json(query_str(query, 6)),
+                         time_ns_json(query_i64(query, 1)), "kind", json_text(query_str(query, 2)), "title", json_text(query_str(query, 3)), "by",
+                         json_text(query_str(query, 4)), "reference", json_text(query_str(query, 5)), "url", json_text(query_str(query, 6)),
                          "labels", packed_labels_json(query_str(query, 7)));
 }
 

@@ -21,12 +21,6 @@ enum { FLAG_HELD = 1, FLAG_STORM = 2, FLAG_NOISE = 4, FLAG_PERSON_SEVERITY = 8, 
         " acknowledged_ns, resolved_ns, closed_ns, merged_into, firing, entities, sorts, causes, causes_ns"
 #define COUNTED COLUMNS ", (SELECT count(*) FROM engage_member m WHERE m.incident = engage_incident.id)"
 
-static json_t *str_json(struct str text)
-{
-        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
-        return json ? json : json_string("(not UTF-8)");
-}
-
 /* --- lists in a row ------------------------------------------------------------------------------------------------------ */
 
 static bool list_text(json_t *list, struct buf *out, struct err *err)
@@ -40,8 +34,8 @@ static bool entities_text(const struct incident *incident, struct buf *out, stru
 {
         json_t *list = json_array();
         each (entity, &incident->entities)
-                json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "id", id_json(entity->id), "kind", str_json(entity->kind), "name",
-                                                      str_json(entity->name)));
+                json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "id", id_json(entity->id), "kind", json_text(entity->kind), "name",
+                                                      json_text(entity->name)));
         return list_text(list, out, err);
 }
 
@@ -49,7 +43,7 @@ static bool sorts_text(const struct incident *incident, struct buf *out, struct 
 {
         json_t *list = json_array();
         each (sort, &incident->sorts)
-                json_array_append_new(list, json_pack("{s:o, s:o}", "name", str_json(sort->name), "kind", str_json(sort->kind)));
+                json_array_append_new(list, json_pack("{s:o, s:o}", "name", json_text(sort->name), "kind", json_text(sort->kind)));
         return list_text(list, out, err);
 }
 
@@ -57,8 +51,8 @@ static bool causes_text(const struct incident *incident, struct buf *out, struct
 {
         json_t *list = json_array();
         each (cause, &incident->causes)
-                json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:f, s:o}", "entity", id_json(cause->entity), "kind", str_json(cause->kind),
-                                                      "name", str_json(cause->name), "score", cause->score, "reason", str_json(cause->reason)));
+                json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:f, s:o}", "entity", id_json(cause->entity), "kind", json_text(cause->kind),
+                                                      "name", json_text(cause->name), "score", cause->score, "reason", json_text(cause->reason)));
         return list_text(list, out, err);
 }
 
@@ -391,8 +385,8 @@ static json_t *incident_json(struct query *query)
                          "id", id_json((uint64_t)query_i64(query, 0)), "number", (json_int_t)query_i64(query, 1), "state",
                          incident_state_name(query_i64(query, 2)), "severity", alert_severity_name(query_i64(query, 3)),
                          "is_held", (flags & FLAG_HELD) != 0, "is_storm", (flags & FLAG_STORM) != 0, "is_noise", (flags & FLAG_NOISE) != 0,
-                         "title", str_json(query_str(query, 5)), "owner", str_json(query_str(query, 7)), "team", str_json(query_str(query, 8)),
-                         "signature", id_json((uint64_t)query_i64(query, 9)), "signature_text", str_json(query_str(query, 10)),
+                         "title", json_text(query_str(query, 5)), "owner", json_text(query_str(query, 7)), "team", json_text(query_str(query, 8)),
+                         "signature", id_json((uint64_t)query_i64(query, 9)), "signature_text", json_text(query_str(query, 10)),
                          "opened_ns", time_ns_json(query_i64(query, 11)), "changed_ns", time_ns_json(query_i64(query, 12)),
                          "acknowledged_ns", time_ns_json(query_i64(query, 13)), "resolved_ns", time_ns_json(query_i64(query, 14)),
                          "closed_ns", time_ns_json(query_i64(query, 15)), "merged_into", id_json((uint64_t)query_i64(query, 16)),
@@ -427,8 +421,8 @@ json_t *incident_rows_read(struct database *reader, const struct incident_filter
 static json_t *timeline_json(struct query *query)
 {
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", id_json((uint64_t)query_i64(query, 0)), "alert", id_json((uint64_t)query_i64(query, 1)),
-                         "time_ns", time_ns_json(query_i64(query, 2)), "kind", str_json(query_str(query, 3)), "by", str_json(query_str(query, 4)),
-                         "text", str_json(query_str(query, 5)));
+                         "time_ns", time_ns_json(query_i64(query, 2)), "kind", json_text(query_str(query, 3)), "by", json_text(query_str(query, 4)),
+                         "text", json_text(query_str(query, 5)));
 }
 
 static json_t *number_json(struct query *query)
@@ -505,12 +499,12 @@ json_t *incident_row_read(struct database *reader, uint32_t number, struct err *
 
 static json_t *judged_json(struct query *query)
 {
-        return json_pack("{s:o, s:I}", "kind", str_json(query_str(query, 0)), "incidents", (json_int_t)query_i64(query, 1));
+        return json_pack("{s:o, s:I}", "kind", json_text(query_str(query, 0)), "incidents", (json_int_t)query_i64(query, 1));
 }
 
 static json_t *missed_json(struct query *query)
 {
-        return json_pack("{s:I, s:o, s:o}", "number", (json_int_t)query_i64(query, 0), "title", str_json(query_str(query, 1)), "opened_ns",
+        return json_pack("{s:I, s:o, s:o}", "number", (json_int_t)query_i64(query, 0), "title", json_text(query_str(query, 1)), "opened_ns",
                          time_ns_json(query_i64(query, 2)));
 }
 
@@ -541,7 +535,7 @@ json_t *incident_tally_read(struct database *reader, int64_t since_ns, struct er
 
 static json_t *why_json(struct query *query)
 {
-        return json_pack("{s:o, s:o, s:o}", "time_ns", time_ns_json(query_i64(query, 0)), "decision", str_json(query_str(query, 1)), "reasons",
+        return json_pack("{s:o, s:o, s:o}", "time_ns", time_ns_json(query_i64(query, 0)), "decision", json_text(query_str(query, 1)), "reasons",
                          parsed_or_null(query_str(query, 2)));
 }
 
@@ -602,8 +596,8 @@ static json_t *ledger_json(struct query *query)
 {
         struct ledger_entry entry = ledger_of(query);
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", id_json(entry.id), "time_ns", time_ns_json(entry.time_ns), "model",
-                         str_json(entry.model), "by", str_json(entry.by), "what", str_json(entry.what), "effect", parsed_or_null(entry.effect),
-                         "reverted_ns", time_ns_json(entry.reverted_ns), "reverted_by", str_json(entry.reverted_by), "replay", parsed_or_null(entry.replay));
+                         json_text(entry.model), "by", json_text(entry.by), "what", json_text(entry.what), "effect", parsed_or_null(entry.effect),
+                         "reverted_ns", time_ns_json(entry.reverted_ns), "reverted_by", json_text(entry.reverted_by), "replay", parsed_or_null(entry.replay));
 }
 
 json_t *ledger_rows_read(struct database *reader, uint64_t before_id, size_t limit, struct err *err)

@@ -103,12 +103,6 @@ bool suggestion_rows_load(struct database *state, bool (*take)(void *context, co
         return query_good(&query);
 }
 
-static json_t *text_json(struct str text)
-{
-        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
-        return json ? json : json_string("(not UTF-8)");
-}
-
 json_t *suggestion_row_read(struct database *reader, uint64_t incident, struct err *err)
 {
         scoped(query_done) struct query query = {0};
@@ -119,8 +113,8 @@ json_t *suggestion_row_read(struct database *reader, uint64_t incident, struct e
                 return query_good(&query) ? json_null() : NULL;
         struct suggestion row = suggestion_of(&query);
         json_t *words = json_parse(row.words, NULL);
-        json_t *json = json_pack("{s:o, s:s, s:f, s:i, s:o, s:o, s:o}", "team", text_json(row.team), "state", suggestion_state_name(row.state), "confidence",
-                                 row.confidence, "examples", (int)row.examples, "by", text_json(row.by), "time_ns", time_ns_json(row.time_ns), "words",
+        json_t *json = json_pack("{s:o, s:s, s:f, s:i, s:o, s:o, s:o}", "team", json_text(row.team), "state", suggestion_state_name(row.state), "confidence",
+                                 row.confidence, "examples", (int)row.examples, "by", json_text(row.by), "time_ns", time_ns_json(row.time_ns), "words",
                                  words ? words : json_array());
         if (!json)
                 fail_memory(err, "engage", 256);
@@ -203,9 +197,9 @@ static bool add_alike(struct database *reader, const json_t *hit, json_t *list, 
         query_bind_i64(&query, 1, (int64_t)id);
         if (!query_step(&query, err))
                 return query_good(&query);
-        json_t *row = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:O, s:O}", "number", (json_int_t)query_i64(&query, 0), "title", text_json(query_str(&query, 1)),
-                                "resolved_ns", time_ns_json(query_i64(&query, 2)), "fix", text_json(query_str(&query, 3)), "by", text_json(query_str(&query, 4)),
-                                "cause", text_json(query_str(&query, 5)), "likeness", json_object_get(hit, "likeness"), "reasons", json_object_get(hit, "reasons"));
+        json_t *row = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:O, s:O}", "number", (json_int_t)query_i64(&query, 0), "title", json_text(query_str(&query, 1)),
+                                "resolved_ns", time_ns_json(query_i64(&query, 2)), "fix", json_text(query_str(&query, 3)), "by", json_text(query_str(&query, 4)),
+                                "cause", json_text(query_str(&query, 5)), "likeness", json_object_get(hit, "likeness"), "reasons", json_object_get(hit, "reasons"));
         return (row && json_array_append_new(list, row) == 0) || fail_memory(err, "engage", 256);
 }
 
@@ -230,7 +224,7 @@ json_t *alike_rows_read(struct database *reader, uint64_t incident, struct err *
 
 static json_t *judged_json(struct query *query)
 {
-        return json_pack("{s:o, s:o, s:I}", "kind", text_json(query_str(query, 0)), "sort", text_json(query_str(query, 1)), "times", (json_int_t)query_double(query, 2));
+        return json_pack("{s:o, s:o, s:I}", "kind", json_text(query_str(query, 0)), "sort", json_text(query_str(query, 1)), "times", (json_int_t)query_double(query, 2));
 }
 
 json_t *judged_rows_read(struct database *reader, uint64_t incident, struct err *err)

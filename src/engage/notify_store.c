@@ -19,21 +19,16 @@ const char notify_schema[] = OUTBOX_SCHEMA;
 
 /* --- a pursuit as JSON ------------------------------------------------------------------------------------------------ */
 
-static json_t *text_json(struct str text)
-{
-        return json_stringn(text.bytes ? text.bytes : "", text.length);
-}
-
 static json_t *told_json(const struct told *told)
 {
         char alerts[24];
         json_t *to = json_array();
         snprintf(alerts, sizeof alerts, "%" PRIu64, told->alerts);
         for (size_t i = 0; i < told->recipient_count; i++)
-                json_array_append_new(to, json_pack("[o, o, o]", text_json(told->recipients[i].receiver), text_json(told->recipients[i].to),
-                                                    text_json(told->recipients[i].person)));
+                json_array_append_new(to, json_pack("[o, o, o]", json_text(told->recipients[i].receiver), json_text(told->recipients[i].to),
+                                                    json_text(told->recipients[i].person)));
         json_t *why_not = json_string(told->why_not); /* may be cut within a letter */
-        return json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:o}", "team", text_json(told->team), "seen", (json_int_t)told->seen_ns,
+        return json_pack("{s:o, s:I, s:I, s:I, s:I, s:s, s:i, s:i, s:I, s:b, s:b, s:b, s:o, s:o}", "team", json_text(told->team), "seen", (json_int_t)told->seen_ns,
                          "first", (json_int_t)told->first_ns, "last", (json_int_t)told->last_ns, "paged", (json_int_t)told->paged_ns, "alerts", alerts, "level",
                          (int)told->level, "again", (int)told->again, "again_ns", (json_int_t)told->again_ns, "is_told", told->is_told, "is_page", told->is_page,
                          "is_over", told->is_over, "why_not", why_not ? why_not : json_string(""), "to", to);

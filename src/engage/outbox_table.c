@@ -228,34 +228,28 @@ static json_t *number_text(int64_t number)
         return number ? json_string(text) : json_null();
 }
 
-static json_t *text_json(struct str text)
-{
-        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
-        return json ? json : json_string("(not UTF-8)");
-}
-
 static json_t *outbox_json(struct query *query)
 {
         struct outbox_row row = outbox_of(query);
         json_t *message = json_parse(row.message, NULL);
         return json_pack("{s:o, s:i, s:s, s:b, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", number_text((int64_t)row.id), "incident",
                          (int)row.number, "state", outbox_state_name(row.state), "is_page", row.is_page, "is_repeat", row.is_repeat, "attempts",
-                         (int)row.attempts, "created_ns", number_text(row.created_ns), "done_ns", number_text(row.done_ns), "team", text_json(row.team),
-                         "receiver", text_json(row.receiver), "to", text_json(row.to), "person", text_json(row.person), "occasion", text_json(row.occasion),
-                         "error", text_json(row.error), "message", message ? message : json_null());
+                         (int)row.attempts, "created_ns", number_text(row.created_ns), "done_ns", number_text(row.done_ns), "team", json_text(row.team),
+                         "receiver", json_text(row.receiver), "to", json_text(row.to), "person", json_text(row.person), "occasion", json_text(row.occasion),
+                         "error", json_text(row.error), "message", message ? message : json_null());
 }
 
 static json_t *decision_json(struct query *query)
 {
         return json_pack("{s:o, s:o, s:b, s:o, s:o}", "id", number_text(query_i64(query, 0)), "time_ns", number_text(query_i64(query, 2)), "is_sent",
-                         (int)query_i64(query, 3), "team", text_json(query_str(query, 4)), "reason", text_json(query_str(query, 5)));
+                         (int)query_i64(query, 3), "team", json_text(query_str(query, 4)), "reason", json_text(query_str(query, 5)));
 }
 
 static json_t *override_json(struct query *query)
 {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", number_text(query_i64(query, 0)), "schedule", text_json(query_str(query, 1)), "person",
-                         text_json(query_str(query, 2)), "from_ns", number_text(query_i64(query, 3)), "to_ns", number_text(query_i64(query, 4)), "by",
-                         text_json(query_str(query, 5)));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", number_text(query_i64(query, 0)), "schedule", json_text(query_str(query, 1)), "person",
+                         json_text(query_str(query, 2)), "from_ns", number_text(query_i64(query, 3)), "to_ns", number_text(query_i64(query, 4)), "by",
+                         json_text(query_str(query, 5)));
 }
 
 json_t *outbox_rows_read(struct database *reader, uint64_t incident, uint64_t before_id, size_t limit, struct err *err)
@@ -311,7 +305,7 @@ json_t *override_rows_read(struct database *reader, int64_t since_ns, struct err
 
 static json_t *team_json(struct query *query)
 {
-        return text_json(query_str(query, 0));
+        return json_text(query_str(query, 0));
 }
 
 json_t *told_teams_read(struct database *reader, uint64_t incident, struct err *err)

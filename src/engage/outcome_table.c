@@ -13,12 +13,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static json_t *text_json(struct str text)
-{
-        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
-        return json ? json : json_string("(not UTF-8)");
-}
-
 /* Takes labels. */
 static json_t *sort_json(json_t *labels)
 {
@@ -62,7 +56,7 @@ static json_t *incident_json(struct query *query)
 {
         return json_pack("{s:o, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:[], s:[]}", "id", id_json((uint64_t)query_i64(query, 0)), "number",
                          (json_int_t)query_i64(query, 1), "state", incident_state_name(query_i64(query, 2)), "severity",
-                         alert_severity_name(query_i64(query, 3)), "title", text_json(query_str(query, 4)), "team", text_json(query_str(query, 5)),
+                         alert_severity_name(query_i64(query, 3)), "title", json_text(query_str(query, 4)), "team", json_text(query_str(query, 5)),
                          "opened_ns", time_ns_json(query_i64(query, 6)), "resolved_ns", time_ns_json(query_i64(query, 7)), "is_held",
                          (query_i64(query, 8) & 1) != 0, "alerts", "names");
 }
@@ -78,7 +72,7 @@ static bool add_members(struct database *reader, json_t *incident, struct err *e
                 return false;
         query_bind_i64(&query, 1, (int64_t)id);
         while (query_step(&query, err)) {
-                scoped_ptr(json_decref) json_t *name = text_json(query_str(&query, 1));
+                scoped_ptr(json_decref) json_t *name = json_text(query_str(&query, 1));
                 add_alert(incident, sort_json(packed_labels_json(query_str(&query, 0))), json_string_value(name));
         }
         return query_good(&query);
@@ -121,9 +115,9 @@ static json_t *told_json(struct query *query)
 {
         scoped_ptr(json_decref) json_t *message = json_parse(query_str(query, 7), NULL);
         json_t *told = json_pack("{s:o, s:I, s:o, s:o, s:b, s:o, s:o, s:o, s:[], s:[], s:[]}", "incident", id_json((uint64_t)query_i64(query, 0)), "number",
-                                 (json_int_t)query_i64(query, 1), "title", text_json(json_str(message, "title")), "occasion", text_json(query_str(query, 2)),
-                                 "is_page", query_i64(query, 3) != 0, "team", text_json(query_str(query, 4)), "time_ns", time_ns_json(query_i64(query, 5)),
-                                 "severity", text_json(json_str(message, "severity")), "to", "alerts", "names");
+                                 (json_int_t)query_i64(query, 1), "title", json_text(json_str(message, "title")), "occasion", json_text(query_str(query, 2)),
+                                 "is_page", query_i64(query, 3) != 0, "team", json_text(query_str(query, 4)), "time_ns", time_ns_json(query_i64(query, 5)),
+                                 "severity", json_text(json_str(message, "severity")), "to", "alerts", "names");
         if (told)
                 add_told_alerts(told, message);
         return told;
@@ -158,15 +152,15 @@ static json_t *told_of(struct database *reader, int64_t from_ns, int64_t until_n
                         fail_memory(err, "engage", 256);
                         return NULL;
                 }
-                json_array_append_new(json_object_get(told ? told : last, "to"), text_json(query_str(&query, 6)));
+                json_array_append_new(json_object_get(told ? told : last, "to"), json_text(query_str(&query, 6)));
         }
         return query_good(&query) ? give(list) : NULL;
 }
 
 static json_t *not_told_json(struct query *query)
 {
-        return json_pack("{s:o, s:o, s:o, s:o}", "incident", id_json((uint64_t)query_i64(query, 0)), "team", text_json(query_str(query, 1)), "time_ns",
-                         time_ns_json(query_i64(query, 2)), "reason", text_json(query_str(query, 3)));
+        return json_pack("{s:o, s:o, s:o, s:o}", "incident", id_json((uint64_t)query_i64(query, 0)), "team", json_text(query_str(query, 1)), "time_ns",
+                         time_ns_json(query_i64(query, 2)), "reason", json_text(query_str(query, 3)));
 }
 
 static json_t *not_told_of(struct database *reader, int64_t from_ns, int64_t until_ns, struct err *err)

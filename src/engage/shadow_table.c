@@ -22,12 +22,6 @@ static const char shadow_sql[] =
         " FROM engage_incident i LEFT JOIN theirs t ON t.incident = i.id LEFT JOIN ours o ON o.incident = i.id"
         " WHERE t.told > 0 OR o.told > 0 ORDER BY i.number LIMIT ?4";
 
-static json_t *text_json(struct str text)
-{
-        json_t *json = json_stringn(text.bytes ? text.bytes : "", text.length);
-        return json ? json : json_string("(not UTF-8)");
-}
-
 struct sums {
         int64_t theirs, messages, pages, both, only_theirs, only_ours;
         double hours_earlier, hours_later;
@@ -47,10 +41,10 @@ static json_t *row_json(struct query *query, struct sums *sums)
         sums->hours_earlier += earlier_ns > 0 ? earlier_ns / NS_PER_HOUR : 0;
         sums->hours_later += earlier_ns < 0 ? -earlier_ns / NS_PER_HOUR : 0;
         return json_pack("{s:I, s:o, s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:o, s:o, s:o}", "number", (json_int_t)query_i64(query, 0), "title",
-                         text_json(query_str(query, 1)), "severity", alert_severity_name(query_i64(query, 2)), "team", text_json(query_str(query, 3)), "kind",
+                         json_text(query_str(query, 1)), "severity", alert_severity_name(query_i64(query, 2)), "team", json_text(query_str(query, 3)), "kind",
                          is_both ? "both" : messages ? "only_ours" : "only_theirs", "theirs", (json_int_t)theirs, "theirs_first_ns", time_ns_json(theirs_ns),
                          "messages", (json_int_t)messages, "pages", (json_int_t)query_i64(query, 7), "ours_first_ns", time_ns_json(ours_ns), "earlier_s",
-                         is_both ? json_real(earlier_ns / 1e9) : json_null(), "reason", text_json(messages ? STR("") : query_str(query, 9)));
+                         is_both ? json_real(earlier_ns / 1e9) : json_null(), "reason", json_text(messages ? STR("") : query_str(query, 9)));
 }
 
 json_t *shadow_read(struct database *reader, int64_t from_ns, int64_t until_ns, struct err *err)

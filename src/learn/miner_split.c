@@ -96,10 +96,9 @@ bool miner_divide(struct miner *miner, uint32_t number, uint16_t place, const st
         for (uint32_t i = 0; items && i < count && add_half(miner, &split, words[i]); i++)
                 out_halves[i] = split.halves[i].number;
         miner->shapes[number].is_whole = true;
-        if (split.count == 0) {
-                miner->counts.splits_refused++;
+        miner->counts.splits_refused += split.count < count; /* words without a template stay with the whole */
+        if (split.count == 0)
                 return false;
-        }
         miner->shapes[number].is_split = true;
         miner->shapes[number].has_aliases = true;
         shapes_touch(miner, number);

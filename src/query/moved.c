@@ -542,14 +542,9 @@ static json_t *time_json(int64_t time_ns)
         return time_ns == INT64_MAX ? json_null() : json_string(text);
 }
 
-static json_t *text_json(struct str text)
-{
-        return json_stringn(text.bytes ? text.bytes : "", text.length);
-}
-
 static json_t *written(struct buf *text)
 {
-        json_t *json = text->failed ? NULL : text_json(buf_str(text));
+        json_t *json = text->failed ? NULL : json_text(buf_str(text));
         buf_clear(text);
         return json;
 }
@@ -558,7 +553,7 @@ static json_t *labels_json(const struct labels *labels)
 {
         json_t *object = json_object();
         each (label, labels)
-                json_object_setn_new(object, label->name.bytes, label->name.length, text_json(label->value));
+                json_object_setn_new(object, label->name.bytes, label->name.length, json_text(label->value));
         return object;
 }
 
@@ -571,7 +566,7 @@ static json_t *subject_json(const struct moved_subject *subject)
 {
         char id[24];
         snprintf(id, sizeof id, "%" PRIu64, subject->id);
-        return json_pack("{s:s, s:o, s:o}", "id", id, "kind", text_json(subject->kind), "name", text_json(subject->name));
+        return json_pack("{s:s, s:o, s:o}", "id", id, "kind", json_text(subject->kind), "name", json_text(subject->name));
 }
 
 static json_t *value_json(struct buf *text, const struct candidate *candidate, double value)

@@ -771,16 +771,11 @@ bool kind_allows(const struct kind *kind, enum role role, enum permission permis
         return false;
 }
 
-static json_t *text_json(struct str text)
-{
-        return json_stringn(text.bytes ? text.bytes : "", text.length);
-}
-
 static json_t *names_list(const struct names *names)
 {
         json_t *list = json_array();
         each (name, names)
-                json_array_append_new(list, text_json(*name));
+                json_array_append_new(list, json_text(*name));
         return list;
 }
 
@@ -789,23 +784,23 @@ static json_t *roles_list(unsigned roles)
         json_t *list = json_array();
         for (size_t i = 0; i < countof(role_names); i++)
                 if (roles & (1u << i))
-                        json_array_append_new(list, text_json(role_names[i]));
+                        json_array_append_new(list, json_text(role_names[i]));
         return list;
 }
 
 static json_t *field_json(const struct kind_field *field)
 {
-        return json_pack("{s:o, s:o, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "id", text_json(field->id), "title", text_json(field->title),
-                         "type", field_type_name(field->type), "unit", text_json(field->unit), "required", field->is_required, "unique",
+        return json_pack("{s:o, s:o, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "id", json_text(field->id), "title", json_text(field->title),
+                         "type", field_type_name(field->type), "unit", json_text(field->unit), "required", field->is_required, "unique",
                          field->is_unique, "write", roles_list(field->writers), "observe", names_list(&field->observers), "options",
-                         names_list(&field->options), "to", text_json(field->to));
+                         names_list(&field->options), "to", json_text(field->to));
 }
 
 static json_t *relation_json(const struct kind_relation *relation)
 {
         static const char *const impacts[] = {"none", "to_from", "from_to", "both"};
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "id", text_json(relation->id), "title", text_json(relation->title), "inverse",
-                         text_json(relation->inverse), "inverse_title", text_json(relation->inverse_title), "to",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s}", "id", json_text(relation->id), "title", json_text(relation->title), "inverse",
+                         json_text(relation->inverse), "inverse_title", json_text(relation->inverse_title), "to",
                          names_list(&relation->to), "impact", impacts[relation->impact]);
 }
 
@@ -831,12 +826,12 @@ json_t *kind_json(const struct kind *kind)
         each (relation, &kind->relations)
                 json_array_append_new(relations, relation_json(relation));
         each (rule, &kind->rules)
-                json_array_append_new(keys, json_pack("{s:o, s:o}", "key", text_json(rule->key), "from", names_list(&rule->from)));
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", text_json(kind->id), "title",
-                         text_json(kind->title), "plural", text_json(kind->plural), "description", text_json(kind->description), "display",
-                         text_json(kind->display), "within",
-                         kind->within < 0 ? json_null() : text_json(kind->relations.items[kind->within].id), "states",
-                         names_list(&kind->states), "initial", text_json(kind->initial), "permissions", permissions_json(kind), "fields",
+                json_array_append_new(keys, json_pack("{s:o, s:o}", "key", json_text(rule->key), "from", names_list(&rule->from)));
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", json_text(kind->id), "title",
+                         json_text(kind->title), "plural", json_text(kind->plural), "description", json_text(kind->description), "display",
+                         json_text(kind->display), "within",
+                         kind->within < 0 ? json_null() : json_text(kind->relations.items[kind->within].id), "states",
+                         names_list(&kind->states), "initial", json_text(kind->initial), "permissions", permissions_json(kind), "fields",
                          fields, "relations", relations, "identity", keys);
 }
 

@@ -34,11 +34,6 @@ static json_t *time_json(int64_t time_ns)
         return json_string(text);
 }
 
-static json_t *text_json(struct str text)
-{
-        return json_stringn(text.bytes ? text.bytes : "", text.length);
-}
-
 /* --- what alerts are measured by -------------------------------------------------------------------------------------- */
 
 struct measure {
@@ -111,7 +106,7 @@ static json_t *receivers_of(const struct measure *measure, const struct labels *
         json_t *list = json_array();
         for (size_t i = 0; i < count; i++) {
                 struct str name = taken[i]->team.length ? taken[i]->team : STR("nobody");
-                json_array_append_new(list, json_pack("{s:o}", "name", text_json(name)));
+                json_array_append_new(list, json_pack("{s:o}", "name", json_text(name)));
         }
         return list;
 }
@@ -242,7 +237,7 @@ bool am_receivers(struct request *request, struct err *err)
         if (!read_policy(request, &policy, err) || !(list = json_array()))
                 return false;
         each (team, &policy->teams)
-                json_array_append_new(list, json_pack("{s:o}", "name", text_json(team->name)));
+                json_array_append_new(list, json_pack("{s:o}", "name", json_text(team->name)));
         return answer(request, list, err);
 }
 
@@ -261,7 +256,7 @@ static json_t *silence_json(const struct silence *silence, int64_t now_ns)
 {
         const char *state = now_ns >= silence->ends_ns ? "expired" : now_ns < silence->starts_ns ? "pending" : "active";
         return json_pack("{s:s, s:{s:s}, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "id", silence->id, "status", "state", state, "updatedAt",
-                         time_json(silence->updated_ns), "comment", text_json(silence->comment), "createdBy", text_json(silence->by), "startsAt",
+                         time_json(silence->updated_ns), "comment", json_text(silence->comment), "createdBy", json_text(silence->by), "startsAt",
                          time_json(silence->starts_ns), "endsAt", time_json(silence->ends_ns), "matchers", matcher_json_write(&silence->matchers), "maintenance",
                          silence->is_maintenance);
 }
@@ -330,7 +325,7 @@ bool am_silence_expire(struct request *request, struct err *err)
 {
         struct server *server = server_of(request);
         scoped_ptr(json_decref) json_t *result = NULL;
-        json_t *arguments = json_pack("{s:o}", "id", text_json(request->captured[0]));
+        json_t *arguments = json_pack("{s:o}", "id", json_text(request->captured[0]));
         if (!arguments)
                 return fail_memory(err, "serve", 256);
         return server->context.command(server->context.loop, "silence_expire", arguments, asker_of(request)->name, &result, err) && answer(request, json_object(), err);

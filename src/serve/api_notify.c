@@ -24,11 +24,6 @@ static bool answer(struct request *request, json_t *body, struct err *err)
         return kept ? request_answer_json(request, 200, kept, err) : fail_memory(err, "serve", 256);
 }
 
-static json_t *text_json(struct str text)
-{
-        return json_stringn(text.bytes ? text.bytes : "", text.length);
-}
-
 static json_t *ns_json(int64_t time_ns)
 {
         char text[24];
@@ -102,7 +97,7 @@ static json_t *shifts_of(const struct rota *rota, const struct rota_overrides *m
                 each (declared, &rota->overrides)
                         is_override |= from_ns >= declared->from_ns && from_ns < declared->to_ns;
                 json_array_append_new(shifts, json_pack("{s:o, s:o, s:o, s:b}", "from_ns", ns_json(from_ns), "to_ns", ns_json(to_ns), "person",
-                                                        text_json(rota_at(rota, made, from_ns)), "is_override", is_override));
+                                                        json_text(rota_at(rota, made, from_ns)), "is_override", is_override));
         }
         return shifts;
 }
@@ -111,8 +106,8 @@ static json_t *schedule_json(const struct rota *rota, const struct rota_override
 {
         int64_t next_ns = 0;
         bool changes = rota_next(rota, made, now_ns, now_ns + AHEAD_NS, &next_ns);
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", text_json(rota->name), "now", text_json(rota_at(rota, made, now_ns)), "next",
-                         changes ? text_json(rota_at(rota, made, next_ns)) : json_null(), "next_ns", changes ? ns_json(next_ns) : json_null(), "gaps",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_text(rota->name), "now", json_text(rota_at(rota, made, now_ns)), "next",
+                         changes ? json_text(rota_at(rota, made, next_ns)) : json_null(), "next_ns", changes ? ns_json(next_ns) : json_null(), "gaps",
                          gaps_of(rota, made, now_ns), "shifts", shifts_of(rota, made, now_ns));
 }
 
@@ -123,7 +118,7 @@ static void add_person(json_t *people, struct str name)
         json_array_foreach (people, at, known)
                 if (str_is(name, json_string_value(known)))
                         return;
-        json_array_append_new(people, text_json(name));
+        json_array_append_new(people, json_text(name));
 }
 
 /* A team with everybody who belongs to it: its members, and whoever takes turns in its schedule. */
@@ -136,15 +131,15 @@ static json_t *team_json(const struct policy *policy, const struct team *team)
         for (size_t i = 0; rota && i < rota->rotations.count; i++)
                 each (person, &rota->rotations.items[i].people)
                         add_person(people, *person);
-        return json_pack("{s:o, s:o, s:o}", "name", text_json(team->name), "on_call", text_json(team->schedule), "people", people);
+        return json_pack("{s:o, s:o, s:o}", "name", json_text(team->name), "on_call", json_text(team->schedule), "people", people);
 }
 
 static json_t *person_json(const struct person *person)
 {
         json_t *contacts = json_array();
         each (contact, &person->contacts)
-                json_array_append_new(contacts, json_pack("{s:o, s:o}", "receiver", text_json(contact->receiver), "to", text_json(contact->to)));
-        return json_pack("{s:o, s:o}", "name", text_json(person->name), "contacts", contacts);
+                json_array_append_new(contacts, json_pack("{s:o, s:o}", "receiver", json_text(contact->receiver), "to", json_text(contact->to)));
+        return json_pack("{s:o, s:o}", "name", json_text(person->name), "contacts", contacts);
 }
 
 bool on_call_show(struct request *request, struct err *err)
@@ -184,13 +179,13 @@ bool on_call_order(struct request *request, struct err *err)
         scoped_ptr(json_decref) json_t *body = NULL;
         if (!request_json(request, &body, err))
                 return false;
-        json_object_set_new(body, "schedule", text_json(request->captured[0]));
+        json_object_set_new(body, "schedule", json_text(request->captured[0]));
         return order(request, "on_call_override", json_incref(body), err);
 }
 
 bool on_call_release(struct request *request, struct err *err)
 {
-        return order(request, "on_call_override_end", json_pack("{s:o, s:o}", "schedule", text_json(request->captured[0]), "id", text_json(request->captured[1])), err);
+        return order(request, "on_call_override_end", json_pack("{s:o, s:o}", "schedule", json_text(request->captured[0]), "id", json_text(request->captured[1])), err);
 }
 
 bool maintenance_begin(struct request *request, struct err *err)
@@ -206,7 +201,7 @@ bool maintenance_list(struct request *request, struct err *err)
         if (!read_policy(request, &policy, NULL, err))
                 return false;
         each (planned, &policy->planned)
-                json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text_json(planned->name), "comment", text_json(planned->comment), "matchers",
+                json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", json_text(planned->name), "comment", json_text(planned->comment), "matchers",
                                                       matcher_json_write(&planned->matchers), "from_ns", ns_json(planned->from_ns), "to_ns", ns_json(planned->to_ns)));
         return answer(request, json_pack("{s:O}", "maintenance", list), err);
 }
@@ -243,7 +238,7 @@ static json_t *names_json(const struct setting_list *names)
 {
         json_t *list = json_array();
         each (name, names)
-                json_array_append_new(list, text_json(*name));
+                json_array_append_new(list, json_text(*name));
         return list;
 }
 
@@ -251,9 +246,9 @@ static json_t *route_json(const struct policy *policy, const struct routing *rou
 {
         static const char *const pages[] = {"critical", "critical", "always", "never"};
         const struct team *team = policy_team(policy, route->team);
-        return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "team", text_json(route->team), "page", pages[route->page], "receivers",
-                         names_json(route->receivers.count || !team ? &route->receivers : &team->receivers), "on_call", text_json(team ? team->schedule : STR("")),
-                         "escalation", text_json(route->escalation.length ? route->escalation : team ? team->escalation : STR("")), "group_wait_ns",
+        return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "team", json_text(route->team), "page", pages[route->page], "receivers",
+                         names_json(route->receivers.count || !team ? &route->receivers : &team->receivers), "on_call", json_text(team ? team->schedule : STR("")),
+                         "escalation", json_text(route->escalation.length ? route->escalation : team ? team->escalation : STR("")), "group_wait_ns",
                          ns_json(route->group_wait_ns), "group_interval_ns", ns_json(route->group_interval_ns), "repeat_interval_ns",
                          ns_json(route->repeat_interval_ns));
 }

@@ -79,11 +79,6 @@ static bool order_entity(struct request *request, const char *verb, json_t *argu
 
 /* --- an entity as JSON ------------------------------------------------------------------------------------------------------- */
 
-static json_t *text_json(struct str text)
-{
-        return json_stringn(text.bytes ? text.bytes : "", text.length);
-}
-
 static json_t *number_text(uint64_t number)
 {
         char text[24];
@@ -96,7 +91,7 @@ static json_t *title_json(struct registry *registry, uint64_t id, struct str nam
 {
         struct graph_node node;
         const struct graph *graph = registry_read_begin(registry);
-        json_t *title = text_json(graph_node(graph, id, &node) ? node.name : name);
+        json_t *title = json_text(graph_node(graph, id, &node) ? node.name : name);
         registry_read_end(registry);
         return title;
 }
@@ -106,8 +101,8 @@ static json_t *entity_json(struct registry *registry, const struct kind *kind, c
         scoped_ptr(json_decref) json_t *body = json_parse(row->body, err);
         if (!body)
                 return NULL;
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "id", number_text(row->id), "kind", text_json(row->kind),
-                         "name", text_json(row->name), "title", title_json(registry, row->id, row->name), "state", text_json(row->state), "version",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "id", number_text(row->id), "kind", json_text(row->kind),
+                         "name", json_text(row->name), "title", title_json(registry, row->id, row->name), "state", json_text(row->state), "version",
                          number_text(row->version), "within", number_text(row->within), "created_ns", number_text((uint64_t)row->created_ns),
                          "changed_ns", number_text((uint64_t)row->changed_ns), "seen_ns", number_text((uint64_t)row->seen_ns), "hidden_ns",
                          number_text((uint64_t)row->hidden_ns), "drift", (json_int_t)row->drift, "fields", body_json(kind, body));
@@ -269,14 +264,14 @@ static json_t *edge_json(const struct kinds *kinds, const struct graph *graph, c
         struct graph_node from = {0};
         graph_node(graph, edge->from, &from);
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "from", number_text(edge->from), "to", number_text(edge->to), "relation",
-                         text_json(edge->relation), "title", text_json(relation_title(kinds, from.kind, edge->relation, true)), "inverse_title",
-                         text_json(relation_title(kinds, from.kind, edge->relation, false)), "impact", impacts[edge->impact], "sources",
+                         json_text(edge->relation), "title", json_text(relation_title(kinds, from.kind, edge->relation, true)), "inverse_title",
+                         json_text(relation_title(kinds, from.kind, edge->relation, false)), "impact", impacts[edge->impact], "sources",
                          sources_json(edge->sources), "first_ns", number_text((uint64_t)edge->first_ns), "seen_ns", number_text((uint64_t)edge->seen_ns));
 }
 
 static json_t *node_json(const struct graph_node *node)
 {
-        return json_pack("{s:o, s:o, s:o}", "id", number_text(node->id), "kind", text_json(node->kind), "title", text_json(node->name));
+        return json_pack("{s:o, s:o, s:o}", "id", number_text(node->id), "kind", json_text(node->kind), "title", json_text(node->name));
 }
 
 static bool add_relation(void *context, const struct graph_edge *edge)
@@ -307,15 +302,15 @@ static bool add_key(void *context, const struct key_row *key, struct err *err)
 {
         (void)err;
         if (key->key.length && key->key.bytes[0] != '=')
-                json_array_append_new(context, json_pack("{s:o, s:o}", "key", text_json(key->key), "value", text_json(key->value)));
+                json_array_append_new(context, json_pack("{s:o, s:o}", "key", json_text(key->key), "value", json_text(key->value)));
         return true;
 }
 
 static json_t *event_json(const struct kind *kind, const struct event_row *event, bool with_values)
 {
         json_t *made = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "event", number_text(event->event), "time_ns",
-                                 number_text((uint64_t)event->time_ns), "by", text_json(event->by), "verb", text_json(event->verb), "note",
-                                 text_json(event->note), "name", text_json(event->name), "state", text_json(event->state), "hidden_ns",
+                                 number_text((uint64_t)event->time_ns), "by", json_text(event->by), "verb", json_text(event->verb), "note",
+                                 json_text(event->note), "name", json_text(event->name), "state", json_text(event->state), "hidden_ns",
                                  number_text((uint64_t)event->hidden_ns));
         scoped_ptr(json_decref) json_t *body = with_values ? json_parse(event->body, NULL) : NULL;
         if (body)
@@ -461,7 +456,7 @@ static bool order_from_body(struct request *request, const char *verb, bool abou
                 return false;
         json_object_del(arguments, "role");
         if (about_one)
-                json_object_set_new(arguments, "id", text_json(request->captured[0]));
+                json_object_set_new(arguments, "id", json_text(request->captured[0]));
         return order_entity(request, verb, arguments, status, err);
 }
 
@@ -569,7 +564,7 @@ static bool read_rows(struct csv *csv, json_t *rows, struct err *err)
                 json_t *row = json_object();
                 json_array_append_new(rows, row);
                 for (size_t i = 0; i < csv->fields.count; i++) {
-                        json_t *value = text_json(csv->fields.items[i]);
+                        json_t *value = json_text(csv->fields.items[i]);
                         struct str column = csv->header.items[i];
                         if (!value || json_object_setn_new(row, column.bytes, column.length, value))
                                 return fail(err, ERR_INVALID, "serve", "line %zu: not UTF-8", csv->line);
@@ -586,7 +581,7 @@ bool entities_import(struct request *request, struct err *err)
         if (!begin(request, &kinds, NULL, err) || !find_kind(request, kinds, &kind, err) ||
             !decompress(request_header(request, "Content-Encoding"), buf_str(&request->body), IMPORT_BYTES_MAX, &request->arena, &text, err))
                 return false;
-        scoped_ptr(json_decref) json_t *arguments = json_pack("{s:o, s:[]}", "kind", text_json(kind->id), "rows");
+        scoped_ptr(json_decref) json_t *arguments = json_pack("{s:o, s:[]}", "kind", json_text(kind->id), "rows");
         if (!csv_open(&csv, text, err) || !read_rows(&csv, json_object_get(arguments, "rows"), err))
                 return false;
         return order_entity(request, "entity_import", give(arguments), 200, err);
