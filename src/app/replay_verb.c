@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "loop/replay.h"
 #include "serve/when.h"
@@ -111,21 +112,6 @@ static void show_progress(void *context, const char *what, double share)
 
 /* --- printing ---------------------------------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *item, const char *key)
-{
-        const char *text = json_string_value(json_object_get(item, key));
-        return text && *text ? text : "-";
-}
-
-static void time_text(const json_t *item, const char *key, char out_text[static CLOCK_RFC3339_BYTES])
-{
-        int64_t time_ns;
-        if (str_to_i64(json_str(item, key), &time_ns))
-                clock_rfc3339(time_ns, 0, out_text);
-        else
-                snprintf(out_text, CLOCK_RFC3339_BYTES, "-");
-}
-
 static void print_counts(const json_t *report, const char *key, const char *name)
 {
         const json_t *counts = json_object_get(report, key);
@@ -136,9 +122,9 @@ static void print_counts(const json_t *report, const char *key, const char *name
 static void print_head(const json_t *report)
 {
         char from[CLOCK_RFC3339_BYTES], until[CLOCK_RFC3339_BYTES], asked[CLOCK_RFC3339_BYTES];
-        time_text(report, "since_ns", from);
-        time_text(report, "until_ns", until);
-        time_text(report, "asked_since_ns", asked);
+        item_time(report, "since_ns", from);
+        item_time(report, "until_ns", until);
+        item_time(report, "asked_since_ns", asked);
         printf("Replayed %" PRId64 " entries, %s to %s\n", json_i64(report, "entries", 0), from, until);
         if (!json_flag(report, "is_held", true))
                 printf("  What was asked, from %s on, is not held: journal.keep and journal.keep_bytes say how much is.\n", asked);
@@ -156,17 +142,17 @@ static void print_differences(const json_t *list, bool has_color)
         table_init(&table, "TIME|WHAT|WOULD HAVE BEEN|TEAM|RECORDED TEAM|INCIDENT|REASON");
         json_array_foreach (list, at, item) {
                 char time[CLOCK_RFC3339_BYTES];
-                bool is_page = strcmp(text_of(item, "what"), "page") == 0;
+                bool is_page = strcmp(item_text(item, "what"), "page") == 0;
                 if (at == ROWS_SHOWN)
                         break;
-                time_text(item, "time_ns", time);
+                item_time(item, "time_ns", time);
                 table_cell(&table, COLOR_DIM, "%s", time);
-                table_cell(&table, is_page ? COLOR_RED : COLOR_NONE, "%s", text_of(item, "what"));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "kind"));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "team"));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "recorded_team"));
-                table_cell(&table, COLOR_NONE, "%.60s", text_of(item, "title"));
-                table_cell(&table, COLOR_NONE, "%.160s", text_of(item, "reason"));
+                table_cell(&table, is_page ? COLOR_RED : COLOR_NONE, "%s", item_text(item, "what"));
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "kind"));
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "team"));
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "recorded_team"));
+                table_cell(&table, COLOR_NONE, "%.60s", item_text(item, "title"));
+                table_cell(&table, COLOR_NONE, "%.160s", item_text(item, "reason"));
         }
         putchar('\n');
         table_print(&table, stdout, has_color);

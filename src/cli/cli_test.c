@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -62,6 +63,12 @@ static void without_a_daemon_the_exit_code_is_3_and_the_text_says_what_to_do(voi
         assert_non_null(strstr(text, "evenkeel run --data /nonexistent"));
         assert_int_equal(run("status --server http://127.0.0.1:1", text, sizeof text), 3);
         assert_non_null(strstr(text, "is the daemon running?"));
+        static const char *const verbs_with_tables[] = {"on-call", "silences", "incidents", "notifications 1", "silence preview 1h host=a"};
+        for (size_t i = 0; i < countof(verbs_with_tables); i++) {
+                char line[200];
+                snprintf(line, sizeof line, "%s --json --server http://127.0.0.1:1", verbs_with_tables[i]);
+                assert_int_equal(run(line, text, sizeof text), 3);
+        }
 }
 
 static void every_verb_is_in_the_help_the_manual_and_the_completion(void **state)
@@ -176,6 +183,29 @@ static void a_table_is_aligned_by_characters_and_keeps_control_bytes_from_the_te
         free(text);
 }
 
+static void what_an_answer_lacks_shows_as_a_dash_and_its_text_cannot_order_the_terminal_about(void **state)
+{
+        (void)state;
+        scoped_ptr(json_decref) json_t *item = json_pack("{s:s, s:s, s:s, s:n, s:i}", "name", "cart", "empty", "", "seen_ns", "86400000000000", "none", "number", 7);
+        scoped(buf_done) struct buf one = {0}, two = {0};
+        char time[CLOCK_RFC3339_BYTES];
+        assert_string_equal(item_text(item, "name"), "cart");
+        assert_string_equal(item_text(item, "empty"), "-");
+        assert_string_equal(item_text(item, "none"), "-");
+        assert_string_equal(item_text(item, "number"), "-");
+        assert_string_equal(item_text(NULL, "name"), "-");
+        item_time(item, "seen_ns", time);
+        assert_string_equal(time, "1970-01-02T00:00:00Z");
+        item_time(item, "name", time);
+        assert_string_equal(time, "-");
+        assert_int_equal(item_time_ns(item, "seen_ns"), 86400 * NS_PER_S);
+        assert_int_equal(item_time_ns(item, "gone_ns"), 0);
+        item_safe(STR("a\033[2J\tb\nc\x7f"), NULL, &one);
+        assert_string_equal(one.bytes, "a\\x1b[2J\tb\\x0ac\\x7f");
+        item_safe(STR("größer\n  b\r"), "\n    ", &two);
+        assert_string_equal(two.bytes, "größer\n      b\\x0d");
+}
+
 static void a_path_is_encoded(void **state)
 {
         (void)state;
@@ -197,6 +227,7 @@ int main(void)
                 cmocka_unit_test(tickets_are_routed_from_tables),
                 cmocka_unit_test(causes_are_ranked_from_tables),
                 cmocka_unit_test(a_table_is_aligned_by_characters_and_keeps_control_bytes_from_the_terminal),
+                cmocka_unit_test(what_an_answer_lacks_shows_as_a_dash_and_its_text_cannot_order_the_terminal_about),
                 cmocka_unit_test(a_path_is_encoded),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -70,22 +71,13 @@ static bool change_user(struct cli *cli, json_t *body, const char *done, struct 
         return send_change(cli, "POST", path.bytes, body, done, err);
 }
 
-static void time_text(const json_t *json, const char *key, char out_text[static CLOCK_RFC3339_BYTES])
-{
-        int64_t time_ns;
-        if (str_to_i64(json_str(json, key), &time_ns))
-                clock_rfc3339(time_ns, 0, out_text);
-        else
-                snprintf(out_text, CLOCK_RFC3339_BYTES, "-");
-}
-
 bool verb_users(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
         if (!client_ask_json(&cli->client, "GET", "/api/v1/users", NULL, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(answer);
         size_t i;
         json_t *user;
         scoped(table_done) struct table table;
@@ -93,7 +85,7 @@ bool verb_users(struct cli *cli, struct err *err)
         json_array_foreach(json_object_get(answer, "users"), i, user) {
                 char time[CLOCK_RFC3339_BYTES];
                 bool is_disabled = json_flag(user, "disabled", false), must_change = json_flag(user, "must_change_password", false);
-                time_text(user, "last_sign_in_ns", time);
+                item_time(user, "last_sign_in_ns", time);
                 table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(user, "name")));
                 table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(user, "role")));
                 table_cell(&table, is_disabled ? COLOR_RED : COLOR_NONE, "%s", is_disabled ? "disabled" : must_change ? "new password due" : "active");
@@ -150,7 +142,7 @@ bool verb_tokens(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", "/api/v1/tokens", NULL, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(answer);
         size_t i;
         json_t *token;
         scoped(table_done) struct table table;
@@ -159,8 +151,8 @@ bool verb_tokens(struct cli *cli, struct err *err)
                 char scopes[64], expires[CLOCK_RFC3339_BYTES], used[CLOCK_RFC3339_BYTES];
                 bool is_revoked = json_str(token, "revoked_ns").bytes;
                 scopes_text(json_object_get(token, "scopes"), scopes, sizeof scopes);
-                time_text(token, "expires_ns", expires);
-                time_text(token, "last_used_ns", used);
+                item_time(token, "expires_ns", expires);
+                item_time(token, "last_used_ns", used);
                 table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(token, "id")));
                 table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(token, "name")));
                 table_cell(&table, COLOR_NONE, "%s", scopes);
@@ -190,7 +182,7 @@ bool verb_token_add(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "POST", "/api/v1/tokens", body, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(answer);
         printf("%s\n", json_string_value(json_object_get(answer, "token")));
         fprintf(stderr, "Keep it now: it is shown only this once. Revoke it with: evenkeel token revoke %s\n",
                 json_string_value(json_object_get(answer, "id")));

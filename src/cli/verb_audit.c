@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -9,17 +10,6 @@
 #include <stdlib.h>
 
 #define ARGUMENTS_SHOWN_MAX 160
-
-static bool print_json(const json_t *answer)
-{
-        return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-}
-
-static const char *text_of(const json_t *item, const char *key)
-{
-        const char *text = json_string_value(json_object_get(item, key));
-        return text && *text ? text : "-";
-}
 
 bool verb_audit(struct cli *cli, struct err *err)
 {
@@ -38,19 +28,17 @@ bool verb_audit(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         json_array_foreach (json_object_get(answer, "entries"), i, item) {
                 char time[CLOCK_RFC3339_BYTES];
-                int64_t time_ns = 0;
                 char *arguments = json_dumps(json_object_get(item, "arguments"), JSON_ENCODE_ANY | JSON_COMPACT);
                 bool is_done = str_is(json_str(item, "outcome"), "done");
-                str_to_i64(json_str(item, "time_ns"), &time_ns);
-                clock_rfc3339(time_ns, 0, time);
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "sequence"));
+                item_time(item, "time_ns", time);
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "sequence"));
                 table_cell(&table, COLOR_DIM, "%s", time);
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "by"));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "verb"));
-                table_cell(&table, is_done ? COLOR_NONE : COLOR_RED, "%s", text_of(item, "outcome"));
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "by"));
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "verb"));
+                table_cell(&table, is_done ? COLOR_NONE : COLOR_RED, "%s", item_text(item, "outcome"));
                 table_cell(&table, COLOR_DIM, "%.*s", ARGUMENTS_SHOWN_MAX, arguments ? arguments : "?");
                 free(arguments);
         }
@@ -69,10 +57,10 @@ bool verb_audit_verify(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                print_json(answer);
+                item_print(answer);
         if (!json_flag(answer, "is_whole", false))
-                return fail(err, ERR_CORRUPT, "audit", "%s", text_of(answer, "says"));
+                return fail(err, ERR_CORRUPT, "audit", "%s", item_text(answer, "says"));
         if (!cli->json)
-                printf("%s\nhead %s\n", text_of(answer, "says"), text_of(answer, "head"));
+                printf("%s\nhead %s\n", item_text(answer, "says"), item_text(answer, "head"));
         return true;
 }

@@ -2,40 +2,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static void time_text(const json_t *item, const char *key, char out_text[static CLOCK_RFC3339_BYTES])
-{
-        int64_t time_ns;
-        if (str_to_i64(json_str(item, key), &time_ns))
-                clock_rfc3339(time_ns, 0, out_text);
-        else
-                snprintf(out_text, CLOCK_RFC3339_BYTES, "-");
-}
-
-static const char *text_of(const json_t *item, const char *key)
-{
-        const char *text = json_string_value(json_object_get(item, key));
-        return text && *text ? text : "-";
-}
-
-/* Text of telemetry on its way to a terminal: control bytes could order it about. */
-static void safe_cell(struct table *table, enum table_color color, const char *text)
-{
-        scoped(buf_done) struct buf out = {0};
-        for (const char *at = text; *at && out.length < 200; at++)
-                if ((unsigned char)*at < 0x20 || *at == 0x7f)
-                        buf_printf(&out, "\\x%02x", (unsigned char)*at);
-                else
-                        buf_byte(&out, *at);
-        buf_byte(&out, 0);
-        table_cell(table, color, "%s", out.failed ? "?" : out.bytes);
-}
 
 /* Its own team, else the teams that a route led it to. */
 static void team_cell(struct table *table, const json_t *incident)
@@ -45,27 +18,19 @@ static void team_cell(struct table *table, const json_t *incident)
         size_t i;
         json_t *team;
         if (json_string_length(json_object_get(incident, "team")) || !json_array_size(told)) {
-                safe_cell(table, COLOR_NONE, text_of(incident, "team"));
+                table_cell(table, COLOR_NONE, "%.200s", item_text(incident, "team"));
                 return;
         }
         json_array_foreach (told, i, team)
                 buf_printf(&teams, "%s%s", i ? ", " : "", json_string_value(team));
         buf_byte(&teams, 0);
-        safe_cell(table, COLOR_NONE, teams.failed ? "?" : teams.bytes);
+        table_cell(table, COLOR_NONE, "%.200s", teams.failed ? "?" : teams.bytes);
 }
 
 static enum table_color color_of(const json_t *item)
 {
-        const char *severity = text_of(item, "severity");
+        const char *severity = item_text(item, "severity");
         return strcmp(severity, "critical") == 0 ? COLOR_RED : strcmp(severity, "warning") == 0 ? COLOR_YELLOW : COLOR_NONE;
-}
-
-static bool ask(struct cli *cli, const char *path, json_t **out_answer, bool *out_is_shown, struct err *err)
-{
-        if (!client_ask_json(&cli->client, "GET", path, NULL, out_answer, err))
-                return false;
-        *out_is_shown = cli->json;
-        return !cli->json || (json_dumpf(*out_answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n');
 }
 
 static void add_options(const struct cli *cli, const char *const names[], size_t count, struct buf *path)
@@ -80,27 +45,28 @@ bool verb_incidents(struct cli *cli, struct err *err)
         static const char *const options[] = {"state", "severity", "team", "owner", "text", "held", "limit"};
         scoped_ptr(json_decref) json_t *answer = NULL;
         scoped(buf_done) struct buf path = {0};
-        bool is_shown;
         size_t i;
         json_t *item;
         buf_text(&path, "/api/v1/incidents");
         add_options(cli, options, countof(options), &path);
-        if (!ask(cli, path.bytes, &answer, &is_shown, err) || is_shown)
-                return answer != NULL;
+        if (!item_ask(cli, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         scoped(table_done) struct table table;
         table_init(&table, ">NUMBER|STATE|SEVERITY|OPENED|TEAM|OWNER|>FIRING|>ALERTS|TITLE");
         json_array_foreach (json_object_get(answer, "incidents"), i, item) {
                 char time[CLOCK_RFC3339_BYTES];
-                time_text(item, "opened_ns", time);
+                item_time(item, "opened_ns", time);
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "number", 0));
-                table_cell(&table, COLOR_NONE, "%s%s", text_of(item, "state"), json_flag(item, "is_held", false) ? ", held" : "");
-                table_cell(&table, color_of(item), "%s", text_of(item, "severity"));
+                table_cell(&table, COLOR_NONE, "%s%s", item_text(item, "state"), json_flag(item, "is_held", false) ? ", held" : "");
+                table_cell(&table, color_of(item), "%s", item_text(item, "severity"));
                 table_cell(&table, COLOR_DIM, "%s", time);
                 team_cell(&table, item);
-                safe_cell(&table, COLOR_NONE, text_of(item, "owner"));
+                table_cell(&table, COLOR_NONE, "%.200s", item_text(item, "owner"));
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "firing", 0));
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "alert_count", 0));
-                safe_cell(&table, COLOR_NONE, text_of(item, "title"));
+                table_cell(&table, COLOR_NONE, "%.200s", item_text(item, "title"));
         }
         table_print(&table, stdout, cli->has_color);
         return true;
@@ -118,13 +84,13 @@ static void print_list(const struct cli *cli, const json_t *list, const char *he
         json_array_foreach (list, i, item) {
                 if (time_key) {
                         char time[CLOCK_RFC3339_BYTES];
-                        time_text(item, time_key, time);
+                        item_time(item, time_key, time);
                         table_cell(&table, COLOR_DIM, "%s", time);
                 } else {
                         table_cell(&table, COLOR_NONE, "%.0f %%", 100 * json_number_value(json_object_get(item, "score")));
                 }
                 for (int k = 0; k < 3; k++)
-                        safe_cell(&table, COLOR_NONE, text_of(item, keys[k]));
+                        table_cell(&table, COLOR_NONE, "%.200s", item_text(item, keys[k]));
         }
         table_print(&table, stdout, cli->has_color);
 }
@@ -138,28 +104,20 @@ static bool incident_path(struct cli *cli, const char *after, struct buf *path, 
         return !path->failed || fail_memory(err, "cli", path->length);
 }
 
-/* Words are of telemetry: what a terminal would obey is left out. */
 static void print_suggestion(const json_t *suggestion)
 {
         size_t i;
         json_t *word;
         if (!json_is_object(suggestion))
                 return;
-        printf("\nteam %s %s, %.0f %% sure, from %" PRId64 " examples:", text_of(suggestion, "team"), text_of(suggestion, "state"),
+        printf("\nteam %s %s, %.0f %% sure, from %" PRId64 " examples:", item_text(suggestion, "team"), item_text(suggestion, "state"),
                100 * json_number_value(json_object_get(suggestion, "confidence")), json_i64(suggestion, "examples", 0));
         json_array_foreach (json_object_get(suggestion, "words"), i, word) {
                 putchar(' ');
-                for (const char *at = text_of(word, "word"); *at; at++)
-                        putchar((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+                item_say(str_of(item_text(word, "word")), NULL);
                 printf(" %+.2f", json_number_value(json_object_get(word, "weight")));
         }
         putchar('\n');
-}
-
-static void print_text(const char *text)
-{
-        for (; *text; text++)
-                putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
 static void print_judged(const json_t *list)
@@ -168,8 +126,8 @@ static void print_judged(const json_t *list)
         json_t *row;
         json_array_foreach (list, i, row) {
                 printf("%sjudged before: ", i ? "" : "\n");
-                print_text(text_of(row, "sort"));
-                printf(", %s (%" PRId64 " times)\n", text_of(row, "kind"), json_i64(row, "times", 0));
+                item_say(str_of(item_text(row, "sort")), NULL);
+                printf(", %s (%" PRId64 " times)\n", item_text(row, "kind"), json_i64(row, "times", 0));
         }
 }
 
@@ -177,20 +135,21 @@ bool verb_incident(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
         scoped(buf_done) struct buf path = {0};
-        bool is_shown;
         char opened[CLOCK_RFC3339_BYTES];
-        if (!incident_path(cli, "", &path, err) || !ask(cli, path.bytes, &answer, &is_shown, err) || is_shown)
-                return answer != NULL;
-        time_text(answer, "opened_ns", opened);
+        if (!incident_path(cli, "", &path, err) || !item_ask(cli, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (!answer)
+                return true;
+        item_time(answer, "opened_ns", opened);
         scoped(table_done) struct table table;
         table_init(&table, ">NUMBER|STATE|SEVERITY|OPENED|OWNER|TEAM|TITLE");
         table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(answer, "number", 0));
-        table_cell(&table, COLOR_NONE, "%s", text_of(answer, "state"));
-        table_cell(&table, color_of(answer), "%s", text_of(answer, "severity"));
+        table_cell(&table, COLOR_NONE, "%s", item_text(answer, "state"));
+        table_cell(&table, color_of(answer), "%s", item_text(answer, "severity"));
         table_cell(&table, COLOR_DIM, "%s", opened);
-        table_cell(&table, COLOR_NONE, "%s", text_of(answer, "owner"));
-        table_cell(&table, COLOR_NONE, "%s", text_of(answer, "team"));
-        safe_cell(&table, COLOR_NONE, text_of(answer, "title"));
+        table_cell(&table, COLOR_NONE, "%s", item_text(answer, "owner"));
+        table_cell(&table, COLOR_NONE, "%s", item_text(answer, "team"));
+        table_cell(&table, COLOR_NONE, "%.200s", item_text(answer, "title"));
         table_print(&table, stdout, cli->has_color);
         print_suggestion(json_object_get(answer, "suggestion"));
         print_judged(json_object_get(answer, "judged"));
@@ -206,27 +165,28 @@ bool verb_alerts(struct cli *cli, struct err *err)
         static const char *const options[] = {"state", "name", "limit"};
         scoped_ptr(json_decref) json_t *answer = NULL;
         scoped(buf_done) struct buf path = {0};
-        bool is_shown;
         size_t i;
         json_t *item;
         buf_text(&path, "/api/v1/alerts/known");
         add_options(cli, options, countof(options), &path);
-        if (!ask(cli, path.bytes, &answer, &is_shown, err) || is_shown)
-                return answer != NULL;
+        if (!item_ask(cli, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         scoped(table_done) struct table table;
         table_init(&table, "ID|STATE|SEVERITY|SINCE|>TIMES|FROM|ALERT|LABELS");
         json_array_foreach (json_object_get(answer, "alerts"), i, item) {
                 char time[CLOCK_RFC3339_BYTES];
                 char *labels = json_dumps(json_object_get(item, "labels"), JSON_COMPACT);
-                time_text(item, "starts_ns", time);
-                table_cell(&table, COLOR_DIM, "%s", text_of(item, "id"));
-                table_cell(&table, COLOR_NONE, "%s%s", text_of(item, "state"), json_flag(item, "is_held", false) ? ", held" : "");
-                table_cell(&table, color_of(item), "%s", text_of(item, "severity"));
+                item_time(item, "starts_ns", time);
+                table_cell(&table, COLOR_DIM, "%s", item_text(item, "id"));
+                table_cell(&table, COLOR_NONE, "%s%s", item_text(item, "state"), json_flag(item, "is_held", false) ? ", held" : "");
+                table_cell(&table, color_of(item), "%s", item_text(item, "severity"));
                 table_cell(&table, COLOR_DIM, "%s", time);
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "times", 0));
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "origin"));
-                safe_cell(&table, COLOR_NONE, text_of(item, "name"));
-                safe_cell(&table, COLOR_DIM, labels ? labels : "-");
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "origin"));
+                table_cell(&table, COLOR_NONE, "%.200s", item_text(item, "name"));
+                table_cell(&table, COLOR_DIM, "%.200s", labels ? labels : "-");
                 free(labels);
         }
         table_print(&table, stdout, cli->has_color);
@@ -239,10 +199,15 @@ static void print_why(const json_t *list)
         json_t *why, *reason;
         json_array_foreach (list, i, why) {
                 char time[CLOCK_RFC3339_BYTES];
-                time_text(why, "time_ns", time);
-                printf("%s  %s\n", time, text_of(why, "decision"));
-                json_array_foreach (json_object_get(why, "reasons"), k, reason)
-                        printf("        %+6.2f  %s\n", json_number_value(json_object_get(reason, "weight")), text_of(reason, "sentence"));
+                item_time(why, "time_ns", time);
+                printf("%s  ", time);
+                item_say(str_of(item_text(why, "decision")), NULL);
+                putchar('\n');
+                json_array_foreach (json_object_get(why, "reasons"), k, reason) {
+                        printf("        %+6.2f  ", json_number_value(json_object_get(reason, "weight")));
+                        item_say(str_of(item_text(reason, "sentence")), NULL);
+                        putchar('\n');
+                }
         }
 }
 
@@ -251,7 +216,7 @@ bool verb_why(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *answer = NULL;
         scoped(buf_done) struct buf path = {0};
-        bool is_shown, is_incident = strlen(cli->words[0]) <= 6;
+        bool is_incident = strlen(cli->words[0]) <= 6;
         size_t i;
         json_t *alert;
         if (is_incident) {
@@ -263,11 +228,15 @@ bool verb_why(struct cli *cli, struct err *err)
                 buf_text(&path, "/why");
                 buf_byte(&path, 0);
         }
-        if (!ask(cli, path.bytes, &answer, &is_shown, err) || is_shown)
-                return answer != NULL;
+        if (!item_ask(cli, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         print_why(json_object_get(answer, "why"));
         json_array_foreach (json_object_get(answer, "alerts"), i, alert) {
-                printf("alert %s %s\n", text_of(alert, "id"), text_of(alert, "name"));
+                printf("alert %s ", item_text(alert, "id"));
+                item_say(str_of(item_text(alert, "name")), NULL);
+                putchar('\n');
                 print_why(json_object_get(alert, "why"));
         }
         return true;

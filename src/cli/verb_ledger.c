@@ -2,16 +2,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
 #include <stdio.h>
-
-static const char *text_of(const json_t *item, const char *key)
-{
-        const char *text = json_string_value(json_object_get(item, key));
-        return text && *text ? text : "-";
-}
 
 bool verb_ledger(struct cli *cli, struct err *err)
 {
@@ -25,21 +20,19 @@ bool verb_ledger(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(answer);
         scoped(table_done) struct table table;
         table_init(&table, "ID|TIME|MODEL|BY|WHAT|EFFECT ON REPLAY|TAKEN BACK BY");
         json_array_foreach (json_object_get(answer, "entries"), i, item) {
-                char time[CLOCK_RFC3339_BYTES] = "-";
-                int64_t time_ns;
-                if (str_to_i64(json_str(item, "time_ns"), &time_ns))
-                        clock_rfc3339(time_ns, 0, time);
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "id"));
+                char time[CLOCK_RFC3339_BYTES];
+                item_time(item, "time_ns", time);
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "id"));
                 table_cell(&table, COLOR_DIM, "%s", time);
-                table_cell(&table, COLOR_NONE, "%s", text_of(item, "model"));
-                table_cell(&table, COLOR_NONE, "%.40s", text_of(item, "by"));
-                table_cell(&table, COLOR_NONE, "%.120s", text_of(item, "what"));
-                table_cell(&table, COLOR_NONE, "%.120s", text_of(json_object_get(item, "replay"), "sentence"));
-                table_cell(&table, COLOR_NONE, "%.40s", text_of(item, "reverted_by"));
+                table_cell(&table, COLOR_NONE, "%s", item_text(item, "model"));
+                table_cell(&table, COLOR_NONE, "%.40s", item_text(item, "by"));
+                table_cell(&table, COLOR_NONE, "%.120s", item_text(item, "what"));
+                table_cell(&table, COLOR_NONE, "%.120s", item_text(json_object_get(item, "replay"), "sentence"));
+                table_cell(&table, COLOR_NONE, "%.40s", item_text(item, "reverted_by"));
         }
         table_print(&table, stdout, cli->has_color);
         return true;
@@ -56,6 +49,6 @@ bool verb_ledger_revert(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "POST", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-        return printf("taken back: %s\n", text_of(json_object_get(answer, "replay"), "sentence")) > 0;
+                return item_print(answer);
+        return printf("taken back: %s\n", item_text(json_object_get(answer, "replay"), "sentence")) > 0;
 }

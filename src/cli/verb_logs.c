@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -20,38 +21,22 @@ static enum table_color color_of(struct str severity)
         return COLOR_NONE;
 }
 
-/* Control bytes could order the terminal about. */
-static void print_safe(struct str text)
-{
-        for (size_t i = 0; i < text.length; i++) {
-                unsigned char c = (unsigned char)text.bytes[i];
-                if (c == '\n')
-                        fputs("\n    ", stdout);
-                else if ((c < 0x20 && c != '\t') || c == 0x7F)
-                        printf("\\x%02x", c);
-                else
-                        putchar(c);
-        }
-}
-
 static void print_row(const struct cli *cli, const json_t *row)
 {
-        int64_t time_ns = 0;
         char time[CLOCK_RFC3339_BYTES];
         const json_t *stream = json_object_get(row, "stream");
         struct str severity = json_str(row, "severity"), host = json_str(stream, "host"), service = json_str(stream, "service");
         enum table_color color = color_of(severity);
-        str_to_i64(json_str(row, "time_ns"), &time_ns);
-        clock_rfc3339(time_ns, 3, time);
+        clock_rfc3339(item_time_ns(row, "time_ns"), 3, time);
         if (cli_option(cli, "id"))
                 printf("%s ", json_string_value(json_object_get(row, "id")));
         printf("%s%s%s %s%-7.*s%s ", color_start(COLOR_DIM, cli->has_color), time, color_end(COLOR_DIM, cli->has_color),
                color_start(color, cli->has_color), STR_ARGS(severity), color_end(color, cli->has_color));
-        print_safe(host);
+        item_say(host, "\n    ");
         printf(host.length && service.length ? "/" : "");
-        print_safe(service);
+        item_say(service, "\n    ");
         printf(host.length || service.length ? ": " : "");
-        print_safe(json_str(row, "line"));
+        item_say(json_str(row, "line"), "\n    ");
         putchar('\n');
 }
 

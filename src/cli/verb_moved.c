@@ -2,24 +2,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static int64_t time_of(const json_t *item, const char *key)
-{
-        int64_t time_ns;
-        return str_to_i64(json_str(item, key), &time_ns) ? time_ns : 0;
-}
-
-static const char *text_of(const json_t *item, const char *key)
-{
-        const char *text = json_string_value(json_object_get(item, key));
-        return text && *text ? text : "-";
-}
 
 static bool ask(struct cli *cli, json_t **out_answer, struct err *err)
 {
@@ -37,8 +26,8 @@ static bool ask(struct cli *cli, json_t **out_answer, struct err *err)
 static void add_row(struct table *table, const json_t *one, int64_t first_ns)
 {
         char time[CLOCK_RFC3339_BYTES];
-        int64_t onset_ns = time_of(one, "onset_ns"), end_ns = time_of(one, "end_ns");
-        bool is_little = json_flag(one, "is_little", false), has_stopped = strcmp(text_of(one, "way"), "stopped") == 0;
+        int64_t onset_ns = item_time_ns(one, "onset_ns"), end_ns = item_time_ns(one, "end_ns");
+        bool is_little = json_flag(one, "is_little", false), has_stopped = strcmp(item_text(one, "way"), "stopped") == 0;
         enum table_color color = is_little ? COLOR_DIM : COLOR_NONE;
         clock_rfc3339(onset_ns, 0, time);
         if (is_little)
@@ -46,12 +35,12 @@ static void add_row(struct table *table, const json_t *one, int64_t first_ns)
         else
                 table_cell(table, json_i64(one, "group", 0) ? COLOR_NONE : COLOR_YELLOW, "%" PRId64, json_i64(one, "group", 0) + 1);
         table_cell(table, color, "%s", time);
-        table_cell(table, COLOR_DIM, "%.3g s", (double)(time_of(one, "latest_ns") - time_of(one, "earliest_ns")) / NS_PER_S);
+        table_cell(table, COLOR_DIM, "%.3g s", (double)(item_time_ns(one, "latest_ns") - item_time_ns(one, "earliest_ns")) / NS_PER_S);
         table_cell(table, color, "%+" PRId64 " s", (onset_ns - first_ns) / NS_PER_S);
-        table_cell(table, color, "%s", text_of(json_object_get(one, "entity"), "name"));
-        table_cell(table, color, "%s", text_of(one, "what"));
-        table_cell(table, COLOR_DIM, "%s", text_of(one, "usual_text"));
-        table_cell(table, color, "%s", has_stopped ? "stopped" : text_of(one, "level_text"));
+        table_cell(table, color, "%s", item_text(json_object_get(one, "entity"), "name"));
+        table_cell(table, color, "%s", item_text(one, "what"));
+        table_cell(table, COLOR_DIM, "%s", item_text(one, "usual_text"));
+        table_cell(table, color, "%s", has_stopped ? "stopped" : item_text(one, "level_text"));
         if (end_ns)
                 clock_rfc3339(end_ns, 0, time);
         table_cell(table, COLOR_DIM, "%s", end_ns ? time : "still");
@@ -68,12 +57,12 @@ bool verb_moved(struct cli *cli, struct err *err)
         if (!ask(cli, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-        clock_rfc3339(time_of(answer, "from_ns"), 0, from);
-        clock_rfc3339(time_of(answer, "until_ns"), 0, until);
+                return item_print(answer);
+        clock_rfc3339(item_time_ns(answer, "from_ns"), 0, from);
+        clock_rfc3339(item_time_ns(answer, "until_ns"), 0, until);
         json_t *moved = json_object_get(answer, "moved");
-        int64_t first_ns = time_of(answer, "first_ns");
-        printf("%s to %s. %s\n", from, until, text_of(answer, "sentence"));
+        int64_t first_ns = item_time_ns(answer, "first_ns");
+        printf("%s to %s. %s\n", from, until, item_text(answer, "sentence"));
         json_array_foreach (moved, i, one)
                 add_row(&table, one, first_ns);
         if (i) {

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "serve/when.h"
@@ -132,7 +133,7 @@ bool verb_query(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         const json_t *data = json_object_get(answer, "data");
-        return cli->json ? json_dumpf(data, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n' : print_result(cli, data);
+        return cli->json ? item_print(data) : print_result(cli, data);
 }
 
 bool verb_series(struct cli *cli, struct err *err)
@@ -154,7 +155,7 @@ bool verb_series(struct cli *cli, struct err *err)
                 return false;
         const json_t *data = json_object_get(answer, "data");
         if (cli->json)
-                return json_dumpf(data, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(data);
         size_t i;
         json_t *metric;
         json_array_foreach(data, i, metric) {

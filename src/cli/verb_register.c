@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -14,24 +15,10 @@
 
 #define COLUMNS_SHOWN 5 /* of fields, beside name, state and when it was seen */
 
-static bool print_json(const json_t *json)
-{
-        return json_dumpf(json, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-}
-
 static const char *text_of(const json_t *object, const char *key)
 {
         const char *text = json_string_value(json_object_get(object, key));
         return text ? text : "";
-}
-
-static void time_text(const json_t *json, const char *key, char out_text[static CLOCK_RFC3339_BYTES])
-{
-        int64_t time_ns;
-        if (str_to_i64(json_str(json, key), &time_ns))
-                clock_rfc3339(time_ns, 0, out_text);
-        else
-                snprintf(out_text, CLOCK_RFC3339_BYTES, "-");
 }
 
 /* A value in one line; the unit follows. */
@@ -83,7 +70,7 @@ bool verb_kinds(struct cli *cli, struct err *err)
         if (!ask_kinds(cli, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         scoped(table_done) struct table table;
         table_init(&table, "KIND|FIELD|TYPE|UNIT|WRITTEN BY|OBSERVED BY");
         json_array_foreach(json_object_get(answer, "kinds"), i, kind)
@@ -107,7 +94,7 @@ static void add_entity_row(struct table *table, const json_t *kind, const json_t
         char seen[CLOCK_RFC3339_BYTES];
         size_t i;
         json_t *field;
-        time_text(entity, "seen_ns", seen);
+        item_time(entity, "seen_ns", seen);
         table_cell(table, COLOR_NONE, "%s", text_of(entity, "id"));
         table_cell(table, COLOR_NONE, "%s", text_of(entity, "title"));
         table_cell(table, COLOR_NONE, "%s", text_of(entity, "state"));
@@ -161,7 +148,7 @@ bool verb_entities(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         scoped(table_done) struct table table;
         entity_heads(kind, &heads);
         table_init(&table, heads.bytes);
@@ -215,7 +202,7 @@ static void print_relations(const struct cli *cli, const json_t *entity)
                 char seen[CLOCK_RFC3339_BYTES];
                 scoped(buf_done) struct buf sources = {0};
                 bool is_out = strcmp(text_of(edge, "from"), text_of(entity, "id")) == 0;
-                time_text(edge, "seen_ns", seen);
+                item_time(edge, "seen_ns", seen);
                 value_text(json_object_get(edge, "sources"), "", &sources);
                 table_cell(&table, COLOR_NONE, "%s", text_of(edge, is_out ? "title" : "inverse_title"));
                 table_cell(&table, COLOR_NONE, "%s", text_of(json_object_get(edge, "other"), "title"));
@@ -235,7 +222,7 @@ bool verb_entity_show(struct cli *cli, struct err *err)
         if (!ask_entity(cli, "GET", "", NULL, &entity, err))
                 return false;
         if (cli->json)
-                return print_json(entity);
+                return item_print(entity);
         if (!find_kind(cli, text_of(entity, "kind"), &kinds, &kind, err))
                 return false;
         printf("%s  %s, %s\n\n", text_of(entity, "title"), text_of(kind, "title"), text_of(entity, "state"));
@@ -267,7 +254,7 @@ static json_t *read_fields(const struct cli *cli, int first, struct err *err)
 
 static bool tell_done(const struct cli *cli, const json_t *answer, const char *done)
 {
-        return cli->json ? print_json(answer) : printf("%s %s\n", text_of(answer, "id"), done) > 0;
+        return cli->json ? item_print(answer) : printf("%s %s\n", text_of(answer, "id"), done) > 0;
 }
 
 bool verb_entity_create(struct cli *cli, struct err *err)
@@ -329,12 +316,12 @@ bool verb_entity_history(struct cli *cli, struct err *err)
         if (!ask_entity(cli, "GET", "/history", NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         scoped(table_done) struct table table;
         table_init(&table, "EVENT|TIME|BY|WHAT|CHANGED");
         json_array_foreach(json_object_get(answer, "events"), i, event) {
                 char time[CLOCK_RFC3339_BYTES];
-                time_text(event, "time_ns", time);
+                item_time(event, "time_ns", time);
                 table_cell(&table, COLOR_NONE, "%s", text_of(event, "event"));
                 table_cell(&table, COLOR_NONE, "%s", time);
                 table_cell(&table, COLOR_NONE, "%s", text_of(event, "by"));

@@ -1,29 +1,13 @@
 /* verb_runs.c - `evenkeel runbooks`, `runs`, `runs ...`, `automation ...`: what could be done, what was, and deciding on it. */
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static bool print_json(const json_t *answer)
-{
-        return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-}
-
-/* Control bytes could order the terminal about. */
-static void print_safe(struct str text)
-{
-        for (size_t i = 0; i < text.length; i++) {
-                unsigned char c = (unsigned char)text.bytes[i];
-                if ((c < 0x20 && c != '\n') || c == 0x7F)
-                        printf("\\x%02x", c);
-                else
-                        putchar(c);
-        }
-}
 
 static enum table_color color_of(struct str state)
 {
@@ -43,7 +27,7 @@ bool verb_runbooks(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", "/api/v1/runbooks", NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         table_init(&table, "RUNBOOK|MAY|>VERIFIED|>FAILED|>HARMFUL|DOES");
         json_array_foreach(json_object_get(answer, "runbooks"), i, item) {
                 const json_t *trust = json_object_get(item, "trust");
@@ -93,9 +77,9 @@ static void print_runbook(const json_t *item)
 {
         const json_t *trust = json_object_get(item, "trust"), *wants = json_object_get(trust, "wants");
         printf("%s: ", json_string_value(json_object_get(item, "name")));
-        print_safe(json_str(json_object_get(item, "declared"), "sentence"));
+        item_say(json_str(json_object_get(item, "declared"), "sentence"), "\n");
         printf("\ndeclared in ");
-        print_safe(json_str(item, "file"));
+        item_say(json_str(item, "file"), "\n");
         printf("\nit may go as far as: %s%s; for an incident of a new kind: %s (%s)\n", json_string_value(json_object_get(trust, "allowed")),
                json_flag(trust, "is_standard_change", false) ? ", a standard change" : "", json_string_value(json_object_get(trust, "autonomy")),
                json_string_value(json_object_get(trust, "reason")));
@@ -117,7 +101,7 @@ bool verb_runbook_show(struct cli *cli, struct err *err)
                 if (!str_is(json_str(item, "name"), cli->words[0]))
                         continue;
                 if (cli->json)
-                        return print_json(item);
+                        return item_print(item);
                 print_runbook(item);
                 return true;
         }
@@ -135,8 +119,8 @@ bool verb_runbooks_draft(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
-        print_safe(json_str(answer, "yaml"));
+                return item_print(answer);
+        item_say(json_str(answer, "yaml"), "\n");
         return true;
 }
 
@@ -156,7 +140,7 @@ bool verb_runs(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         table_init(&table, ">RUN|STATE|>INCIDENT|RUNBOOK|DOES");
         json_array_foreach(json_object_get(answer, "runs"), i, item) {
                 const json_t *facts = json_object_get(item, "facts");
@@ -177,21 +161,21 @@ static void print_planned(const json_t *step)
         printf("  %-12s %-7s", json_string_value(json_object_get(step, "name")), json_string_value(json_object_get(step, "kind")));
         json_array_foreach(json_object_get(step, "words"), i, word) {
                 printf(" [");
-                print_safe((struct str){json_string_value(word), json_string_length(word)});
+                item_say((struct str){json_string_value(word), json_string_length(word)}, "\n");
                 printf("]");
         }
         const json_t *header;
         json_array_foreach(json_object_get(step, "headers"), i, header) {
                 struct str secret = json_str(header, "secret");
                 printf(" {%s: %s%s", json_string_value(json_object_get(header, "name")), json_string_value(json_object_get(header, "before")) ?: "", secret.length ? "secret:" : "");
-                print_safe(secret.length ? secret : json_str(header, "value"));
+                item_say(secret.length ? secret : json_str(header, "value"), "\n");
                 printf("}");
         }
         static const char *const texts[] = {"method", "http", "body", "check", "notify"};
         for (i = 0; i < countof(texts); i++)
                 if (json_object_get(step, texts[i])) {
                         putchar(' ');
-                        print_safe(json_str(step, texts[i]));
+                        item_say(json_str(step, texts[i]), "\n");
                 }
         if (json_object_get(step, "for_ns"))
                 printf(" %.1f s", (double)json_i64(step, "for_ns", 0) / 1e9);
@@ -204,7 +188,7 @@ static void print_run(const json_t *run)
         size_t i;
         json_t *item;
         printf("run %" PRId64 ": ", json_i64(run, "number", 0));
-        print_safe(json_str(facts, "sentence"));
+        item_say(json_str(facts, "sentence"), "\n");
         printf("\n%s, for incident %" PRId64 ", runbook %s\n", json_string_value(json_object_get(run, "state")), json_i64(run, "incident_number", 0),
                json_string_value(json_object_get(facts, "runbook")));
         printf("so far %" PRId64 " verified, %" PRId64 " failed, %" PRId64 " harmful; helps in %.0f of 100 cases (%.0f to %.0f), by itself it is gone in %.0f\n",
@@ -220,25 +204,25 @@ static void print_run(const json_t *run)
                         continue;
                 printf("%s %s: ", json_is_null(json_object_get(item, "is_allowed")) ? "cannot tell whether the launcher would run" : "the launcher would refuse",
                        json_string_value(json_object_get(step, "name")));
-                print_safe(json_str(item, "reason"));
+                item_say(json_str(item, "reason"), "\n");
                 putchar('\n');
         }
         json_array_foreach(json_object_get(json_object_get(run, "story"), "refusals"), i, item) {
                 printf("not started (%s): ", json_string_value(json_object_get(item, "guard")));
-                print_safe(json_str(item, "reason"));
+                item_say(json_str(item, "reason"), "\n");
                 putchar('\n');
         }
         json_array_foreach(json_object_get(run, "steps"), i, item) {
                 printf("step %s, %s: ", json_string_value(json_object_get(item, "name")), json_string_value(json_object_get(item, "state")));
-                print_safe(json_str(item, "sentence"));
+                item_say(json_str(item, "sentence"), "\n");
                 putchar('\n');
-                print_safe(json_str(item, "output"));
+                item_say(json_str(item, "output"), "\n");
                 if (json_str(item, "output").length)
                         putchar('\n');
         }
         json_array_foreach(json_object_get(json_object_get(run, "story"), "history"), i, item) {
                 printf("%s by %s: ", json_string_value(json_object_get(item, "state")), json_string_value(json_object_get(item, "by")));
-                print_safe(json_str(item, "text"));
+                item_say(json_str(item, "text"), "\n");
                 putchar('\n');
         }
 }
@@ -253,7 +237,7 @@ bool verb_run_show(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         print_run(answer);
         return true;
 }
@@ -269,7 +253,7 @@ static bool decide(struct cli *cli, const char *path, json_t *body, const char *
         if (!client_ask_json(&cli->client, "POST", path, kept, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         const json_t *result = json_object_get(answer, "result");
         int64_t run = json_i64(result, "run", 0);
         if (run)

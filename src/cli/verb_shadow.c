@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -10,26 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *text_of(const json_t *item, const char *key)
-{
-        const char *text = json_string_value(json_object_get(item, key));
-        return text && *text ? text : "-";
-}
-
-static void time_text(const json_t *item, const char *key, char out_text[static CLOCK_RFC3339_BYTES])
-{
-        int64_t time_ns;
-        if (str_to_i64(json_str(item, key), &time_ns))
-                clock_rfc3339(time_ns, 0, out_text);
-        else
-                snprintf(out_text, CLOCK_RFC3339_BYTES, "-");
-}
-
 static void add_day(struct table *table, const json_t *day)
 {
         static const char *const counts[] = {"theirs", "messages", "pages", "both", "only_theirs", "only_ours"};
         char time[CLOCK_RFC3339_BYTES];
-        time_text(day, "from_ns", time);
+        item_time(day, "from_ns", time);
         table_cell(table, COLOR_NONE, "%.10s", time);
         for (size_t i = 0; i < countof(counts); i++)
                 table_cell(table, COLOR_NONE, "%" PRId64, json_i64(day, counts[i], 0));
@@ -42,11 +28,11 @@ static void add_incident(struct table *table, const json_t *incident)
         static const struct { const char *kind, *words; } kinds[] = {{"both", "both"}, {"only_theirs", "only theirs"}, {"only_ours", "only ours"}};
         char theirs[CLOCK_RFC3339_BYTES], ours[CLOCK_RFC3339_BYTES];
         double earlier_s = json_number_value(json_object_get(incident, "earlier_s"));
-        time_text(incident, "theirs_first_ns", theirs);
-        time_text(incident, "ours_first_ns", ours);
+        item_time(incident, "theirs_first_ns", theirs);
+        item_time(incident, "ours_first_ns", ours);
         table_cell(table, COLOR_NONE, "%" PRId64, json_i64(incident, "number", 0));
         for (size_t i = 0; i < countof(kinds); i++)
-                if (strcmp(text_of(incident, "kind"), kinds[i].kind) == 0)
+                if (strcmp(item_text(incident, "kind"), kinds[i].kind) == 0)
                         table_cell(table, i ? COLOR_YELLOW : COLOR_NONE, "%s", kinds[i].words);
         table_cell(table, COLOR_NONE, "%" PRId64, json_i64(incident, "theirs", 0));
         table_cell(table, COLOR_DIM, "%s", theirs);
@@ -56,8 +42,8 @@ static void add_incident(struct table *table, const json_t *incident)
                 table_cell(table, COLOR_NONE, "%.0f s %s", fabs(earlier_s), earlier_s < 0 ? "later" : "earlier");
         else
                 table_cell(table, COLOR_NONE, "-");
-        table_cell(table, COLOR_NONE, "%.60s", text_of(incident, "title"));
-        table_cell(table, COLOR_NONE, "%.120s", text_of(incident, "reason"));
+        table_cell(table, COLOR_NONE, "%.60s", item_text(incident, "title"));
+        table_cell(table, COLOR_NONE, "%.120s", item_text(incident, "reason"));
 }
 
 bool verb_shadow(struct cli *cli, struct err *err)
@@ -72,7 +58,7 @@ bool verb_shadow(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(answer);
         scoped(table_done) struct table days, incidents;
         table_init(&days, "DAY|>THEIRS|>OURS|>PAGES|>BOTH|>ONLY THEIRS|>ONLY OURS|>HOURS EARLIER|>HOURS LATER");
         table_init(&incidents, ">INCIDENT|TOLD BY|>THEIRS|FIRST|>OURS|FIRST|OURS WAS|TITLE|NOT TOLD BECAUSE");

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "base/time_zone.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "engage/rota.h"
@@ -54,19 +55,6 @@ static json_t *conditions(const struct cli *cli, struct err *err)
         return list;
 }
 
-/* Asks, and prints the answer as JSON when that was wanted; else *out_answer is the caller's. */
-static bool ask(struct cli *cli, const char *method, const char *path, const json_t *body, json_t **out_answer, struct err *err)
-{
-        if (!client_ask_json(&cli->client, method, path, body, out_answer, err))
-                return false;
-        if (!cli->json)
-                return true;
-        bool good = json_dumpf(*out_answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-        json_decref(*out_answer);
-        *out_answer = NULL;
-        return good;
-}
-
 static void say_until(const char *what, const char *id, int64_t to_ns)
 {
         char time[CLOCK_RFC3339_BYTES];
@@ -87,8 +75,10 @@ bool verb_silence_create(struct cli *cli, struct err *err)
         body = json_pack("{s:O, s:s, s:s, s:s}", "matchers", matchers, "startsAt", from, "endsAt", to, "comment", comment ? comment : "");
         if (!body)
                 return fail(err, ERR_METHOD, "cli", "the comment is not UTF-8 text");
-        if (!ask(cli, "POST", "/api/v2/silences", body, &answer, err) || !answer)
-                return cli->json && !err->code;
+        if (!item_ask(cli, "POST", "/api/v2/silences", body, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         const char *id = json_string_value(json_object_get(answer, "silenceID"));
         say_until("silence", id ? id : "", span.to_ns);
         return true;
@@ -105,8 +95,10 @@ bool verb_maintenance_create(struct cli *cli, struct err *err)
                          comment ? comment : "");
         if (!body)
                 return fail(err, ERR_METHOD, "cli", "the comment is not UTF-8 text");
-        if (!ask(cli, "POST", "/api/v1/maintenance", body, &answer, err) || !answer)
-                return cli->json && !err->code;
+        if (!item_ask(cli, "POST", "/api/v1/maintenance", body, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         const char *id = json_string_value(json_object_get(answer, "id"));
         say_until("maintenance", id ? id : "", span.to_ns);
         return true;
@@ -126,8 +118,10 @@ bool verb_on_call_override(struct cli *cli, struct err *err)
         path_add_part(&path, cli->words[0]);
         buf_text(&path, "/override");
         buf_byte(&path, 0);
-        if (!ask(cli, "POST", path.bytes, body, &answer, err) || !answer)
-                return cli->json && !err->code;
+        if (!item_ask(cli, "POST", path.bytes, body, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         printf("%s: ", cli->words[0]);
         say_until(cli->words[1], "", span.to_ns);
         return true;
@@ -142,7 +136,7 @@ bool verb_on_call_release(struct cli *cli, struct err *err)
         buf_text(&path, "/override/");
         path_add_part(&path, cli->words[1]);
         buf_byte(&path, 0);
-        return ask(cli, "DELETE", path.bytes, NULL, &answer, err) && (!answer || printf("released\n") > 0);
+        return item_ask(cli, "DELETE", path.bytes, NULL, &answer, err) && (!answer || printf("released\n") > 0);
 }
 
 /* "host=web1 service=shop" without the alert's own name. */
@@ -169,8 +163,10 @@ bool verb_silence_preview(struct cli *cli, struct err *err)
         for (int w = 0; w < cli->word_count; w++)
                 path_add(&path, "filter", cli->words[w]);
         buf_byte(&path, 0);
-        if (!ask(cli, "GET", path.bytes, NULL, &answer, err) || !answer)
-                return cli->json && !err->code;
+        if (!item_ask(cli, "GET", path.bytes, NULL, &answer, err))
+                return false;
+        if (!answer)
+                return true;
         scoped(table_done) struct table table;
         table_init(&table, "ALERT|SINCE|NOW|LABELS");
         json_array_foreach (answer, i, alert) {

@@ -1,6 +1,7 @@
 /* verb_status.c - what the daemon says about itself, and small verbs beside. */
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "loop/loop.h"
@@ -10,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static bool print_json(const json_t *json)
-{
-        return json_dumpf(json, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
-}
 
 static void bytes_text(double bytes, char out_text[static 24])
 {
@@ -38,20 +34,13 @@ static void age_text(int64_t then_ns, int64_t now_ns, char out_text[static 24])
                 snprintf(out_text, 24, "%ldh ago", (long)seconds / 3600);
 }
 
-static int64_t time_of(const json_t *json, const char *key)
-{
-        int64_t time_ns = 0;
-        str_to_i64(json_str(json, key), &time_ns);
-        return time_ns;
-}
-
 bool verb_status(struct cli *cli, struct err *err)
 {
         scoped_ptr(json_decref) json_t *status = NULL;
         if (!client_ask_json(&cli->client, "GET", "/api/v1/status", NULL, &status, err))
                 return false;
         if (cli->json)
-                return print_json(status);
+                return item_print(status);
         const char *section, *name;
         json_t *part, *value;
         printf("evenkeel %s at %s, data in %s\n\n", json_string_value(json_object_get(status, "version")), cli->client.address,
@@ -85,7 +74,7 @@ bool verb_sources(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", "/api/v1/sources", NULL, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         size_t i;
         json_t *source;
         struct timespec now;
@@ -96,7 +85,7 @@ bool verb_sources(struct cli *cli, struct err *err)
         json_array_foreach(json_object_get(answer, "sources"), i, source) {
                 char age[24], bytes[24];
                 const char *state = json_string_value(json_object_get(source, "state"));
-                age_text(time_of(source, "last_seen_ns"), now_ns, age);
+                age_text(item_time_ns(source, "last_seen_ns"), now_ns, age);
                 bytes_text((double)json_i64(source, "bytes", 0), bytes);
                 table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(source, "name")));
                 table_cell(&table, COLOR_NONE, "%s", json_string_value(json_object_get(source, "kind")));
@@ -129,7 +118,7 @@ bool verb_backup(struct cli *cli, struct err *err)
         scoped_ptr(json_decref) json_t *body = json_pack("{s:s}", "directory", path);
         if (!client_ask_json(&cli->client, "POST", "/api/v1/backup", body, &answer, err))
                 return false;
-        return cli->json ? print_json(answer) : printf("backed up into %s; prove it with: evenkeel restore --verify %s\n", path, path) > 0;
+        return cli->json ? item_print(answer) : printf("backed up into %s; prove it with: evenkeel restore --verify %s\n", path, path) > 0;
 }
 
 bool verb_restore(struct cli *cli, struct err *err)
@@ -140,7 +129,7 @@ bool verb_restore(struct cli *cli, struct err *err)
                 return fail(err, ERR_METHOD, "cli", "say --verify to prove the backup, or --to FOLDER to restore it");
         bool good = to ? loop_restore(cli->words[0], to, &report, err) : loop_verify_backup(cli->words[0], &report, err);
         if (report)
-                print_json(report);
+                item_print(report);
         return good && (cli->json || printf(to ? "restored into %s\n" : "the backup %s is good\n", to ? to : cli->words[0]) > 0);
 }
 
@@ -161,7 +150,7 @@ bool verb_redact_test(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "POST", "/api/v1/redact/test", body, &answer, err))
                 return false;
         if (cli->json)
-                return print_json(answer);
+                return item_print(answer);
         printf("%s\n", json_string_value(json_object_get(answer, "text")));
         fprintf(stderr, "%ld masked\n", (long)json_i64(answer, "masked", 0));
         return true;
@@ -174,7 +163,7 @@ bool verb_openapi(struct cli *cli, struct err *err)
                 return openapi_markdown(&text) ? fwrite(text.bytes, 1, text.length, stdout) == text.length : fail_memory(err, "cli", text.length);
         }
         scoped_ptr(json_decref) json_t *json = openapi_json(EVENKEEL_VERSION, err);
-        return json && print_json(json);
+        return json && item_print(json);
 }
 
 bool verb_version(struct cli *cli, struct err *err)

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/scope.h"
+#include "cli/item.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -11,10 +12,8 @@
 
 static void time_cell(struct table *table, const json_t *item, const char *key)
 {
-        int64_t time_ns = 0;
         char text[CLOCK_RFC3339_BYTES];
-        str_to_i64(json_str(item, key), &time_ns);
-        clock_rfc3339(time_ns, 0, text);
+        item_time(item, key, text);
         table_cell(table, COLOR_DIM, "%s", text);
 }
 
@@ -22,19 +21,6 @@ static enum table_color color_of(const json_t *item)
 {
         const json_t *levels = json_object_get(item, "levels");
         return json_object_get(levels, "error") ? COLOR_RED : json_object_get(levels, "warn") ? COLOR_YELLOW : COLOR_NONE;
-}
-
-/* Control bytes could order the terminal about. */
-static void add_safe(struct buf *out, struct str text)
-{
-        for (size_t i = 0; i < text.length; i++) {
-                unsigned char c = (unsigned char)text.bytes[i];
-                if (c < 0x20 || c == 0x7F)
-                        buf_printf(out, "\\x%02x", c);
-                else
-                        buf_byte(out, (char)c);
-        }
-        buf_byte(out, 0);
 }
 
 static void print_list(const struct cli *cli, const json_t *answer)
@@ -45,8 +31,8 @@ static void print_list(const struct cli *cli, const json_t *answer)
         table_init(&table, "ID|PROGRAM|>LINES|>A MINUTE|LAST SEEN|SENTENCE");
         json_array_foreach(json_object_get(answer, "templates"), i, item) {
                 scoped(buf_done) struct buf service = {0}, sentence = {0};
-                add_safe(&service, json_str(item, "service"));
-                add_safe(&sentence, json_str(item, "sentence"));
+                item_safe(json_str(item, "service"), NULL, &service);
+                item_safe(json_str(item, "sentence"), NULL, &sentence);
                 table_cell(&table, COLOR_DIM, "%s", json_string_value(json_object_get(item, "id")));
                 table_cell(&table, COLOR_NONE, "%s", service.bytes);
                 table_cell(&table, COLOR_NONE, "%" PRId64, json_i64(item, "count", 0));
@@ -73,7 +59,7 @@ static void print_variable(const json_t *variable)
         json_t *value;
         json_array_foreach(json_object_get(variable, "values"), i, value) {
                 scoped(buf_done) struct buf text = {0};
-                add_safe(&text, json_str(value, "value"));
+                item_safe(json_str(value, "value"), NULL, &text);
                 printf("%s%s", i ? ", " : "  such as ", text.bytes);
         }
         putchar('\n');
@@ -83,15 +69,12 @@ static void print_one(const json_t *item)
 {
         scoped(buf_done) struct buf service = {0}, sentence = {0};
         char first[CLOCK_RFC3339_BYTES], last[CLOCK_RFC3339_BYTES];
-        int64_t first_ns = 0, last_ns = 0;
         size_t i;
         json_t *each_one;
-        add_safe(&service, json_str(item, "service"));
-        add_safe(&sentence, json_str(item, "sentence"));
-        str_to_i64(json_str(item, "first_seen_ns"), &first_ns);
-        str_to_i64(json_str(item, "last_seen_ns"), &last_ns);
-        clock_rfc3339(first_ns, 0, first);
-        clock_rfc3339(last_ns, 0, last);
+        item_safe(json_str(item, "service"), NULL, &service);
+        item_safe(json_str(item, "sentence"), NULL, &sentence);
+        item_time(item, "first_seen_ns", first);
+        item_time(item, "last_seen_ns", last);
         printf("%s: %s\n%" PRId64 " lines, %.3g a minute, from %s to %s\n", service.bytes, sentence.bytes, json_i64(item, "count", 0),
                json_number_value(json_object_get(item, "per_minute")), first, last);
         if (json_object_get(item, "split_from"))
@@ -104,7 +87,7 @@ static void print_one(const json_t *item)
         puts("examples:");
         json_array_foreach(json_object_get(item, "examples"), i, each_one) {
                 scoped(buf_done) struct buf line = {0};
-                add_safe(&line, json_str(each_one, "line"));
+                item_safe(json_str(each_one, "line"), NULL, &line);
                 printf("  %s\n", line.bytes);
         }
 }
@@ -128,7 +111,7 @@ bool verb_templates(struct cli *cli, struct err *err)
         if (!client_ask_json(&cli->client, "GET", path.bytes, NULL, &answer, err))
                 return false;
         if (cli->json)
-                return json_dumpf(answer, stdout, JSON_INDENT(2)) == 0 && putchar('\n') == '\n';
+                return item_print(answer);
         if (cli->word_count)
                 print_one(answer);
         else
