@@ -16,15 +16,6 @@
 static const char *const type_names[] = {"entity", "text", "number", "enum"};
 static const char *const keys_of[] = {"type kind here pattern values", "type pattern value", "type min max value", "type values value"};
 
-static bool is_listed(const char *list, const char *word)
-{
-        struct str rest = str_of(list), head;
-        while (str_cut(&rest, ' ', &head))
-                if (str_is(head, word))
-                        return true;
-        return false;
-}
-
 static bool read_type(const json_t *tree, struct parameter *parameter, struct err *err)
 {
         const char *key;
@@ -37,7 +28,7 @@ static bool read_type(const json_t *tree, struct parameter *parameter, struct er
                 return fail(err, ERR_INVALID, "runbook", "type must be entity, text, number or enum");
         parameter->type = (enum parameter_type)i;
         json_object_foreach((json_t *)tree, key, value)
-                if (!is_listed(keys_of[i], key))
+                if (!str_has_word(str_of(keys_of[i]), str_of(key)))
                         return fail(err, ERR_INVALID, "runbook", "%s is not known of a parameter of type %s; it takes: %s", key, type_names[i], keys_of[i]);
         return true;
 }

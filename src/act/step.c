@@ -42,15 +42,6 @@ const struct step_kind *step_kind_find(struct str name)
 
 static const char common_keys[] = "name timeout retry on_failure";
 
-static bool is_listed(const char *list, const char *word)
-{
-        struct str rest = str_of(list), head;
-        while (str_cut(&rest, ' ', &head))
-                if (str_is(head, word))
-                        return true;
-        return false;
-}
-
 static bool find_kind(const json_t *body, const struct step_kind **out_kind, struct err *err)
 {
         const char *key;
@@ -71,7 +62,7 @@ static bool check_keys(const json_t *body, const struct step_kind *kind, struct 
         const char *key;
         json_t *value;
         json_object_foreach((json_t *)body, key, value)
-                if (strcmp(key, kind->name) != 0 && !is_listed(common_keys, key) && !is_listed(kind->keys, key))
+                if (strcmp(key, kind->name) != 0 && !str_has_word(str_of(common_keys), str_of(key)) && !str_has_word(str_of(kind->keys), str_of(key)))
                         return fail(err, ERR_INVALID, "runbook", "%s is not known of a step %s; it takes: %s %s", key, kind->name, common_keys, kind->keys);
         return true;
 }

@@ -84,6 +84,15 @@ static void text_is_utf8_or_not(void **state)
         assert_false(str_is_utf8(STR("abcdefgh\xE2\x82")));
 }
 
+static void endings_and_words_of_a_list_are_whole_ones(void **state)
+{
+        (void)state;
+        assert_true(str_ends_with(STR("day.db"), STR(".db")) && str_ends_with(STR(".db"), STR(".db")) && str_ends_with(STR("x"), STR("")));
+        assert_false(str_ends_with(STR("db"), STR(".db")) || str_ends_with(STR("day.db-wal"), STR(".db")) || str_ends_with((struct str){0}, STR("x")));
+        assert_true(str_has_word(STR("name timeout"), STR("timeout")) && str_has_word(STR("name"), STR("name")));
+        assert_false(str_has_word(STR("name timeout"), STR("time")) || str_has_word(STR("name timeout"), STR("name timeout")) || str_has_word(STR(""), STR("x")));
+}
+
 static void a_reader_never_steps_past_the_end(void **state)
 {
         (void)state;
@@ -256,6 +265,7 @@ static void numbers_are_written_as_a_person_reads_them(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(endings_and_words_of_a_list_are_whole_ones),
                 cmocka_unit_test(an_err_tells_what_its_callers_were_doing),
                 cmocka_unit_test(numbers_are_written_as_a_person_reads_them),
                 cmocka_unit_test(packed_bytes_lie_side_by_side_and_what_follows_is_aligned),

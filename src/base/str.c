@@ -28,6 +28,15 @@ bool str_equal_nocase(struct str a, struct str b)
         return true;
 }
 
+bool str_has_word(struct str words, struct str word)
+{
+        struct str head;
+        while (str_cut(&words, ' ', &head))
+                if (str_equal(head, word))
+                        return true;
+        return false;
+}
+
 bool str_find(struct str haystack, struct str needle, size_t *out_at)
 {
         if (needle.length == 0) {

@@ -49,9 +49,15 @@ static inline bool str_starts_with(struct str s, struct str prefix)
         return s.length >= prefix.length && (!prefix.length || memcmp(s.bytes, prefix.bytes, prefix.length) == 0);
 }
 
+static inline bool str_ends_with(struct str s, struct str ending)
+{
+        return s.length >= ending.length && (!ending.length || memcmp(s.bytes + s.length - ending.length, ending.bytes, ending.length) == 0);
+}
+
 int str_compare(struct str a, struct str b);                   /* by unsigned bytes, shorter first; as memcmp */
 bool str_equal_nocase(struct str a, struct str b);             /* ASCII letters only */
 bool str_find(struct str haystack, struct str needle, size_t *out_at); /* first place of needle; an empty one is at 0 */
+bool str_has_word(struct str words, struct str word);           /* one of words parted by single blanks */
 struct str str_trim(struct str s);                             /* without ASCII white space at both ends */
 
 /* Cuts s at the first separator: the part before it goes to out_head, s becomes the part after it. Without a

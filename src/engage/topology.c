@@ -35,6 +35,11 @@ static struct str without_port(struct str name)
         return str_to_u64(rest, &port) ? head : name;
 }
 
+struct str topology_label(size_t i)
+{
+        return i < countof(names) ? names[i].label : (struct str){0};
+}
+
 size_t topology_of_labels(const struct labels *labels, struct topology_entity *out_entities, size_t max)
 {
         size_t count = 0;

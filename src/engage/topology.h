@@ -45,4 +45,6 @@ static inline void topology_give_back(const struct topology *topology)
 /* From names that labels use everywhere: service and job, host and instance and node, device, mountpoint, pod, unit ...
  * The id is the hash of kind and name, with the top bit set so that it is none of the register's. */
 size_t topology_of_labels(const struct labels *labels, struct topology_entity *out_entities, size_t max);
+/* The names of those labels, from the narrowest; empty behind the last. */
+struct str topology_label(size_t i);
 uint64_t topology_id(struct str kind, struct str name);

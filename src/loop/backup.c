@@ -70,12 +70,6 @@ static bool add_file(json_t *files, const char *directory, const char *name, str
         return (file && json_array_append_new(files, file) == 0) || fail_memory(err, "backup", sizeof path);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-        size_t length = strlen(text), wanted = strlen(end);
-        return length >= wanted && strcmp(text + length - wanted, end) == 0;
-}
-
 /* Calls visit for state.db and each day's file below the directory. */
 static bool each_database(const char *directory, bool (*visit)(void *context, const char *name, struct err *err), void *context, struct err *err)
 {
@@ -90,7 +84,7 @@ static bool each_database(const char *directory, bool (*visit)(void *context, co
         for (struct dirent *entry; good && (entry = readdir(days));) {
                 char name[300];
                 snprintf(name, sizeof name, "telemetry/%s", entry->d_name);
-                if (ends_with(name, ".db"))
+                if (str_ends_with(str_of(name), STR(".db")))
                         good = visit(context, name, err);
         }
         closedir(days);

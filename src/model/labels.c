@@ -40,12 +40,18 @@ bool labels_canonical(struct labels *labels, struct err *err)
         return true;
 }
 
-struct str labels_value(const struct labels *labels, struct str name)
+struct label *labels_find(const struct labels *labels, struct str name)
 {
         each (label, labels)
                 if (str_equal(label->name, name))
-                        return label->value;
-        return STR("");
+                        return label;
+        return NULL;
+}
+
+struct str labels_value(const struct labels *labels, struct str name)
+{
+        const struct label *label = labels_find(labels, name);
+        return label ? label->value : STR("");
 }
 
 bool labels_equal(const struct labels *a, const struct labels *b)

@@ -29,6 +29,7 @@ struct labels {
 
 /* Sorts in place and drops empty values. False: a name stands there twice (err names it), or a bound is passed. */
 bool labels_canonical(struct labels *labels, struct err *err);
+struct label *labels_find(const struct labels *labels, struct str name); /* NULL: it is missing */
 struct str labels_value(const struct labels *labels, struct str name); /* empty when it is missing */
 bool labels_equal(const struct labels *a, const struct labels *b);     /* both canonical */
 int labels_compare(const struct labels *a, const struct labels *b);    /* Prometheus' order: by name, value, then count */

@@ -5,21 +5,16 @@
 
 #include <math.h>
 
-static bool ends_with(struct str name, struct str end)
-{
-        return name.length >= end.length && str_equal(str_slice(name, name.length - end.length, name.length), end);
-}
-
 enum measure_reading measure_reading(struct str name)
 {
-        if (ends_with(name, STR("_bucket")))
+        if (str_ends_with(name, STR("_bucket")))
                 return READ_NOT;
-        return ends_with(name, STR("_total")) || ends_with(name, STR("_count")) || ends_with(name, STR("_sum")) ? READ_AS_RATE : READ_AS_IS;
+        return str_ends_with(name, STR("_total")) || str_ends_with(name, STR("_count")) || str_ends_with(name, STR("_sum")) ? READ_AS_RATE : READ_AS_IS;
 }
 
 bool measure_is_bytes(struct str name)
 {
-        return ends_with(name, STR("_bytes")) || ends_with(name, STR("_bytes_total"));
+        return str_ends_with(name, STR("_bytes")) || str_ends_with(name, STR("_bytes_total"));
 }
 
 void measure_write(struct buf *out, struct str name, bool is_rate, double value)
@@ -27,7 +22,7 @@ void measure_write(struct buf *out, struct str name, bool is_rate, double value)
         if (measure_is_bytes(name)) {
                 quantity_iec(value, out);
                 buf_text(out, "B");
-        } else if (ends_with(name, STR("_seconds")) && !is_rate) {
+        } else if (str_ends_with(name, STR("_seconds")) && !is_rate) {
                 quantity_duration(value, out);
         } else if (fabs(value) < 1000) {
                 buf_printf(out, "%.4g", value);

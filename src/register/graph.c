@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/scope.h"
+#include "register/heap_list.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -68,23 +69,6 @@ bool edge_source_parse(struct str name, enum edge_source *out_source)
 
 /* --- storage ------------------------------------------------------------------------------------------------------------ */
 
-/* One more cleared item at the end of a heap-owned vector; NULL: no memory. */
-static void *push(void **items, size_t *count, size_t *capacity, size_t item_bytes)
-{
-        if (*count == *capacity) {
-                size_t wanted = *capacity ? *capacity * 2 : 16;
-                void *grown = reallocarray(*items, wanted, item_bytes);
-                if (!grown)
-                        return NULL;
-                *items = grown;
-                *capacity = wanted;
-        }
-        void *item = (char *)*items + (*count)++ * item_bytes;
-        memset(item, 0, item_bytes);
-        return item;
-}
-#define PUSH(vector) ((__typeof__((vector)->items))push((void **)&(vector)->items, &(vector)->count, &(vector)->capacity, sizeof *(vector)->items))
-
 bool graph_create(size_t nodes_max, size_t edges_max, struct graph **out_graph, struct err *err)
 {
         struct graph *graph = calloc(1, sizeof *graph);
@@ -134,7 +118,7 @@ static bool intern(struct graph *graph, struct str text, uint16_t *out_word, str
         if (graph->words.count >= WORDS_MAX)
                 return fail(err, ERR_FULL, "graph", "it knows %d kinds and relations already", WORDS_MAX);
         char *copy = copy_text(text);
-        struct str *word = copy ? PUSH(&graph->words) : NULL;
+        struct str *word = copy ? heap_list_push(&graph->words) : NULL;
         if (!word) {
                 free(copy);
                 return fail_memory(err, "graph", text.length);
@@ -187,7 +171,7 @@ static struct node *take_node(struct graph *graph, uint32_t *out_at)
                 node = &graph->nodes.items[graph->free_node];
                 graph->free_node = node->next_free;
         } else {
-                node = PUSH(&graph->nodes);
+                node = heap_list_push(&graph->nodes);
                 *out_at = (uint32_t)(graph->nodes.count - 1);
         }
         if (node)
@@ -311,7 +295,7 @@ static bool add_edge(struct graph *graph, const struct graph_edge *shown, uint32
         if (!intern(graph, shown->relation, &word, err))
                 return false;
         uint32_t at = graph->free_edge;
-        if (at == NONE && !PUSH(&graph->edges))
+        if (at == NONE && !heap_list_push(&graph->edges))
                 return fail_memory(err, "graph", sizeof(struct edge));
         if (at == NONE) {
                 at = (uint32_t)(graph->edges.count - 1);
@@ -415,7 +399,7 @@ static bool meet(struct graph *graph, uint32_t node, uint32_t edge, int distance
 {
         if (graph->nodes.items[node].walk == graph->walk)
                 return true;
-        struct place *place = PUSH(&graph->queue);
+        struct place *place = heap_list_push(&graph->queue);
         if (!place)
                 return false;
         graph->nodes.items[node].walk = graph->walk;

@@ -189,20 +189,15 @@ static bool looks_like_program(struct str text)
         return text.length && text.length <= 128 && str_is_utf8(text) && !is_number(text) && !is_hash(text) && !is_address(text);
 }
 
-static bool ends_with(struct str text, struct str end)
-{
-        return text.length > end.length && str_equal(str_slice(text, text.length - end.length, text.length), end);
-}
-
 static bool clean_unit(struct str value, struct arena *arena, struct str *out_clean)
 {
         (void)arena;
         struct str unit = str_trim(value);
-        if (ends_with(unit, STR(".service")))
+        if (str_ends_with(unit, STR(".service")))
                 unit.length -= strlen(".service");
-        else if (memchr(unit.length ? unit.bytes : "", '.', unit.length) && (ends_with(unit, STR(".scope")) || ends_with(unit, STR(".slice")) ||
-                 ends_with(unit, STR(".timer")) || ends_with(unit, STR(".socket")) || ends_with(unit, STR(".mount")) ||
-                 ends_with(unit, STR(".target")) || ends_with(unit, STR(".device")) || ends_with(unit, STR(".path")) || ends_with(unit, STR(".swap"))))
+        else if (memchr(unit.length ? unit.bytes : "", '.', unit.length) && (str_ends_with(unit, STR(".scope")) || str_ends_with(unit, STR(".slice")) ||
+                 str_ends_with(unit, STR(".timer")) || str_ends_with(unit, STR(".socket")) || str_ends_with(unit, STR(".mount")) ||
+                 str_ends_with(unit, STR(".target")) || str_ends_with(unit, STR(".device")) || str_ends_with(unit, STR(".path")) || str_ends_with(unit, STR(".swap"))))
                 return false;
         if (is_passing_unit(unit) || !looks_like_program(unit))
                 return false;

@@ -308,7 +308,7 @@ bool registry_write(struct registry *registry, struct database *state, struct er
 
 static void keep_free(struct indexes *places, uint32_t at)
 {
-        uint32_t *place = PUSH(places);
+        uint32_t *place = heap_list_push(places);
         if (place)
                 *place = at; /* without memory the place is lost until the next start */
 }

@@ -15,21 +15,6 @@
 
 #define TOUCH_NS ((int64_t)600 * 1000000000) /* what is seen all the time is written every ten minutes */
 
-void *registry_push(void **items, size_t *count, size_t *capacity, size_t item_bytes)
-{
-        if (*count == *capacity) {
-                size_t wanted = *capacity ? *capacity * 2 : 16;
-                void *grown = reallocarray(*items, wanted, item_bytes);
-                if (!grown)
-                        return NULL;
-                *items = grown;
-                *capacity = wanted;
-        }
-        void *item = (char *)*items + (*count)++ * item_bytes;
-        memset(item, 0, item_bytes);
-        return item;
-}
-
 bool heap_text(struct str text, struct str *out_copy)
 {
         char *copy = malloc(text.length + 1);
@@ -53,7 +38,7 @@ bool intern_text(struct registry *registry, struct str text, struct str *out_wor
                 }
         if (!heap_text(text, &copy))
                 return false;
-        char **word = PUSH(&registry->words);
+        char **word = heap_list_push(&registry->words);
         if (!word || !map_put(&registry->word_by_text, hash64(text), (uint32_t)(registry->words.count - 1))) {
                 registry->words.count -= word != NULL;
                 free((char *)copy.bytes);
@@ -80,7 +65,7 @@ static uint64_t hash_of_id(uint64_t id)
 
 static bool push_index(struct indexes *indexes, uint32_t value)
 {
-        uint32_t *item = PUSH(indexes);
+        uint32_t *item = heap_list_push(indexes);
         if (item)
                 *item = value;
         return item;
@@ -95,7 +80,7 @@ static bool push_index(struct indexes *indexes, uint32_t value)
                         taken_ = &(vector)->items[*(out_at)];                                                          \
                         memset(taken_, 0, sizeof *taken_);                                                             \
                 } else {                                                                                               \
-                        taken_ = PUSH(vector);                                                                         \
+                        taken_ = heap_list_push(vector);                                                                         \
                         *(out_at) = (uint32_t)((vector)->count - 1);                                                   \
                 }                                                                                                      \
                 taken_;                                                                                                \
@@ -206,7 +191,7 @@ static struct event *event_push(struct registry *registry, const struct entity *
         struct event event = {.entity = entity->id};
         if (heap_text(str_of(by), &event.by) && heap_text(str_of(note), &event.note) && heap_text(name, &event.name) &&
             heap_text(body, &event.body) && intern_text(registry, str_of(verb), &event.verb) && intern_text(registry, state, &event.state)) {
-                struct event *kept = PUSH(&registry->events);
+                struct event *kept = heap_list_push(&registry->events);
                 if (kept) {
                         *kept = event;
                         return kept;

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/thread.h"
 #include "register/entity_table.h"
+#include "register/heap_list.h"
 #include "register/identity.h"
 #include "register/registry.h"
 
@@ -71,9 +72,6 @@ struct registry {
         int64_t minute_ns;              /* when registry_tick looks again */
         struct registry_stats stats;
 };
-
-void *registry_push(void **items, size_t *count, size_t *capacity, size_t item_bytes);
-#define PUSH(vector) ((__typeof__((vector)->items))registry_push((void **)&(vector)->items, &(vector)->count, &(vector)->capacity, sizeof *(vector)->items))
 
 bool intern_text(struct registry *registry, struct str text, struct str *out_word);     /* false: no memory */
 bool heap_text(struct str text, struct str *out_copy);                                  /* false: no memory */

@@ -5,6 +5,7 @@
 #include "model/finding.h"
 #include "observe/alert_budget_table.h"
 #include "observe/forecast_table.h"
+#include "query/prom_json.h"
 #include "serve/server.h"
 
 #include <inttypes.h>
@@ -17,20 +18,6 @@ struct listing {
         int64_t until_ns;
         struct str limit;
 };
-
-static void write_labels(struct buf *out, const struct labels *labels)
-{
-        const char *before = "";
-        buf_byte(out, '{');
-        each (label, labels) {
-                buf_text(out, before);
-                json_quote(out, label->name);
-                buf_byte(out, ':');
-                json_quote(out, label->value);
-                before = ",";
-        }
-        buf_byte(out, '}');
-}
 
 static void write_text(struct buf *out, const char *key, struct str text)
 {
@@ -55,7 +42,7 @@ static bool begin_row(struct listing *listing, struct str packed, struct err *er
         buf_text(out, listing->before);
         listing->before = ",";
         buf_text(out, "{\"labels\":");
-        write_labels(out, &labels);
+        prom_json_labels(&labels, out);
         return true;
 }
 

@@ -210,10 +210,8 @@ static bool is_of_metrics(struct str name)
 
 static void add_label_names(struct asking *asking)
 {
-        static const char *const everywhere[] = {"host", "instance", "service", "job", "service_name", "unit", "pod", "container", "hostname", "node",
-                                                 "device", "entity"};
-        for (size_t i = 0; i < countof(everywhere); i++)
-                add_label_name(asking, str_of(everywhere[i]));
+        for (size_t i = 0; topology_label(i).length; i++)
+                add_label_name(asking, topology_label(i));
         if (!registry_of(asking))
                 return;
         for (size_t i = 0; i < asking->count; i++) {

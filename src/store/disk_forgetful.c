@@ -356,12 +356,6 @@ static bool site_counts(struct forgetful *disk, const char *site)
 
 /* ------------------------------------------------------------------------------------------------------------- the ops */
 
-static bool ends_with(const char *path, const char *ending)
-{
-        size_t length = strlen(path), wanted = strlen(ending);
-        return length >= wanted && strcmp(path + length - wanted, ending) == 0;
-}
-
 static struct disk_file *forgetful_open(struct disk *base, const char *path, enum disk_mode mode, struct err *err)
 {
         struct forgetful *disk = forgetful_of(base);
@@ -382,7 +376,7 @@ static struct disk_file *forgetful_open(struct disk *base, const char *path, enu
                 name = name_make(disk, path);
                 name->seen = node;
                 rename_note(disk, path, NULL, node);
-                if (disk->stop_after_new && ends_with(path, disk->new_ending)) {
+                if (disk->stop_after_new && str_ends_with(str_of(path), str_of(disk->new_ending))) {
                         disk->stop_at = disk->operations + disk->stop_after_new;
                         disk->stop_after_new = 0;
                 }

@@ -176,25 +176,17 @@ static bool read_time(const struct scrape *scrape, struct str word, int64_t *out
         return true;
 }
 
-static struct label *find_label(struct labels *labels, struct str name)
-{
-        each (label, labels)
-                if (str_equal(label->name, name))
-                        return label;
-        return NULL;
-}
-
 /* The target's labels go in; a scraped one of the same name gives way as exported_NAME, or wins with honor_labels. */
 static bool add_target_labels(struct scrape *scrape, struct labels *labels, const struct cursor *at, struct err *err)
 {
         size_t scraped = labels->count;
         each (target, &scrape->batch->labels) {
                 struct labels own = {labels->items, scraped, scraped};
-                struct label *same = find_label(&own, target->name);
+                struct label *same = labels_find(&own, target->name);
                 if (same && scrape->honor_labels)
                         continue;
                 struct str renamed = target->name;
-                while (same && find_label(&own, renamed)) {
+                while (same && labels_find(&own, renamed)) {
                         renamed = arena_printf(&scrape->batch->arena, "exported_%.*s", STR_ARGS(renamed));
                         if (!renamed.bytes)
                                 return fail_memory(err, "exposition", 64);
@@ -336,18 +328,12 @@ static bool take_line(struct scrape *scrape, struct cursor at, struct err *err)
         return *at.p == '#' ? take_comment(scrape, &at, err) : take_sample(scrape, &at, err);
 }
 
-static bool ends_with_eof(struct str body)
-{
-        struct str trimmed = str_trim(body), eof = STR("# EOF");
-        return trimmed.length >= eof.length && str_equal(str_slice(trimmed, trimmed.length - eof.length, trimmed.length), eof);
-}
-
 static bool scrape_init(struct scrape *scrape, struct batch *batch, struct err *err)
 {
         scoped_ptr(json_decref) json_t *settings = batch->settings.length ? json_parse(batch->settings, err) : json_object();
         if (!settings)
                 return err_within(err, "reading the settings of a scrape");
-        bool eof = ends_with_eof(batch->bytes);
+        bool eof = str_ends_with(str_trim(batch->bytes), STR("# EOF"));
         *scrape = (struct scrape){
                 .batch = batch,
                 .honor_labels = json_flag(settings, "honor_labels", false),

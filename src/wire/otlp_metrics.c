@@ -122,21 +122,13 @@ static bool put_label(struct arena *arena, struct labels *labels, struct str nam
         return true;
 }
 
-static struct label *find_label(struct labels *labels, struct str name)
-{
-        each (label, labels)
-                if (str_equal(label->name, name))
-                        return label;
-        return NULL;
-}
-
 /* The attributes as labels, once a point; two that come to the same name are joined by ; as the specification says. */
 static bool name_attributes(struct arena *arena, struct point *point, struct err *err)
 {
         struct labels named = {0}, *labels = &named;
         each (attribute, &point->attributes) {
                 struct str name = metric_label_name(arena, attribute->name);
-                struct label *same = name.bytes ? find_label(labels, name) : NULL;
+                struct label *same = name.bytes ? labels_find(labels, name) : NULL;
                 if (!same) {
                         if (!put_label(arena, labels, name, attribute->value, err))
                                 return false;
@@ -182,7 +174,7 @@ static bool put_sample(struct decoding *decoding, const struct metric *metric, c
                 if (!put_label(arena, &labels, target->name, target->value, err))
                         return false;
         each (label, &point->attributes)
-                if (!find_label(&labels, label->name) && !put_label(arena, &labels, label->name, label->value, err))
+                if (!labels_find(&labels, label->name) && !put_label(arena, &labels, label->name, label->value, err))
                         return false;
         if (!labels_good(decoding, &labels, name))
                 return true;
@@ -360,7 +352,7 @@ static bool begin_resource(void *context, const struct otlp_resource *resource, 
         if (resource->instance.length && !put_label(arena, &decoding->target, STR("instance"), resource->instance, err))
                 return false;
         each (label, &decoding->batch->labels)
-                if (!find_label(&decoding->target, label->name) &&
+                if (!labels_find(&decoding->target, label->name) &&
                     !put_label(arena, &decoding->target, label->name, label->value, err))
                         return false;
         return true;
