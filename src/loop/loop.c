@@ -448,6 +448,7 @@ static void give_heap_back(struct loop *loop, int64_t time_ns)
 static void run_tick(struct loop *loop, uint64_t sequence, int64_t time_ns)
 {
         intake_tick(loop->intake, time_ns);
+        ingest_settle(loop->ingest, time_ns);
         decide_tick(loop, sequence, time_ns);
         bool large = journal_bytes(loop) - loop->journal_bytes_at_checkpoint >= loop->options.checkpoint_bytes;
         bool due = time_ns >= loop->checkpoint_due_ns;
@@ -848,6 +849,8 @@ static bool replay_entry(void *context, const struct entry *entry, struct err *e
         pass_time(loop, entry->time_ns);
         if (entry->kind == ENTRY_BATCH && !replay_batch(loop, entry, err))
                 return false;
+        if (entry->kind == ENTRY_TICK)
+                ingest_settle(loop->ingest, entry->time_ns);
         if (entry->sequence <= recovery->watermark)
                 return pipeline_forget(loop->deciding, err) && (entry->kind != ENTRY_COMMAND || recall_command(loop, entry, err));
         if (entry->kind == ENTRY_COMMAND)

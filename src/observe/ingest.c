@@ -49,8 +49,10 @@ struct ingest {
         _Atomic bool gave_up;
         bool (*stalled)(void *context);
         void *stalled_context;
+        void (*part)(struct ingest *ingest, int worker); /* of the round */
         const struct arrival *arrivals;
         size_t arrival_count;
+        int64_t settle_ns;
         struct sorted_batch sorted[INGEST_ROUND_MAX];
 };
 
@@ -148,19 +150,28 @@ static void store_partition(struct ingest *ingest, const struct arrival *arrival
         struct fold fold = {
                 .partition = p, .batch = batch, .sequence = arrival->sequence, .time_ns = arrival->time_ns,
                 .records = records->picks + records->starts[p], .record_count = records->starts[p + 1] - records->starts[p],
-                .series = series->picks + series->starts[p], .series_count = count,
+                .series = series->picks + series->starts[p], .series_count = count, .store = ingest->series,
         };
         while (ingest->observe && (fold.record_count || fold.series_count) && !observe_fold(ingest->observe, &fold, &err))
                 if (!wait_to_store(ingest, &err))
                         return;
 }
 
-static void run_round(struct ingest *ingest, int worker)
+static void store_part(struct ingest *ingest, int worker)
 {
         for (size_t i = 0; i < ingest->arrival_count; i++)
                 if (ingest->arrivals[i].batch->is_decoded && !ingest->gave_up)
                         for (int p = worker; p < PARTITIONS; p += ingest->worker_count)
                                 store_partition(ingest, &ingest->arrivals[i], &ingest->sorted[i], (uint16_t)p);
+}
+
+static void settle_part(struct ingest *ingest, int worker)
+{
+        struct err err;
+        for (int p = worker; p < PARTITIONS; p += ingest->worker_count)
+                while (!observe_settle(ingest->observe, &(struct settle){(uint16_t)p, ingest->settle_ns, ingest->series}, &err))
+                        if (!wait_to_store(ingest, &err))
+                                return;
 }
 
 static void run_worker(void *context)
@@ -177,7 +188,7 @@ static void run_worker(void *context)
                                 return;
                         seen = ingest->round;
                 }
-                run_round(ingest, worker->number);
+                ingest->part(ingest, worker->number);
                 with_lock(&ingest->lock);
                 if (--ingest->running == 0)
                         signal_one(&ingest->end);
@@ -213,24 +224,39 @@ static void prepare(struct ingest *ingest, struct arrival *arrival, struct sorte
         }
 }
 
-void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count)
+/* Every worker does its part of it. */
+static void run_round(struct ingest *ingest, void (*part)(struct ingest *ingest, int worker))
 {
-        for (size_t i = 0; i < count; i++)
-                prepare(ingest, &arrivals[i], &ingest->sorted[i]);
-        ingest->arrivals = arrivals;
-        ingest->arrival_count = count;
+        ingest->part = part;
         if (ingest->worker_count > 1) {
                 with_lock(&ingest->lock);
                 ingest->round++;
                 ingest->running = ingest->worker_count - 1;
                 signal_all(&ingest->begin);
         }
-        run_round(ingest, 0);
+        part(ingest, 0);
         if (ingest->worker_count > 1) {
                 with_lock(&ingest->lock);
                 while (ingest->running)
                         signal_wait(&ingest->end, &ingest->lock);
         }
+}
+
+void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                prepare(ingest, &arrivals[i], &ingest->sorted[i]);
+        ingest->arrivals = arrivals;
+        ingest->arrival_count = count;
+        run_round(ingest, store_part);
+}
+
+void ingest_settle(struct ingest *ingest, int64_t time_ns)
+{
+        if (!ingest->observe || !observe_is_due(ingest->observe, time_ns))
+                return;
+        ingest->settle_ns = time_ns;
+        run_round(ingest, settle_part);
 }
 
 void ingest_on_stall(struct ingest *ingest, bool (*stalled)(void *context), void *context)

@@ -35,6 +35,9 @@ void ingest_destroy(struct ingest *ingest);
  * is told in the log and left out. Waits, telling why, while memory is short. */
 void ingest_round(struct ingest *ingest, struct arrival *arrivals, size_t count);
 
+/* Before the tick of this journal time: what detectors have put off and is due now. */
+void ingest_settle(struct ingest *ingest, int64_t time_ns);
+
 /* Called, from any worker, instead of waiting a moment; false: give up, the program is stopping. What is given up, and all after
  * it, stays in the journal alone: no checkpoint may pass it by. */
 void ingest_on_stall(struct ingest *ingest, bool (*stalled)(void *context), void *context);

@@ -21,7 +21,8 @@ static void use(struct metric_detectors *detectors)
                 struct batch batch = {.received_ns = sample.time_ns, .telemetry.series = {&points, 1, 0}};
                 uint32_t pick = 0;
                 struct fold fold = {.batch = &batch, .time_ns = sample.time_ns, .series = &pick, .series_count = 1};
-                if (!metric_detectors_fold(detectors, &fold, &noticed, NULL))
+                if (!metric_detectors_fold(detectors, &fold, &noticed, NULL) ||
+                    !metric_detectors_settle(detectors, &(struct settle){0, sample.time_ns + NS_PER_S, NULL}, &noticed, NULL))
                         abort();
         }
 }

@@ -206,6 +206,16 @@ bool observe_fold(struct observe *observe, const struct fold *fold, struct err *
         return true;
 }
 
+bool observe_is_due(const struct observe *observe, int64_t time_ns)
+{
+        return metric_detectors_are_due(observe->detectors[AT_metric_detectors], time_ns);
+}
+
+bool observe_settle(struct observe *observe, const struct settle *settle, struct err *err)
+{
+        return metric_detectors_settle(observe->detectors[AT_metric_detectors], settle, &observe->partitions[settle->partition], err);
+}
+
 struct log_templates *observe_log_templates(struct observe *observe)
 {
         return observe->detectors[AT_log_templates];

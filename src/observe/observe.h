@@ -1,10 +1,10 @@
 /*
  * observe - the stage that finds: folding detectors on the workers, rules and the alert budget at the tick.
  *
- *      observe_create -> (restore) -> observe_fold (workers, each its partitions) -> observe_gather, observe_tick (pipeline) ... -> observe_destroy
+ *      observe_create -> (restore) -> observe_fold, observe_settle (workers, each its partitions) -> observe_gather, observe_tick (pipeline) ... -> observe_destroy
  *
  * The folding side sees every committed item once, partition by partition in journal order, and notes what it notices in the
- * partition's own list. The pipeline's thread gathers these lists, in order of partition, when no worker runs; so what comes
+ * partition's own list, at once or when it settles. The pipeline's thread gathers these lists, in order of partition, when no worker runs; so what comes
  * out does not depend on how many workers there are. docs/decisions/0006-findings-to-pages.md has the whole picture.
  */
 #pragma once
@@ -50,10 +50,21 @@ struct fold {
         size_t record_count;
         const uint32_t *series;
         size_t series_count;
+        struct series_store *store;     /* has the series' labels; NULL: nothing is told of them */
 };
 
 /* On the worker that owns the partition. False: no memory; called again with the same fold, which must do no harm. */
 bool observe_fold(struct observe *observe, const struct fold *fold, struct err *err);
+
+/* Folding detectors may put off what is cheaper for many items at once. Before a tick, when some of it is due, each worker settles its partitions. */
+struct settle {
+        uint16_t partition;
+        int64_t time_ns;                /* journal time of the tick */
+        struct series_store *store;
+};
+
+bool observe_is_due(const struct observe *observe, int64_t time_ns); /* when no worker runs */
+bool observe_settle(struct observe *observe, const struct settle *settle, struct err *err); /* as observe_fold */
 
 /* What batches themselves carry: other tools' alerts, results of checks, changes. On the pipeline's thread. */
 bool observe_carry(struct observe *observe, const struct batch *batch, int64_t time_ns, struct err *err);

@@ -1,11 +1,12 @@
 /*
- * resources.c - see resources.h. On the hot path: a series that was here within the hour costs one look into a small table by
- * the hash that the store has made anyway. Only what is not there (new, or crowded out: the table forgets, it never lies)
- * has its labels read.
+ * resources.c - see resources.h. On the hot path: a series that was here within the hour costs a comparison with the one that came behind
+ * its predecessor, by the hash that the store has made anyway. Only what is not there (new, or it made room for another: what is
+ * recent is forgotten, never mistaken) has its labels read.
  */
 #include "observe/resources.h"
 
 #include "base/hash.h"
+#include "base/keys.h"
 #include "base/map.h"
 #include "base/reader.h"
 #include "base/scope.h"
@@ -13,16 +14,14 @@
 
 #include <stdlib.h>
 
-#define RECENT_LEAST 64 /* powers of two: most partitions see a few streams and series */
-#define RECENT_MOST 4096
-#define RECENT_WAYS 4  /* places that one may take: with as many places as direct ones, a tenth as many are crowded out */
+#define RECENT_MAX 4096
 #define STREAMS_KEPT 256
-#define FETCH_AHEAD 8
 #define HOUR_NS ((int64_t)3600 * 1000000000)
 
 struct place {
-        uint64_t *recent;       /* hashes of streams and series, each in its own row of RECENT_WAYS slots */
-        uint32_t slots, crowded; /* crowded: how often one took another's slot since the table grew or was cleared */
+        struct keys recent;     /* hashes of streams and series */
+        uint32_t expected;      /* of recent: behind the last one that was found or kept */
+        uint32_t hand;          /* the next one that makes room */
         struct map known;       /* hashes of what was told */
         int64_t until_ns;       /* then all is told again */
         uint64_t refused;
@@ -44,10 +43,8 @@ bool resources_create(struct resources **out_resources, struct err *err)
 
 static void place_clear(struct place *place)
 {
-        if (place->recent)
-                memset(place->recent, 0, place->slots * sizeof *place->recent);
+        keys_done(&place->recent);
         map_clear(&place->known);
-        place->crowded = 0;
 }
 
 void resources_destroy(struct resources *resources)
@@ -55,7 +52,7 @@ void resources_destroy(struct resources *resources)
         if (!resources)
                 return;
         for (int p = 0; p < PARTITIONS; p++) {
-                free(resources->places[p].recent);
+                keys_done(&resources->places[p].recent);
                 map_done(&resources->places[p].known);
         }
         kinds_unref(resources->kinds);
@@ -123,52 +120,23 @@ static bool is_known(const struct place *place, uint64_t hash)
         return map_first(&place->known, hash, &at) != MAP_NONE;
 }
 
-/* The lowest bits of a series' hash are its partition's. */
-static inline uint64_t *row_of(const struct place *place, uint64_t hash)
+static bool is_recent(struct place *place, uint64_t hash)
 {
-        return &place->recent[(hash / PARTITIONS * RECENT_WAYS) & (place->slots - 1)];
-}
-
-static inline bool is_recent(const struct place *place, uint64_t hash)
-{
-        const uint64_t *row = row_of(place, hash);
-        bool found = false;
-        for (int way = 0; way < RECENT_WAYS; way++)
-                found |= row[way] == hash;
-        return found;
-}
-
-/* Gives whether another had to go. */
-static bool put_recent(const struct place *place, uint64_t hash)
-{
-        uint64_t *row = row_of(place, hash);
-        for (int way = 0; way < RECENT_WAYS; way++)
-                if (!row[way]) {
-                        row[way] = hash;
-                        return false;
-                }
-        row[hash >> 62] = hash;
+        uint32_t at = keys_are(&place->recent, place->expected, hash) ? place->expected : keys_find(&place->recent, hash);
+        if (at == KEYS_NONE)
+                return false;
+        place->expected = at + 1 < place->recent.count ? at + 1 : 0;
         return true;
 }
 
+/* Without memory it is forgotten, that is all. */
 static void remember(struct place *place, uint64_t hash)
 {
-        place->crowded += put_recent(place, hash);
-        if (place->crowded < place->slots / 4 || place->slots == RECENT_MOST)
-                return;
-        struct place grown = {.recent = calloc(place->slots * 2, sizeof *grown.recent), .slots = place->slots * 2};
-        if (!grown.recent) /* it forgets more, that is all */
-                return;
-        for (uint32_t i = 0; i < place->slots; i++)
-                if (place->recent[i])
-                        put_recent(&grown, place->recent[i]);
-        free(place->recent);
-        place->recent = grown.recent;
-        place->slots = grown.slots;
-        place->crowded = 0;
+        if (place->recent.count < RECENT_MAX)
+                keys_add(&place->recent, hash);
+        else
+                keys_replace(&place->recent, place->hand++ % RECENT_MAX, hash);
 }
-
-_Static_assert(RECENT_WAYS == 4, "two bits of the hash choose who goes");
 
 static bool look(struct resources *resources, struct place *place, const struct labels *labels, uint64_t hash, bool is_log, int64_t time_ns,
                  struct noticed *noticed, struct err *err)
@@ -195,16 +163,12 @@ static bool look(struct resources *resources, struct place *place, const struct 
         return true;
 }
 
-static bool make_ready(struct place *place, int64_t time_ns, struct err *err)
+static void make_ready(struct place *place, int64_t time_ns)
 {
-        if (!place->recent && !(place->recent = calloc(RECENT_LEAST, sizeof *place->recent)))
-                return fail_memory(err, "resources", RECENT_LEAST * sizeof *place->recent);
-        place->slots = max_of(place->slots, (uint32_t)RECENT_LEAST);
-        if (time_ns >= place->until_ns) {
-                place_clear(place);
-                place->until_ns = time_ns - time_ns % HOUR_NS + HOUR_NS;
-        }
-        return true;
+        if (time_ns < place->until_ns)
+                return;
+        place_clear(place);
+        place->until_ns = time_ns - time_ns % HOUR_NS + HOUR_NS;
 }
 
 bool resources_fold(struct resources *resources, const struct fold *fold, struct noticed *noticed, struct err *err)
@@ -213,8 +177,7 @@ bool resources_fold(struct resources *resources, const struct fold *fold, struct
         struct place *place = &resources->places[fold->partition];
         if (!resources->kinds)
                 return true;
-        if (!make_ready(place, fold->time_ns, err))
-                return false;
+        make_ready(place, fold->time_ns);
         uint32_t streams[STREAMS_KEPT] = {0}; /* of this fold that were looked at: number + 1 */
         for (size_t i = 0; i < fold->record_count; i++) {
                 uint32_t stream = telemetry->records.items[fold->records[i]].stream;
@@ -227,9 +190,7 @@ bool resources_fold(struct resources *resources, const struct fold *fold, struct
         }
         for (size_t i = 0; i < fold->series_count; i++) {
                 const struct series_points *series = &telemetry->series.items[fold->series[i]];
-                if (i + FETCH_AHEAD < fold->series_count)
-                        __builtin_prefetch(row_of(place, telemetry->series.items[fold->series[i + FETCH_AHEAD]].id.low | 1));
-                uint64_t hash = series->packed.length ? series->id.low | 1 : hash_labels(series->labels.items, series->labels.count);
+                uint64_t hash = series->packed.length ? series->id.high : hash_labels(series->labels.items, series->labels.count);
                 if (!look(resources, place, &series->labels, hash, false, fold->time_ns, noticed, err))
                         return false;
         }

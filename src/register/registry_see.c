@@ -474,24 +474,44 @@ static bool see_whole(struct seeing *seeing, const struct kind *kind, struct err
         return true;
 }
 
+/* Whether the same labels stand earlier in the list, as when series of many partitions name one host. Nothing more is learnt from them. */
+static bool is_again(struct map *earlier, const struct resource_seen *seen, size_t at, bool *out_again)
+{
+        uint64_t hash = labels_id(&seen[at].labels).low;
+        size_t slot;
+        *out_again = false;
+        for (uint32_t i = map_first(earlier, hash, &slot); i != MAP_NONE && !*out_again; i = map_next(earlier, hash, &slot))
+                *out_again = seen[i].is_log == seen[at].is_log && labels_equal(&seen[i].labels, &seen[at].labels);
+        return *out_again || map_put(earlier, hash, (uint32_t)at);
+}
+
+static bool see(struct seeing *seeing, struct err *err)
+{
+        bool good = see_kinds(seeing, err) && see_edges(seeing, err);
+        each (kind, &seeing->registry->kinds->list)
+                good = good && see_whole(seeing, kind, err);
+        return good;
+}
+
 bool registry_see(struct registry *registry, const struct resource_seen *seen, size_t count, uint64_t sequence, int64_t time_ns,
                   struct err *err)
 {
         with_lock(&registry->lock);
-        struct arena arena;
+        scoped(map_done) struct map earlier = {0};
+        scoped(arena_done) struct arena arena;
         arena_init(&arena, SEE_BYTES_MAX);
-        bool good = true;
-        for (size_t i = 0; i < count && good; i++) {
+        for (size_t i = 0; i < count; i++) {
                 struct seeing seeing = {.registry = registry, .arena = &arena, .labels = &seen[i].labels, .sequence = sequence,
                                         .time_ns = time_ns, .may_create = true};
-                good = see_kinds(&seeing, err) && see_edges(&seeing, err);
-                each (kind, &registry->kinds->list)
-                        good = good && see_whole(&seeing, kind, err);
+                bool again;
+                if (!is_again(&earlier, seen, i, &again))
+                        return fail_memory(err, "register", count * sizeof *seen);
+                if (!again && !see(&seeing, err))
+                        return false;
                 registry->stats.seen++;
                 arena_reset(&arena);
         }
-        arena_done(&arena);
-        return good;
+        return true;
 }
 
 /* --- asking --------------------------------------------------------------------------------------------------------------------------------- */

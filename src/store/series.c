@@ -679,6 +679,31 @@ bool series_add(struct series_store *store, uint16_t partition_number, uint64_t 
         return true;
 }
 
+static bool copy_packed(struct series_partition *partition, uint64_t key, struct arena *arena, struct str *out_packed)
+{
+        with_lock(&partition->lock);
+        uint32_t entry = keys_find(&partition->keys, key);
+        if (entry == KEYS_NONE)
+                return true;
+        *out_packed = arena_str(arena, entry_packed(&partition->entries[entry]));
+        return out_packed->bytes;
+}
+
+bool series_labels(struct series_store *store, uint16_t partition, uint64_t key, int64_t time_ns, struct arena *arena, struct labels *out_labels,
+                   bool *out_found, struct err *err)
+{
+        struct str packed = {0};
+        struct label *items = arena_array(arena, LABELS_MAX, sizeof *items);
+        if (!learn_day(store, time_ns, err))
+                return false;
+        if (!items || !copy_packed(&store->partitions[partition], key, arena, &packed))
+                return fail_memory(err, "series", LABELS_MAX * sizeof *items);
+        *out_found = packed.bytes;
+        if (*out_found)
+                series_unpack(packed, items, out_labels);
+        return true;
+}
+
 void series_read_stats(struct series_store *store, struct series_stats *out_stats)
 {
         struct series_stats sum = {.blocks_damaged = store->blocks_damaged};

@@ -35,6 +35,10 @@ bool series_identify(struct telemetry *telemetry, struct arena *arena, struct er
 bool series_add(struct series_store *store, uint16_t partition, uint64_t sequence, int64_t received_ns,
                 const struct telemetry *telemetry, const uint32_t *picks, const uint32_t *first_ordinals, size_t pick_count,
                 struct err *err);
+/* The labels, packed in the arena, of the series with this key (the high half of its id) that memory has, or the day of time_ns when
+ * nothing was added since the start. *out_found false: there is none. On any thread. */
+bool series_labels(struct series_store *store, uint16_t partition, uint64_t key, int64_t time_ns, struct arena *arena, struct labels *out_labels,
+                   bool *out_found, struct err *err);
 /* Seals the partition's open chunks; drops series idle since before idle_before_ns (journal time). */
 bool series_seal(struct series_store *store, uint16_t partition, int64_t idle_before_ns, struct err *err);
 
