@@ -53,28 +53,28 @@ static bool read_bytes(struct str text, uint64_t *out_bytes)
         return false;
 }
 
-static bool check_value(const struct config_row *row, const json_t *value, const char *file, struct err *err)
+static bool check_value(const struct config_row *row, const json_t *value, struct err *err)
 {
         struct str text = {json_string_value(value), json_string_length(value)};
         uint64_t bytes;
         int64_t duration;
         switch (row->type) {
         case TEXT:
-                return json_is_string(value) || fail(err, ERR_INVALID, "config", "%s: %s must be a text", file, row->path);
+                return json_is_string(value) || fail(err, ERR_INVALID, "config", "%s must be a text", row->path);
         case COUNT:
                 return (json_is_integer(value) && json_integer_value(value) >= 0) ||
-                       fail(err, ERR_INVALID, "config", "%s: %s must be a whole number from 0 on", file, row->path);
+                       fail(err, ERR_INVALID, "config", "%s must be a whole number from 0 on", row->path);
         case BYTES:
                 return (json_is_integer(value) && json_integer_value(value) >= 0) || (text.bytes && read_bytes(text, &bytes)) ||
-                       fail(err, ERR_INVALID, "config", "%s: %s must be a size such as 10GiB", file, row->path);
+                       fail(err, ERR_INVALID, "config", "%s must be a size such as 10GiB", row->path);
         case DURATION:
                 return (text.bytes && promql_duration(text, &duration, NULL) && duration > 0) ||
-                       fail(err, ERR_INVALID, "config", "%s: %s must be a duration such as 15s, 2h or 30d", file, row->path);
+                       fail(err, ERR_INVALID, "config", "%s must be a duration such as 15s, 2h or 30d", row->path);
         case LIST:
-                return json_is_array(value) || fail(err, ERR_INVALID, "config", "%s: %s must be a list", file, row->path);
+                return json_is_array(value) || fail(err, ERR_INVALID, "config", "%s must be a list", row->path);
         default:
                 return json_is_object(value) || json_is_array(value) ||
-                       fail(err, ERR_INVALID, "config", "%s: %s must hold keys", file, row->path);
+                       fail(err, ERR_INVALID, "config", "%s must hold keys", row->path);
         }
 }
 
@@ -86,42 +86,49 @@ static size_t common_start(const char *a, const char *b)
         return i;
 }
 
-static bool refuse_key(const char *path, const char *file, struct err *err)
+static bool refuse_key(const char *path, struct err *err)
 {
         const struct config_row *nearest = &rows[0];
         for (size_t i = 1; i < countof(rows); i++)
                 if (common_start(rows[i].path, path) > common_start(nearest->path, path))
                         nearest = &rows[i];
-        return fail(err, ERR_INVALID, "config", "%s: there is no key %s; the nearest is %s", file, path, nearest->path);
+        return fail(err, ERR_INVALID, "config", "there is no key %s; the nearest is %s", path, nearest->path);
 }
 
-/* Walks down until a row of the table is reached; all below a row is for whoever it is for. */
-static bool check_tree(const json_t *tree, const char *above, const char *file, struct err *err)
+/* One of config.def, or keys above such a row. */
+static const struct config_row *find_row(const char *path, bool *out_is_above)
+{
+        const struct config_row *row = NULL;
+        size_t length = strlen(path);
+        *out_is_above = false;
+        for (size_t i = 0; i < countof(rows); i++) {
+                if (strcmp(rows[i].path, path) == 0)
+                        row = &rows[i];
+                *out_is_above |= strncmp(rows[i].path, path, length) == 0 && rows[i].path[length] == '.';
+        }
+        return row;
+}
+
+/* Walks down until a row of the table is reached; all below a row is for whoever it is for. What is wrong is told and taken out. */
+static void check_tree(json_t *tree, const char *above, struct faults *faults)
 {
         const char *key;
+        void *next;
         json_t *value;
-        json_object_foreach((json_t *)tree, key, value)
+        json_object_foreach_safe(tree, next, key, value)
         {
                 char path[256];
+                bool is_above;
+                struct err err = {0};
                 snprintf(path, sizeof path, "%s%s%s", above, *above ? "." : "", key);
-                const struct config_row *row = NULL;
-                bool is_above = false;
-                size_t length = strlen(path);
-                for (size_t i = 0; i < countof(rows); i++) {
-                        if (strcmp(rows[i].path, path) == 0)
-                                row = &rows[i];
-                        is_above |= strncmp(rows[i].path, path, length) == 0 && rows[i].path[length] == '.';
-                }
-                if (row) {
-                        if (!check_value(row, value, file, err))
-                                return false;
-                } else if (!is_above || !json_is_object(value)) {
-                        return refuse_key(path, file, err);
-                } else if (!check_tree(value, path, file, err)) {
-                        return false;
+                const struct config_row *row = find_row(path, &is_above);
+                if (!row && is_above && json_is_object(value)) {
+                        check_tree(value, path, faults);
+                } else if (row ? !check_value(row, value, &err) : !refuse_key(path, &err)) {
+                        faults_add(faults, path, &err);
+                        json_object_del(tree, key);
                 }
         }
-        return true;
 }
 
 bool config_read_file(const char *path, struct buf *out, struct err *err)
@@ -136,23 +143,29 @@ bool config_read_file(const char *path, struct buf *out, struct err *err)
         return !out->failed || fail(err, ERR_TOO_LARGE, "config", "%s is larger than %zu bytes", path, out->bytes_max);
 }
 
-bool config_load(const char *path, struct config *out_config, struct err *err)
+bool config_load(const char *path, struct config *out_config, struct faults *faults, struct err *err)
 {
-        struct config config = {0};
+        const char *name = path ? path : "defaults";
         scoped(buf_done) struct buf text = {.bytes_max = YAML_BYTES_MAX};
-        if (path && !config_read_file(path, &text, err))
-                return false;
-        config.tree = yaml_parse(buf_str(&text), path ? path : "defaults", err);
-        if (!config.tree)
-                return false;
-        if (!json_is_object(config.tree) || !check_tree(config.tree, "", path ? path : "defaults", err)) {
-                if (!json_is_object(config.tree))
-                        fail(err, ERR_INVALID, "config", "%s must hold keys, such as data: /var/lib/evenkeel", path);
-                config_done(&config);
-                return false;
+        struct faults *found = faults ? faults : calloc(1, sizeof *found);
+        struct config config = {0};
+        bool good = found || fail_memory(err, "config", sizeof *found);
+        if (good && (!path || config_read_file(path, &text, err)))
+                config.tree = yaml_parse(buf_str(&text), name, err);
+        good = good && config.tree && (json_is_object(config.tree) || fail(err, ERR_INVALID, "config", "%s must hold keys, such as data: /var/lib/evenkeel", path));
+        if (good)
+                check_tree(config.tree, "", found);
+        if (good && !faults && found->count) {
+                *err = found->items[0].err;
+                good = err_within(err, "%s", name);
         }
-        *out_config = config;
-        return true;
+        if (good)
+                *out_config = config;
+        else
+                config_done(&config);
+        if (!faults)
+                free(found);
+        return good;
 }
 
 void config_done(struct config *config)
@@ -199,6 +212,18 @@ uint64_t config_count(const struct config *config, const char *path)
         uint64_t bytes = 0;
         read_bytes(str_of(value ? json_string_value(value) : row_of(path)->otherwise), &bytes);
         return bytes;
+}
+
+bool config_log_level(const struct config *config, enum log_level *out_level, struct err *err)
+{
+        static const char *const names[] = {"debug", "info", "warning", "error"};
+        const char *wanted = config_text(config, "log");
+        for (size_t i = 0; i < countof(names); i++)
+                if (strcmp(names[i], wanted) == 0) {
+                        *out_level = (enum log_level)i;
+                        return true;
+                }
+        return fail(err, ERR_INVALID, "run", "log: %s is none of debug, info, warning, error", wanted);
 }
 
 int64_t config_duration_ns(const struct config *config, const char *path)

@@ -10,7 +10,10 @@ static void read_config(struct str text)
 {
         struct err err = {0};
         struct config config = {.tree = yaml_parse(text, "fuzz", &err)};
-        if (config.tree && json_is_object(config.tree) && check_tree(config.tree, "", "fuzz", &err)) {
+        static struct faults faults;
+        faults.count = faults.more = 0;
+        if (config.tree && json_is_object(config.tree)) {
+                check_tree(config.tree, "", &faults);
                 for (size_t i = 0; i < countof(rows); i++)
                         if (rows[i].type == COUNT || rows[i].type == BYTES)
                                 config_count(&config, rows[i].path);

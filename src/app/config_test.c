@@ -33,7 +33,7 @@ static bool load(const char *text, struct config *out_config, struct err *err)
         fputs(text, file);
         fclose(file);
         *err = (struct err){0};
-        return config_load(path, out_config, err);
+        return config_load(path, out_config, NULL, err);
 }
 
 static void without_a_file_all_defaults_hold(void **state)
@@ -41,7 +41,7 @@ static void without_a_file_all_defaults_hold(void **state)
         (void)state;
         struct config config;
         struct err err = {0};
-        assert_true(config_load(NULL, &config, &err));
+        assert_true(config_load(NULL, &config, NULL, &err));
         assert_string_equal(config_text(&config, "data"), "/var/lib/evenkeel");
         assert_int_equal(config_count(&config, "retention.days"), 30);
         assert_int_equal(config_count(&config, "limits.intake"), 128 << 20);
@@ -106,7 +106,7 @@ static void a_file_that_is_not_there_or_too_large_is_told(void **state)
         (void)state;
         struct config config;
         struct err err = {0};
-        assert_false(config_load("/nowhere/evenkeel.yaml", &config, &err));
+        assert_false(config_load("/nowhere/evenkeel.yaml", &config, NULL, &err));
         assert_int_equal(err.code, ERR_NOT_FOUND);
         scoped(buf_done) struct buf small = {.bytes_max = 4};
         FILE *file = fopen(path, "w");
@@ -149,10 +149,34 @@ static void the_manual_has_every_key(void **state)
         }
 }
 
+static void every_wrong_key_is_told_when_all_are_asked_for(void **state)
+{
+        (void)state;
+        static struct faults faults;
+        struct config config;
+        struct err err = {0};
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputs("data: 7\nthreads: many\nhttp: {lsiten: 1, link: x}\nnonsense: {a: 1}\nlog: debug\n", file);
+        fclose(file);
+        assert_true(config_load(path, &config, &faults, &err));
+        assert_int_equal(faults.count, 4);
+        assert_string_equal(faults.items[0].place, "data");
+        assert_string_equal(faults.items[2].err.message, "there is no key http.lsiten; the nearest is http.listen");
+        assert_string_equal(faults.items[3].place, "nonsense");
+        assert_string_equal(config_text(&config, "data"), "/var/lib/evenkeel"); /* what is wrong is as if it were not there */
+        assert_string_equal(config_text(&config, "http.link"), "x");
+        assert_string_equal(config_text(&config, "log"), "debug");
+        config_done(&config);
+        assert_false(config_load(path, &config, NULL, &err));
+        assert_non_null(strstr(err.message, "evenkeel.yaml: data must be a text"));
+}
+
 int main(void)
 {
 #define story(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
+                story(every_wrong_key_is_told_when_all_are_asked_for),
                 story(without_a_file_all_defaults_hold),
                 story(what_the_file_says_goes_before_the_default),
                 story(a_wrong_file_is_refused_whole_with_a_sentence),

@@ -61,52 +61,77 @@ static bool keep_text(json_t *into, const char *name, struct str text, struct er
                       fail(err, ERR_INVALID, "content", "%s is not UTF-8", name);
 }
 
-static bool add_file(json_t *files, const char *path, take_text_fn *take, struct err *err)
+/* One key of the configuration that lists files. */
+struct reading {
+        const char *key;
+        take_text_fn *take;
+        json_t *into;
+        struct faults *faults;  /* NULL: the first fault ends it */
+        char place[64];         /* of the path under way */
+};
+
+static bool add_file(struct reading *reading, const char *path, struct err *err)
 {
+        struct err fault = {0};
         scoped(buf_done) struct buf text = {.bytes_max = YAML_BYTES_MAX};
-        return config_read_file(path, &text, err) && take(files, path, buf_str(&text), err);
+        if (config_read_file(path, &text, &fault) && reading->take(reading->into, path, buf_str(&text), &fault))
+                return true;
+        if (reading->faults)
+                faults_add(reading->faults, reading->place, &fault);
+        else if (err)
+                *err = fault;
+        return reading->faults != NULL;
 }
 
-static bool add_matches(json_t *files, const char *pattern, bool must_exist, take_text_fn *take, struct err *err)
+static bool add_matches(struct reading *reading, const char *pattern, bool must_exist, struct err *err)
 {
         glob_t found = {0};
         int failure = glob(pattern, GLOB_BRACE | GLOB_ERR, NULL, &found);
         bool good = failure == 0 || (failure == GLOB_NOMATCH && !must_exist) ||
                     fail(err, ERR_NOT_FOUND, "content", "nothing can be read at \"%s\"; correct the path in evenkeel.yaml", pattern);
         for (size_t i = 0; good && i < found.gl_pathc; i++)
-                good = add_file(files, found.gl_pathv[i], take, err);
+                good = add_file(reading, found.gl_pathv[i], err);
         globfree(&found);
         return good;
 }
 
-static bool add_path(json_t *files, const char *path, take_text_fn *take, struct err *err)
+static bool add_path(struct reading *reading, const char *path, struct err *err)
 {
         struct stat status;
         char pattern[4096 + 16];
         if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
-                return add_matches(files, path, strpbrk(path, "*?[{") == NULL, take, err);
+                return add_matches(reading, path, strpbrk(path, "*?[{") == NULL, err);
         snprintf(pattern, sizeof pattern, "%.4096s/*.{yaml,yml}", path);
-        return add_matches(files, pattern, false, take, err);
+        return add_matches(reading, pattern, false, err);
 }
 
-static bool add_paths(const struct config *config, const char *key, json_t *into, take_text_fn *take, struct err *err)
+static bool add_paths(const struct config *config, struct reading reading, struct err *err)
 {
         size_t i;
         json_t *path;
-        json_array_foreach((json_t *)config_tree(config, key), i, path)
-                if (!add_path(into, json_is_string(path) ? json_string_value(path) : "", take, err))
-                        return err_within(err, "%s, item %zu", key, i + 1);
+        json_array_foreach((json_t *)config_tree(config, reading.key), i, path) {
+                struct err fault = {0};
+                snprintf(reading.place, sizeof reading.place, "%s.%zu", reading.key, i);
+                if (add_path(&reading, json_is_string(path) ? json_string_value(path) : "", &fault))
+                        continue;
+                if (err)
+                        *err = fault;
+                if (!reading.faults)
+                        return err_within(err, "%s, item %zu", reading.key, i + 1);
+                faults_add(reading.faults, reading.place, &fault);
+        }
         return true;
 }
 
-bool content_files_read(const struct config *config, json_t **out_content, struct err *err)
+bool content_files_read(const struct config *config, json_t **out_content, struct faults *faults, struct err *err)
 {
         scoped_ptr(json_decref) json_t *files = json_array(), *kinds = json_object(), *dependencies = json_object();
         if (!files || !kinds || !dependencies)
                 return fail_memory(err, "content", sizeof files);
-        if (!pack_trees_each(config_tree(config, "packs.disable"), add_tree, files, err) || !add_paths(config, "content", files, add_text, err) ||
-            !add_paths(config, "register.kinds", kinds, keep_text, err) ||
-            !add_paths(config, "register.dependencies", dependencies, keep_text, err))
+        if (!pack_trees_each(config_tree(config, "packs.disable"), add_tree, files, err) ||
+            !add_paths(config, (struct reading){"content", add_text, files, faults}, err) ||
+            !add_paths(config, (struct reading){"register.kinds", keep_text, kinds, faults}, err) ||
+            !add_paths(config, (struct reading){"register.dependencies", keep_text, dependencies, faults}, err))
                 return false;
         *out_content = json_pack("{s:O, s:O, s:O}", "files", files, "kinds", kinds, "dependencies", dependencies);
         return *out_content || fail_memory(err, "content", sizeof files);

@@ -13,5 +13,6 @@
 
 #define CONTENT_FILES_MAX 2000
 
-/* out_content is the caller's. All or nothing: the error names the file and the place. */
-bool content_files_read(const struct config *config, json_t **out_content, struct err *err);
+/* out_content is the caller's. All or nothing: the error names the file and the place. With faults each file that cannot be taken is told there
+ * and left out. */
+bool content_files_read(const struct config *config, json_t **out_content, struct faults *faults, struct err *err);

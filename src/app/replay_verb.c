@@ -201,7 +201,7 @@ static bool replay(const struct replay_words *words, json_t **out_report, struct
         char work[4096];
         struct replay_options options = {.workers = (int)words->threads, .look = is_terminal() ? show_progress : NULL};
         if (!read_time(words->since, &options.since_ns, err) || !read_time(words->until, &options.until_ns, err) ||
-            !config_load(words->config, &config, err) || !content_files_read(&config, &content, err))
+            !config_load(words->config, &config, NULL, err) || !content_files_read(&config, &content, NULL, err))
                 return false;
         options.content = content;
         options.data = words->data ? words->data : config_text(&config, "data");

@@ -7,6 +7,7 @@
 
 #include "act/runner.h"
 #include "app/config.h"
+#include "app/config_check.h"
 #include "app/content_files.h"
 #include "app/listen.h"
 #include "app/privileges.h"
@@ -25,6 +26,7 @@
 #include "serve/serve.h"
 #include "wire/redact.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -82,7 +84,7 @@ static const char usage[] =
         "  --skip-journal-damage        go on past damaged journal entries instead of stopping; what was lost is told\n"
         "  --no-sources         listen for HTTP only: no syslog, files, journal, scraping or host metrics\n"
         "  --spine-alone        store telemetry and look for nothing in it: to measure what finding costs\n"
-        "  --check              read the configuration and all content as a start would, say whether they are good, and end; touches no data\n";
+        "  --check              read the configuration and all content as a start would, tell every fault in them, and end; touches no data\n";
 
 static bool read_options(int argc, char **argv, struct run_options *out_options)
 {
@@ -218,7 +220,10 @@ static bool add_listener(struct daemon *daemon, const char *text, struct err *er
         if (http->listener_count == LISTENERS_MAX)
                 return fail(err, ERR_TOO_LARGE, "run", "more than %d HTTP addresses", LISTENERS_MAX);
         char *address = daemon->http_addresses[http->listener_count];
-        snprintf(address, sizeof daemon->http_addresses[0], "%.*s", STR_ARGS(host));
+        struct in6_addr numeric;
+        snprintf(address, sizeof daemon->http_addresses[0], "%.*s", STR_ARGS(str_is(host, "localhost") ? STR("127.0.0.1") : host));
+        if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, &numeric) != 1)
+                return fail(err, ERR_INVALID, "run", "the address %s is not understood: write it in numbers, as 127.0.0.1:8400 or [::1]:8400", text);
         struct http_listener *listener = &daemon->listeners[http->listener_count++];
         *listener = (struct http_listener){.address = address, .port = (uint16_t)port};
         if (!is_loopback(address)) {
@@ -344,28 +349,25 @@ static bool open_loop(struct daemon *daemon, const char *data, struct err *err)
 static bool put_content_in_force(struct daemon *daemon, const struct config *config, struct err *err)
 {
         scoped_ptr(json_decref) json_t *content = NULL;
-        return content_files_read(config, &content, err) && loop_configure(daemon->loop, content, err) &&
+        return content_files_read(config, &content, NULL, err) && loop_configure(daemon->loop, content, err) &&
                loop_set_secrets(daemon->loop, config_tree(config, "secrets"), err);
 }
 
 static bool set_log_level(const struct config *config, struct err *err)
 {
-        static const char *const names[] = {"debug", "info", "warning", "error"};
-        const char *wanted = config_text(config, "log");
-        for (size_t i = 0; i < countof(names); i++)
-                if (strcmp(names[i], wanted) == 0) {
-                        log_set_level((enum log_level)i);
-                        return true;
-                }
-        return fail(err, ERR_INVALID, "run", "log: %s is none of debug, info, warning, error", wanted);
+        enum log_level level;
+        if (!config_log_level(config, &level, err))
+                return false;
+        log_set_level(level);
+        return true;
 }
 
 /* The file, then --http in place of its http.listen, then what `evenkeel listen` has opened beside either. */
-static bool load_config(struct daemon *daemon, struct config *out_config, struct err *err)
+static bool load_config(struct daemon *daemon, struct config *out_config, struct faults *faults, struct err *err)
 {
         const struct run_options *options = &daemon->options;
         struct config config = {0};
-        if (!config_load(options->config_path, &config, err))
+        if (!config_load(options->config_path, &config, faults, err))
                 return false;
         if (options->http_count && !config_set_list(&config, "http", "listen", options->http, options->http_count)) {
                 config_done(&config);
@@ -406,7 +408,7 @@ static bool start(struct daemon *daemon, struct err *err)
 {
         const struct run_options *options = &daemon->options;
         set_heap();
-        if (!load_config(daemon, &daemon->config, err) || !set_log_level(&daemon->config, err) ||
+        if (!load_config(daemon, &daemon->config, NULL, err) || !set_log_level(&daemon->config, err) ||
             !redactor_create(config_tree(&daemon->config, "redact.patterns"), config_tree(&daemon->config, "redact.disable"),
                              &daemon->redactor, err))
                 return false;
@@ -421,15 +423,52 @@ static bool start(struct daemon *daemon, struct err *err)
         return print_welcome(daemon, err);
 }
 
-/* Puts everything in force in an empty folder, where nothing is received, sent or run: what would refuse a start or a reload refuses this. */
-static bool check_only(struct daemon *daemon, const char *folder, struct err *err)
+/* Each address by itself: one that is wrong does not hide the next. */
+static void check_listeners(struct daemon *daemon, struct faults *faults)
 {
-        const struct config *config = &daemon->config;
-        bool good = load_config(daemon, &daemon->config, err) && set_log_level(config, err) &&
-                    redactor_create(config_tree(config, "redact.patterns"), config_tree(config, "redact.disable"), &daemon->redactor, err);
+        const json_t *listen = config_tree(&daemon->config, "http.listen");
+        size_t i;
+        json_t *address;
+        json_array_foreach((json_t *)listen, i, address) {
+                char place[64];
+                struct err err = {0};
+                snprintf(place, sizeof place, "http.listen.%zu", i);
+                if (!add_listener(daemon, json_is_string(address) ? json_string_value(address) : "", &err))
+                        faults_add(faults, place, &err);
+        }
+}
+
+/* Puts the content in force in an empty folder, where nothing is received, sent or run. What refuses it is taken out and it is tried again, so that
+ * all of it is heard of. */
+static void check_content(struct daemon *daemon, const char *folder, json_t *content, struct faults *faults)
+{
+        struct err err = {0};
+        if (!open_loop(daemon, folder, &err)) {
+                faults_add(faults, NULL, &err);
+                return;
+        }
+        while (!faults->more && !loop_configure(daemon->loop, content, &err)) {
+                faults_add(faults, NULL, &err);
+                if (!config_check_take_out(content, err.message))
+                        return;
+                err = (struct err){0};
+        }
+}
+
+static void check_all(struct daemon *daemon, const char *folder, struct faults *faults)
+{
+        struct err err = {0};
+        scoped_ptr(json_decref) json_t *content = NULL;
+        if (!load_config(daemon, &daemon->config, faults, &err)) {
+                faults_add(faults, NULL, &err);
+                return;
+        }
         daemon->data = folder; /* from here on nothing knows of the real one */
         log_set_level(LOG_LEVEL_ERROR);
-        return good && open_loop(daemon, folder, err) && put_content_in_force(daemon, config, err) && choose_listeners(daemon, err);
+        check_listeners(daemon, faults);
+        config_check(&daemon->config, faults, &content);
+        if (content)
+                check_content(daemon, folder, content, faults);
 }
 
 static void stop(struct daemon *daemon)
@@ -475,7 +514,7 @@ static void reload(struct daemon *daemon)
 {
         struct config fresh = {0}, old = daemon->config;
         struct err err = {0};
-        if (!load_config(daemon, &fresh, &err) || !put_content_in_force(daemon, &fresh, &err)) {
+        if (!load_config(daemon, &fresh, NULL, &err) || !put_content_in_force(daemon, &fresh, &err)) {
                 config_done(&fresh);
                 err_within(&err, "the configuration stays as it was");
                 log_err(LOG_LEVEL_ERROR, &err);
@@ -501,18 +540,25 @@ static void reload(struct daemon *daemon)
 static int check_main(struct daemon *daemon)
 {
         char folder[SCRATCH_BYTES];
-        struct err err = {0};
-        bool good = (sodium_init() >= 0 && scratch_make(folder, "check") == 0) || fail(&err, ERR_IO, "run", "no folder can be made in /tmp; make room there");
-        if (good) {
-                good = check_only(daemon, folder, &err);
-                stop(daemon);
-                scratch_remove(folder);
+        struct faults *faults = calloc(1, sizeof *faults);
+        if (!faults || sodium_init() < 0 || scratch_make(folder, "check") != 0) {
+                fprintf(stderr, "evenkeel: no folder can be made in /tmp, or there is no memory; make room there\n");
+                free(faults);
+                return 1;
         }
-        if (good)
-                printf("good: %s\n", daemon->options.config_path ? daemon->options.config_path : "what holds without a configuration file");
+        check_all(daemon, folder, faults);
+        const char *path = daemon->options.config_path;
+        stop(daemon);
+        scratch_remove(folder);
+        size_t count = faults->count + faults->more;
+        if (!count)
+                printf("good: %s\n", path ? path : "what holds without a configuration file");
         else
-                log_err(LOG_LEVEL_ERROR, &err);
-        return good ? 0 : 1;
+                config_check_print(faults, path, stderr);
+        if (count)
+                fprintf(stderr, "%zu fault%s\n", count, count == 1 ? "" : "s");
+        free(faults);
+        return count ? 1 : 0;
 }
 
 static void wait_for_signals(struct daemon *daemon, int signals)

@@ -32,6 +32,8 @@ bool content_check_file(const char *file, const json_t *tree, struct err *err)
         if (!json_is_object(tree))
                 return fail(err, ERR_INVALID, "content", "%s: the file must be a mapping with keys such as groups, checks, teams or runbooks", file);
         json_object_foreach((json_t *)tree, key, value) {
+                size_t i;
+                json_t *item;
                 const struct content_key *known = content_keys;
                 while (known->name && strcmp(known->name, key) != 0)
                         known++;
@@ -39,6 +41,10 @@ bool content_check_file(const char *file, const json_t *tree, struct err *err)
                         return refuse_key(file, key, err);
                 if (!json_is_array(value) && !json_is_object(value) && !json_is_null(value))
                         return fail(err, ERR_INVALID, "content", "%s: %s must be a list", file, key);
+                if (json_is_array(value))
+                        json_array_foreach(value, i, item)
+                                if (json_is_null(item))
+                                        return fail(err, ERR_INVALID, "content", "%s: %s, item %zu: it is empty; write it, or take the dash away", file, key, i + 1);
         }
         return true;
 }
@@ -54,7 +60,7 @@ bool content_visit(const json_t *content, const char *key,
                 if (json_is_object(list) && !visit(context, name, list, err))
                         return err_within(err, "%s: %s", name, key);
                 json_array_foreach(list, j, item)
-                        if (!visit(context, name, item, err))
+                        if (!json_is_null(item) && !visit(context, name, item, err))
                                 return err_within(err, "%s: %s, item %zu", name, key, j + 1);
         }
         return true;

@@ -576,9 +576,8 @@ static void run(void *context)
         }
 }
 
-static bool add_rule(struct file_source *source, const json_t *item, struct err *err)
+static bool read_rule(const json_t *item, struct rule *rule, struct err *err)
 {
-        struct rule *rule = &source->rules[source->rules_count];
         struct str path = json_is_string(item) ? str_of(json_string_value(item)) : json_str(item, "path");
         if (!path.length || path.length >= sizeof rule->path || path.bytes[0] != '/')
                 return fail(err, ERR_INVALID, "file", "sources.file.files: path \"%.*s\" must be absolute", STR_ARGS(path));
@@ -589,7 +588,6 @@ static bool add_rule(struct file_source *source, const json_t *item, struct err 
         snprintf(rule->service, sizeof rule->service, "%.*s", STR_ARGS(json_str(item, "service")));
         rule->multiline = json_flag(item, "multiline", true);
         rule->from_end = str_is(from, "end");
-        source->rules_count++;
         return true;
 }
 
@@ -608,10 +606,29 @@ static bool add_rules(struct file_source *source, const json_t *config, struct e
                 return fail_memory(err, "file", RULES_MAX * sizeof *source->rules);
         }
         json_array_foreach(files ? (json_t *)files : standard, index, item)
-                if (!(fine = add_rule(source, item, err)))
+                if (!(fine = read_rule(item, &source->rules[source->rules_count++], err)))
                         break;
         json_decref(standard);
         return fine;
+}
+
+void file_source_check(const json_t *config, struct faults *faults)
+{
+        const json_t *files = json_object_get(config, "files");
+        json_t *item;
+        size_t index;
+        faults_keys(faults, "sources.file", config, "files");
+        if (files && (!json_is_array(files) || json_array_size(files) > RULES_MAX))
+                faults_note(faults, "sources.file.files", ERR_INVALID, "file", "it must be a list of at most %d entries", RULES_MAX);
+        json_array_foreach((json_t *)files, index, item) {
+                struct rule rule;
+                struct err err = {0};
+                char place[64];
+                snprintf(place, sizeof place, "sources.file.files.%zu", index);
+                faults_keys(faults, place, item, "from multiline path service");
+                if (!read_rule(item, &rule, &err))
+                        faults_add(faults, place, &err);
+        }
 }
 
 bool file_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err)

@@ -202,14 +202,33 @@ static void run(void *context)
         }
 }
 
+static bool read_every(const json_t *config, double *out_seconds, struct err *err)
+{
+        json_t *every = json_object_get(config, "every");
+        double seconds = json_is_number(every) ? json_number_value(every) : 10;
+        if (seconds < 0.01 || seconds > 3600)
+                return fail(err, ERR_INVALID, "host", "sources.host.every is %g seconds; give 1 to 3600", seconds);
+        *out_seconds = seconds;
+        return true;
+}
+
+void host_source_check(const json_t *config, struct faults *faults)
+{
+        struct err err = {0};
+        double every_s;
+        const json_t *every = json_object_get(config, "every");
+        faults_keys(faults, "sources.host", config, "every processes root");
+        if (!read_every(config, &every_s, &err))
+                faults_add(faults, "sources.host.every", &err);
+        if (every && !json_is_number(every))
+                faults_note(faults, "sources.host.every", ERR_INVALID, "host", "it must be a number of seconds, such as 10");
+}
+
 bool host_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err)
 {
-        double every_s = 10;
-        json_t *every = json_object_get(config, "every");
-        if (json_is_number(every))
-                every_s = json_number_value(every);
-        if (every_s < 0.01 || every_s > 3600)
-                return fail(err, ERR_INVALID, "host", "sources.host.every is %g seconds; give 1 to 3600", every_s);
+        double every_s;
+        if (!read_every(config, &every_s, err))
+                return false;
         struct host_source *source = calloc(1, sizeof *source);
         if (!source)
                 return fail_memory(err, "host", sizeof *source);

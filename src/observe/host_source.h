@@ -12,3 +12,4 @@
 
 bool host_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err);
 void host_source_stop(void *source);
+void host_source_check(const json_t *config, struct faults *faults);

@@ -251,13 +251,31 @@ static void take_cursor(struct journald_source *source)
                 source->cursor = strndup(cursor.bytes, cursor.length);
 }
 
-bool journald_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err)
+static bool read_since(const json_t *config, int64_t *out_hours, struct err *err)
 {
         int64_t since_hours = json_i64(config, "since_hours", 24);
-        struct str directory = json_str(config, "directory");
         if (since_hours < 0 || since_hours > 1000000)
                 return fail(err, ERR_INVALID, "journald", "sources.journald.since_hours is %lld; give 0 or more",
                             (long long)since_hours);
+        *out_hours = since_hours;
+        return true;
+}
+
+void journald_source_check(const json_t *config, struct faults *faults)
+{
+        struct err err = {0};
+        int64_t since_hours;
+        faults_keys(faults, "sources.journald", config, "directory since_hours");
+        if (!read_since(config, &since_hours, &err))
+                faults_add(faults, "sources.journald.since_hours", &err);
+}
+
+bool journald_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err)
+{
+        int64_t since_hours = 0;
+        struct str directory = json_str(config, "directory");
+        if (!read_since(config, &since_hours, err))
+                return false;
         struct journald_source *source = calloc(1, sizeof *source);
         if (!source)
                 return fail_memory(err, "journald", sizeof *source);

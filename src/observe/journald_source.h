@@ -13,3 +13,4 @@
 
 bool journald_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err);
 void journald_source_stop(void *source);
+void journald_source_check(const json_t *config, struct faults *faults);

@@ -14,9 +14,11 @@
 #include "observe/scrape_targets.h"
 #include "reach/http_client.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define IN_FLIGHT_MAX 128
 #define BODY_BYTES_MAX BATCH_BYTES_MAX
@@ -344,6 +346,43 @@ static void run(void *context)
                 if (!source->stopping)
                         http_client_run(source->client, wait_ms);
         }
+}
+
+static void check_job(const json_t *item, size_t index, struct faults *faults)
+{
+        scoped_ptr(json_decref) json_t *alone = json_pack("{s:[O]}", "jobs", item);
+        struct scrape_jobs jobs;
+        struct scrape_targets targets;
+        struct err err = {0};
+        char place[64];
+        scoped(arena_done) struct arena arena;
+        arena_init(&arena, (size_t)256 << 20);
+        snprintf(place, sizeof place, "sources.scrape.jobs.%zu", index);
+        faults_keys(faults, place, item, "authorization ca_file every files honor_labels honor_timestamps insecure job labels path scheme targets timeout");
+        if (!scrape_jobs_parse(alone, &jobs, &err)) {
+                faults_add(faults, place, &err);
+                return;
+        }
+        if (!scrape_targets_list(&jobs, &arena, &targets, &err))
+                faults_add(faults, place, &err);
+        const char *ca_file = json_string_value(json_object_get(item, "ca_file"));
+        if (ca_file && *ca_file && access(ca_file, R_OK) != 0) {
+                fail_errno(&err, errno, "scrape", "reading %s", ca_file);
+                faults_add(faults, place, &err);
+        }
+        scrape_jobs_done(&jobs);
+}
+
+void scrape_source_check(const json_t *config, struct faults *faults)
+{
+        const json_t *jobs = json_object_get(config, "jobs");
+        size_t index;
+        json_t *item;
+        faults_keys(faults, "sources.scrape", config, "jobs");
+        if (jobs && !json_is_array(jobs))
+                faults_note(faults, "sources.scrape.jobs", ERR_INVALID, "scrape", "it must be a list of jobs");
+        json_array_foreach((json_t *)jobs, index, item)
+                check_job(item, index, faults);
 }
 
 bool scrape_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err)

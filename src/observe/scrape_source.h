@@ -15,3 +15,4 @@
 
 bool scrape_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err);
 void scrape_source_stop(void *source);
+void scrape_source_check(const json_t *config, struct faults *faults);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/faults.h"
 #include "observe/intake.h"
 
 #include <jansson.h>
@@ -18,6 +19,8 @@
 
 typedef bool source_start_fn(struct intake *intake, const json_t *config, void **out_source, struct err *err);
 typedef void source_stop_fn(void *source);
+/* All that a start would refuse in this kind's part of the configuration, and the keys nobody reads; opens and reads nothing but the files it names. */
+typedef void source_check_fn(const json_t *config, struct faults *faults);
 
 /* The row numbers of sources.def that sources put into batch.format. */
 enum source_format {

@@ -21,7 +21,7 @@
 #include <string.h>
 
 const struct source_kind source_kinds[] = {
-#define S(number, name, path, mask, decode, start, stop) {number, name, path, mask, decode, start, stop},
+#define S(number, name, path, mask, decode, start, stop, check) {number, name, path, mask, decode, start, stop, check},
 #include "observe/sources.def"
 #undef S
 };

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct faults;
 struct intake;
 
 struct source_kind {
@@ -19,6 +20,7 @@ struct source_kind {
         decode_fn *decode;
         bool (*start)(struct intake *intake, const json_t *config, void **out_source, struct err *err); /* NULL: POSTed */
         void (*stop)(void *source);
+        void (*check)(const json_t *config, struct faults *faults); /* NULL: POSTed */
 };
 
 extern const struct source_kind source_kinds[];

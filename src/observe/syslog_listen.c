@@ -83,23 +83,6 @@ static void note_port(struct listen_socket *listener)
                 listener->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 }
 
-static bool open_unix(struct listen_socket *listener, struct str path, struct err *err)
-{
-        union socket_address address = {.local = {.sun_family = AF_UNIX}};
-        if (path.length >= sizeof address.local.sun_path)
-                return fail(err, ERR_INVALID, "syslog", "the path %.*s is too long for a socket (107 bytes)",
-                            STR_ARGS(path));
-        memcpy(address.local.sun_path, path.bytes, path.length);
-        struct stat there;
-        if (stat(address.local.sun_path, &there) == 0 && S_ISSOCK(there.st_mode))
-                unlink(address.local.sun_path); /* left behind by a killed program */
-        if (!bind_socket(listener, &address, sizeof address.local, path, err))
-                return false;
-        memcpy(listener->path, address.local.sun_path, sizeof listener->path);
-        chmod(listener->path, 0666);
-        return true;
-}
-
 static bool reaches_beyond_loopback(const union socket_address *address)
 {
         return address->any.sa_family == AF_INET6 ? !IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr)
@@ -107,23 +90,30 @@ static bool reaches_beyond_loopback(const union socket_address *address)
 }
 
 /* may_be_plain: somebody wrote down that this network is to be trusted, for devices that know no TLS. */
-static bool open_inet(struct listen_socket *listener, struct str text, bool may_be_plain, struct err *err)
+static bool read_inet(const struct listen_socket *listener, struct str text, bool may_be_plain, union socket_address *out_address, socklen_t *out_length,
+                      struct err *err)
 {
-        union socket_address address = {0};
-        socklen_t length = 0;
-        if (!parse_address(text, &address, &length, err))
+        if (!parse_address(text, out_address, out_length, err))
                 return false;
-        if (listener->how != LISTEN_TLS && !may_be_plain && reaches_beyond_loopback(&address))
-                return fail(err, ERR_INVALID, "syslog",
-                            "%s %.*s is reachable from other machines without TLS: open it with `evenkeel listen syslog %.*s`, or, "
-                            "for devices that know no TLS, add plain: true to it", listen_keys[listener->how], STR_ARGS(text), STR_ARGS(text));
-        if (!bind_socket(listener, &address, length, text, err))
-                return false;
-        note_port(listener);
+        return listener->how == LISTEN_TLS || may_be_plain || !reaches_beyond_loopback(out_address) ||
+               fail(err, ERR_INVALID, "syslog",
+                    "%s %.*s is reachable from other machines without TLS: open it with `evenkeel listen syslog %.*s`, or, "
+                    "for devices that know no TLS, add plain: true to it", listen_keys[listener->how], STR_ARGS(text), STR_ARGS(text));
+}
+
+static bool read_unix(struct str path, union socket_address *out_address, socklen_t *out_length, struct err *err)
+{
+        *out_address = (union socket_address){.local = {.sun_family = AF_UNIX}};
+        if (path.length >= sizeof out_address->local.sun_path)
+                return fail(err, ERR_INVALID, "syslog", "the path %.*s is too long for a socket (107 bytes)",
+                            STR_ARGS(path));
+        memcpy(out_address->local.sun_path, path.bytes, path.length);
+        *out_length = sizeof out_address->local;
         return true;
 }
 
-bool listen_socket_open(const json_t *item, struct listen_socket *out_socket, struct err *err)
+static bool read_item(const json_t *item, struct listen_socket *out_listener, struct str *out_where, union socket_address *out_address,
+                      socklen_t *out_length, struct err *err)
 {
         struct listen_socket listener = {.how = LISTEN_HOWS, .fd = -1};
         struct str where = {0};
@@ -139,11 +129,48 @@ bool listen_socket_open(const json_t *item, struct listen_socket *out_socket, st
         if (listener.how == LISTEN_TLS && (!listener.certificate[0] || !listener.key[0]))
                 return fail(err, ERR_INVALID, "syslog", "sources.syslog.listen: tls %.*s needs certificate and key (PEM files)",
                             STR_ARGS(where));
-        bool opened = listener.how == LISTEN_UNIX ? open_unix(&listener, where, err) : open_inet(&listener, where, json_is_true(json_object_get(item, "plain")), err);
+        *out_listener = listener;
+        *out_where = where;
+        return listener.how == LISTEN_UNIX ? read_unix(where, out_address, out_length, err) :
+               read_inet(&listener, where, json_is_true(json_object_get(item, "plain")), out_address, out_length, err);
+}
+
+bool listen_socket_check(const json_t *item, struct err *err)
+{
+        struct listen_socket listener;
+        struct str where;
+        union socket_address address = {0};
+        socklen_t length;
+        return read_item(item, &listener, &where, &address, &length, err);
+}
+
+static bool open_unix(struct listen_socket *listener, const union socket_address *address, socklen_t length, struct str path, struct err *err)
+{
+        struct stat there;
+        if (stat(address->local.sun_path, &there) == 0 && S_ISSOCK(there.st_mode))
+                unlink(address->local.sun_path); /* left behind by a killed program */
+        if (!bind_socket(listener, address, length, path, err))
+                return false;
+        memcpy(listener->path, address->local.sun_path, sizeof listener->path);
+        chmod(listener->path, 0666);
+        return true;
+}
+
+bool listen_socket_open(const json_t *item, struct listen_socket *out_socket, struct err *err)
+{
+        struct listen_socket listener;
+        struct str where;
+        union socket_address address = {0};
+        socklen_t length = 0;
+        if (!read_item(item, &listener, &where, &address, &length, err))
+                return false;
+        bool opened = listener.how == LISTEN_UNIX ? open_unix(&listener, &address, length, where, err) : bind_socket(&listener, &address, length, where, err);
         if (!opened) {
                 listen_socket_close(&listener);
                 return false;
         }
+        if (listener.how != LISTEN_UNIX)
+                note_port(&listener);
         *out_socket = listener;
         return true;
 }

@@ -32,6 +32,8 @@ struct listen_socket {
         char certificate[512], key[512];
 };
 
+/* What is wrong with an item, without opening it: its address, its keys, whether it needs TLS. */
+bool listen_socket_check(const json_t *item, struct err *err);
 /* item: {"udp": "address:port"} ... The socket is bound (and listens), non-blocking. */
 bool listen_socket_open(const json_t *item, struct listen_socket *out_socket, struct err *err);
 void listen_socket_close(struct listen_socket *socket);

@@ -514,6 +514,32 @@ static bool open_all(struct syslog_source *source, const json_t *config, struct 
         return opened || (source->listeners_count > 0 && err->code != ERR_INVALID);
 }
 
+static void check_listener(const json_t *item, size_t index, struct faults *faults)
+{
+        struct err err = {0};
+        struct tls_server *tls = NULL;
+        char place[64];
+        snprintf(place, sizeof place, "sources.syslog.listen.%zu", index);
+        faults_keys(faults, place, item, "certificate key plain tcp tls udp unix");
+        if (!listen_socket_check(item, &err) ||
+            (json_object_get(item, "tls") && !tls_server_create(json_string_value(json_object_get(item, "certificate")),
+                                                                json_string_value(json_object_get(item, "key")), &tls, &err)))
+                faults_add(faults, place, &err);
+        tls_server_destroy(tls);
+}
+
+void syslog_source_check(const json_t *config, struct faults *faults)
+{
+        const json_t *listen = json_object_get(config, "listen");
+        size_t index;
+        json_t *item;
+        faults_keys(faults, "sources.syslog", config, "connections_max listen");
+        if (listen && !json_is_array(listen))
+                faults_note(faults, "sources.syslog.listen", ERR_INVALID, "syslog", "it must be a list");
+        json_array_foreach((json_t *)listen, index, item)
+                check_listener(item, index, faults);
+}
+
 /* Ten thousand connections need as many descriptors; the soft limit is often 1024. */
 static void raise_descriptor_limit(size_t wanted)
 {

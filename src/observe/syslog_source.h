@@ -16,6 +16,7 @@
 
 bool syslog_source_start(struct intake *intake, const json_t *config, void **out_source, struct err *err);
 void syslog_source_stop(void *source);
+void syslog_source_check(const json_t *config, struct faults *faults);
 
 /* The port that a listener of the configuration got (for ":0"); 0: no such listener, or a Unix socket. */
 uint16_t syslog_source_port(const void *source, size_t listener);

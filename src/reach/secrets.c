@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/scope.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 
@@ -36,7 +37,7 @@ static bool read_file(const char *path, struct buf *out, struct err *err)
         size_t before = out->length;
         FILE *file = fopen(path, "rbe");
         if (!file)
-                return fail(err, ERR_NOT_FOUND, "secrets", "the file of a secret, %s, cannot be read", path);
+                return fail_errno(err, errno, "secrets", "reading the file of a secret, %s", path);
         for (size_t count; (count = fread(bytes, 1, sizeof bytes, file)) > 0 && out->length - before < SECRET_BYTES_MAX;)
                 buf_append(out, bytes, count);
         fclose(file);

@@ -18,7 +18,7 @@ const struct route routes[] = {
         {method, path, need, where, body_max, handler, tag, summary, parameters, request, response, #handler},
 #include "serve/routes.def"
 #undef R
-#define S(number, name, path, mask, decode, start, stop)                                                               \
+#define S(number, name, path, mask, decode, start, stop, check)                                                         \
         {HTTP_POST, path, NEED_INGEST, BY_SIZE, BATCH_BYTES_MAX, submit, "ingest", "Takes telemetry: " name ".", "",   \
          "Telemetry", "", "submit"},
 #include "observe/sources.def"

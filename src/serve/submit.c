@@ -46,7 +46,7 @@ static const struct format {
         uint16_t number;
         const char *name, *path;
 } formats[] = {
-#define S(number, name, path, mask, decode, start, stop) {number, name, path},
+#define S(number, name, path, mask, decode, start, stop, check) {number, name, path},
 #include "observe/sources.def"
 #undef S
 };

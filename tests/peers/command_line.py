@@ -151,6 +151,78 @@ def send(daemon, text):
     expect(daemon.request("/v1/logs", {"Content-Type": "application/json"}, "POST", body)[0] == 200, "a record is refused")
 
 
+FAULTY = """http:
+  listen: ["127.0.0.1:8400", nonsense, "999.1.1.1:80"]
+  lsiten: 3
+sources:
+  syslog:
+    listen:
+      - udp: 127.0.0.1:99999999
+      - tls: 127.0.0.1:6514
+        certificate: /nowhere/a.pem
+        key: /nowhere/a.key
+  file:
+    files: [relative.log]
+  scrape:
+    jobs:
+      - {job: a, targets: ["web1:9100"], evry: 15s}
+      - {job: b, every: soon, targets: ["web1:9100"]}
+heartbeat: secret:watchdog
+secrets:
+  chat: {file: /nowhere/chat}
+content: [FOLDER/rules.yaml, /nowhere/teams.yaml]
+"""
+
+FAULTY_RULES = """groups:
+  - {name: a, rules: [{alert: X, expr: "sum("}]}
+  - {name: b, rules: [{alert: Y, expr: "up =="}]}
+  - {name: c, rules: [{alert: Z, expr: "up == 0"}]}
+receivers:
+  - {name: chat, slack: {url: "secret:chat2"}}
+teams:
+  - {name: ops, receivers: [chat]}
+"""
+
+FAULTS = [  # each is a line, in whatever order
+    "evenkeel.yaml:2: http.listen.1: the address nonsense has no port",
+    "evenkeel.yaml:2: http.listen.2: the address 999.1.1.1:80 is not understood",
+    "evenkeel.yaml:3: http.lsiten: there is no key http.lsiten; the nearest is http.listen",
+    'evenkeel.yaml:7: sources.syslog.listen.0: "127.0.0.1:99999999" is no address',
+    "evenkeel.yaml:8: sources.syslog.listen.1: reading the TLS certificate /nowhere/a.pem",
+    "evenkeel.yaml:12: sources.file.files.0:",
+    "evenkeel.yaml:15: sources.scrape.jobs.0: there is no key evry here; there are",
+    "evenkeel.yaml:16: sources.scrape.jobs.1: job b: every must be a time",
+    'evenkeel.yaml:17: heartbeat: there is no secret "watchdog"',
+    "evenkeel.yaml:19: secrets.chat: reading the file of a secret, /nowhere/chat: No such file",
+    'evenkeel.yaml:20: content.1: nothing can be read at "/nowhere/teams.yaml"',
+    'rules.yaml: receivers.0.slack.url: there is no secret "chat2"',
+    "rules.yaml: groups, item 1: group a: rule X:",
+    "rules.yaml: groups, item 2: group b: rule Y:",
+]
+
+
+def check_configuration(program):
+    """run --check tells each fault, one a line, and ends with 1; without faults with 0. It leaves no file behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        def write(name, text):
+            with open(os.path.join(folder, name), "w") as file:
+                file.write(text.replace("FOLDER", folder))
+        write("evenkeel.yaml", FAULTY)
+        write("rules.yaml", FAULTY_RULES)
+        command = [program, "run", "--check", "--data", folder + "/data", "--config", folder + "/evenkeel.yaml"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        lines = done.stderr.splitlines()
+        missing = [fault for fault in FAULTS if sum(fault in line for line in lines) != 1]
+        expect(done.returncode == 1 and not missing and not done.stdout, f"{done.returncode}, not told once: {missing}\n{done.stderr}")
+        expect(lines[-1] == f"{len(FAULTS)} faults" and len(lines) == len(FAULTS) + 1, f"more than what is wrong is told:\n{done.stderr}")
+        write("evenkeel.yaml", "http: {listen: ['127.0.0.1:0']}\ncontent: [FOLDER/rules.yaml]\nsecrets: {chat2: https://chat.example.org/x}\n")
+        write("rules.yaml", FAULTY_RULES.replace("sum(", "up == 1").replace("up ==\"", "up == 2\""))
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        expect(done.returncode == 0 and done.stdout.startswith("good: ") and not done.stderr, f"{done.returncode} {done.stdout} {done.stderr}")
+        expect(not os.path.exists(folder + "/data"), "a check made the data folder")
+    print(f"run --check tells {len(FAULTS)} faults of {len(FAULTS)}")
+
+
 def main():
     program, _ = arguments()
     with Daemon(program, {"host": {"every": 1}}) as daemon:
@@ -161,6 +233,7 @@ def main():
         check_changes(daemon)
         check_follow(daemon)
     check_manual(program)
+    check_configuration(program)
     print("command line: fine")
 
 
