@@ -843,7 +843,7 @@ def compare_all(options):
     global SECTION
     begun, corpus, quick = NOW(), options.corpus, options.quick
     options.runs = 1 if quick else options.runs
-    options.lines, options.seconds = (200000, 5) if quick else (2000000, 60)
+    options.lines, options.seconds = (200000, 5) if quick else (4000000, 60)
     steps = [("lines", compare_syslog, {}), ("samples, 100,000 x 60", compare_remote_write, {"series": 100000, "samples": 60})]
     if not quick:
         steps.append(("samples, 10,000 x 1,440", compare_remote_write, {"series": 10000, "samples": 1440}))
@@ -873,7 +873,7 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     syslog = commands.add_parser("syslog")
     syslog.add_argument("corpus")
-    syslog.add_argument("--lines", type=int, default=2000000)
+    syslog.add_argument("--lines", type=int, default=4000000)
     syslog.set_defaults(run=compare_syslog)
     write = commands.add_parser("remote-write")
     write.add_argument("series", type=int)

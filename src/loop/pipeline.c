@@ -217,15 +217,20 @@ static bool check_content(struct pipeline *pipeline, const json_t *content, stru
                act_check_configuration(content, err);
 }
 
+static bool watch_kinds(struct pipeline *pipeline, struct err *err)
+{
+        struct kinds *kinds = registry_kinds(pipeline->registry);
+        bool good = observe_watch(pipeline->observe, kinds, err);
+        kinds_unref(kinds);
+        return good;
+}
+
 /* After check_content; what can fail now is memory alone. */
 static bool take_content(struct pipeline *pipeline, const json_t *content, uint64_t sequence, int64_t time_ns, struct err *err)
 {
         if (!registry_configure(pipeline->registry, content, sequence, time_ns, err))
                 return false;
-        struct kinds *kinds = registry_kinds(pipeline->registry);
-        observe_watch(pipeline->observe, kinds);
-        kinds_unref(kinds);
-        return observe_configure(pipeline->observe, content, err) && engage_configure(pipeline->engage, content, err) &&
+        return watch_kinds(pipeline, err) && observe_configure(pipeline->observe, content, err) && engage_configure(pipeline->engage, content, err) &&
                notify_configure(pipeline->notify, content, err) && act_configure(pipeline->act, content, err);
 }
 
@@ -248,10 +253,7 @@ static bool configure(struct pipeline *pipeline, const json_t *arguments, uint64
 bool pipeline_load(struct pipeline *pipeline, struct database *state, int64_t time_ns, struct err *err)
 {
         struct err refusal = {0};
-        struct kinds *kinds = registry_kinds(pipeline->registry);
-        observe_watch(pipeline->observe, kinds);
-        kinds_unref(kinds);
-        if (!registry_load(pipeline->registry, state, err))
+        if (!watch_kinds(pipeline, err) || !registry_load(pipeline->registry, state, err))
                 return false;
         if (!state_read_content(state, &pipeline->content, err))
                 return false;

@@ -190,9 +190,9 @@ void observe_forget_seen(struct observe *observe)
         resources_forget(observe->detectors[AT_resources]);
 }
 
-void observe_watch(struct observe *observe, struct kinds *kinds)
+bool observe_watch(struct observe *observe, const struct kinds *kinds, struct err *err)
 {
-        resources_watch(observe->detectors[AT_resources], kinds);
+        return resources_watch(observe->detectors[AT_resources], kinds, err);
 }
 
 /* --- folding -------------------------------------------------------------------------------------------------------- */

@@ -38,7 +38,7 @@ struct checks;
 struct checks *observe_checks(struct observe *observe); /* for the threads that run them */
 struct kinds;
 void observe_forget_seen(struct observe *observe); /* what telemetry names is told anew; when no worker runs */
-void observe_watch(struct observe *observe, struct kinds *kinds); /* the kinds of which telemetry may name entities; when no worker runs */
+bool observe_watch(struct observe *observe, const struct kinds *kinds, struct err *err); /* the kinds of which telemetry may name entities; when no worker runs */
 
 /* Some records and series of a committed batch that belong to one partition, as indexes into its telemetry. */
 struct fold {

@@ -28,7 +28,7 @@ struct place {
 };
 
 struct resources {
-        struct kinds *kinds;
+        struct map asked;       /* hashes of names, with bits of enum asked */
         struct place places[PARTITIONS];
 };
 
@@ -55,14 +55,8 @@ void resources_destroy(struct resources *resources)
                 keys_done(&resources->places[p].recent);
                 map_done(&resources->places[p].known);
         }
-        kinds_unref(resources->kinds);
+        map_done(&resources->asked);
         free(resources);
-}
-
-void resources_watch(struct resources *resources, struct kinds *kinds)
-{
-        kinds_unref(resources->kinds);
-        resources->kinds = kinds_ref(kinds);
 }
 
 void resources_forget(struct resources *resources)
@@ -79,28 +73,54 @@ uint64_t resources_refused(const struct resources *resources)
         return refused;
 }
 
-static bool is_listed(const struct names *names, struct str name)
+/* --- what kinds ask for -------------------------------------------------------------------------------------------------- */
+
+/* By the name's hash: each of a new series' labels costs one look. Two names of one hash would be asked for together, and the kinds read what they know. */
+enum asked { ASKED_LABEL = 1, ASKED_METRIC = 2, ASKED_OF_METRIC = 4 };
+
+static uint32_t asked_of(const struct map *asked, struct str name)
 {
-        size_t low = 0, high = names->count;
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-                int order = str_compare(names->items[middle], name);
-                if (order == 0)
-                        return true;
-                *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+        size_t at;
+        uint32_t found = 0, bits;
+        for (bits = map_first(asked, hash64(name), &at); bits != MAP_NONE; bits = map_next(asked, hash64(name), &at))
+                found |= bits;
+        return found;
+}
+
+static bool ask(struct map *asked, const struct names *names, enum asked bit)
+{
+        each (name, names)
+                if (!map_put(asked, hash64(*name), bit))
+                        return false;
+        return true;
+}
+
+static bool ask_all(struct map *asked, const struct kinds *kinds)
+{
+        return ask(asked, &kinds->labels, ASKED_LABEL) && ask(asked, &kinds->metric_names, ASKED_METRIC) && ask(asked, &kinds->metric_labels, ASKED_OF_METRIC);
+}
+
+bool resources_watch(struct resources *resources, const struct kinds *kinds, struct err *err)
+{
+        struct map asked = {0};
+        if (!ask_all(&asked, kinds)) {
+                map_done(&asked);
+                return fail_memory(err, "resources", sizeof asked);
         }
-        return false;
+        map_done(&resources->asked);
+        resources->asked = asked;
+        return true;
 }
 
 /* The labels that a kind asks for; the metric's name only when a kind asks for that metric. */
-static size_t reduce(const struct kinds *kinds, const struct labels *labels, struct label out_kept[static LABELS_MAX])
+static size_t reduce(const struct map *asked, const struct labels *labels, struct label out_kept[static LABELS_MAX])
 {
         size_t count = 0;
-        bool is_asked_metric = is_listed(&kinds->metric_names, labels_value(labels, LABEL_METRIC_NAME));
+        bool is_asked_metric = asked_of(asked, labels_value(labels, LABEL_METRIC_NAME)) & ASKED_METRIC;
+        uint32_t wanted = is_asked_metric ? ASKED_LABEL | ASKED_OF_METRIC : ASKED_LABEL;
         each (label, labels) {
                 bool is_name = str_equal(label->name, LABEL_METRIC_NAME);
-                if (count < LABELS_MAX && (is_name ? is_asked_metric : is_listed(&kinds->labels, label->name) ||
-                                                                       (is_asked_metric && is_listed(&kinds->metric_labels, label->name))))
+                if (count < LABELS_MAX && (is_name ? is_asked_metric : (asked_of(asked, label->name) & wanted) != 0))
                         out_kept[count++] = *label;
         }
         return count;
@@ -144,7 +164,7 @@ static bool look(struct resources *resources, struct place *place, const struct 
         struct label kept[LABELS_MAX];
         if (is_recent(place, hash))
                 return true;
-        size_t count = reduce(resources->kinds, labels, kept);
+        size_t count = reduce(&resources->asked, labels, kept);
         uint64_t reduced = hash_labels(kept, count);
         if (count && !is_known(place, reduced)) {
                 if (place->known.count >= RESOURCES_MAX) {
@@ -175,7 +195,7 @@ bool resources_fold(struct resources *resources, const struct fold *fold, struct
 {
         const struct telemetry *telemetry = &fold->batch->telemetry;
         struct place *place = &resources->places[fold->partition];
-        if (!resources->kinds)
+        if (!resources->asked.count)
                 return true;
         make_ready(place, fold->time_ns);
         uint32_t streams[STREAMS_KEPT] = {0}; /* of this fold that were looked at: number + 1 */

@@ -21,8 +21,8 @@ struct resources;
 
 bool resources_create(struct resources **out_resources, struct err *err);
 void resources_destroy(struct resources *resources);
-/* What to look for from now on; when no worker runs. A reference of its own is kept. */
-void resources_watch(struct resources *resources, struct kinds *kinds);
+/* What to look for from now on; when no worker runs. False: no memory, it looks for what it did. */
+bool resources_watch(struct resources *resources, const struct kinds *kinds, struct err *err);
 void resources_forget(struct resources *resources); /* all is told again: at every command that configures, decided now or replayed */
 /* What was told within the hour, for checkpoints; into one that was told nothing yet. */
 bool resources_save(const struct resources *resources, struct buf *out, struct err *err);

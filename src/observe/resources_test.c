@@ -23,9 +23,9 @@ static int setup(void **unused)
         noticed_init(&noticed);
         if (!resources_create(&resources, &err) || !kinds_parse(kinds_built_in, kinds_built_in_count, &kinds, &err))
                 return -1;
-        resources_watch(resources, kinds);
+        bool good = resources_watch(resources, kinds, &err);
         kinds_unref(kinds);
-        return 0;
+        return good ? 0 : -1;
 }
 
 static int teardown(void **unused)
