@@ -127,7 +127,8 @@ static void print_judged(const json_t *list)
         json_array_foreach (list, i, row) {
                 printf("%sjudged before: ", i ? "" : "\n");
                 item_say(str_of(item_text(row, "sort")), NULL);
-                printf(", %s (%" PRId64 " times)\n", item_text(row, "kind"), json_i64(row, "times", 0));
+                int64_t times = json_i64(row, "times", 0);
+                printf(times == 1 ? ", %s, once\n" : ", %s, %" PRId64 " times\n", item_text(row, "kind"), times);
         }
 }
 

@@ -25,14 +25,16 @@ bool verb_ledger(struct cli *cli, struct err *err)
         table_init(&table, "ID|TIME|MODEL|BY|WHAT|EFFECT ON REPLAY|TAKEN BACK BY");
         json_array_foreach (json_object_get(answer, "entries"), i, item) {
                 char time[CLOCK_RFC3339_BYTES];
+                bool is_back = item_time_ns(item, "reverted_ns") != 0;
+                enum table_color color = is_back ? COLOR_DIM : COLOR_NONE;
                 item_time(item, "time_ns", time);
-                table_cell(&table, COLOR_NONE, "%s", item_text(item, "id"));
+                table_cell(&table, color, "%s", item_text(item, "id"));
                 table_cell(&table, COLOR_DIM, "%s", time);
-                table_cell(&table, COLOR_NONE, "%s", item_text(item, "model"));
-                table_cell(&table, COLOR_NONE, "%.40s", item_text(item, "by"));
-                table_cell(&table, COLOR_NONE, "%.120s", item_text(item, "what"));
-                table_cell(&table, COLOR_NONE, "%.120s", item_text(json_object_get(item, "replay"), "sentence"));
-                table_cell(&table, COLOR_NONE, "%.40s", item_text(item, "reverted_by"));
+                table_cell(&table, color, "%s", item_text(item, "model"));
+                table_cell(&table, color, "%.40s", item_text(item, "by"));
+                table_cell(&table, color, "%.120s%s", item_text(item, "what"), is_back ? " (no longer counts)" : "");
+                table_cell(&table, color, "%.120s", item_text(json_object_get(item, "replay"), "sentence"));
+                table_cell(&table, color, "%.40s", item_text(item, "reverted_by"));
         }
         table_print(&table, stdout, cli->has_color);
         return true;

@@ -126,7 +126,7 @@ bool engage_note_ledger(struct engage *engage, const struct ledger_entry *wanted
 
 struct recent {
         struct incident *incidents[RECENT_MAX];
-        unsigned leans[RECENT_MAX];     /* LEANS_ bits; or a hash of the first cause */
+        unsigned leans[RECENT_MAX];     /* LEANS_ bits; or a hash of the first cause; or whether it is shown with a judgement */
         size_t count;
 };
 enum { LEANS_TOGETHER = 1, LEANS_APART = 2 };
@@ -254,28 +254,51 @@ bool engage_learn_cause(struct engage *engage, const struct incident *incident, 
                                                               effect, replay, err);
 }
 
-/* How many of the newest are of a sort that people judged so: they are shown with it. */
-static json_t *noise_json(struct engage *engage, const struct incident *incident)
+/* Which of the newest are shown with that judgement, since people said it of a sort of alert that they have. */
+static void find_judged(const struct engage *engage, struct str mark, struct recent *recent)
 {
-        struct recent recent;
-        size_t alike = 0;
-        char sentence[160];
-        find_recent(engage, &recent);
-        for (size_t i = 0; i < recent.count; i++)
-                alike += recent.incidents[i] != incident && recent.incidents[i]->signature == incident->signature;
-        snprintf(sentence, sizeof sentence, "%zu of the last %zu incidents are of this signature and are shown with this judgement", alike, recent.count);
-        return json_pack("{s:i, s:i, s:[], s:s}", "of", (int)recent.count, "changed", (int)alike, "incidents", "sentence", sentence);
+        for (size_t i = 0; i < recent->count; i++) {
+                recent->leans[i] = 0;
+                each (sort, &recent->incidents[i]->sorts)
+                        recent->leans[i] |= learned_weight(engage->learned, learned_pair(hash64(mark), learned_sort(sort->name, sort->kind))) > 0;
+        }
+}
+
+/* Whom the judgement is shown with now, and with whom no longer. Nothing is decided by it, so nothing "would have" been otherwise. */
+static json_t *judged_json(const struct recent *before, const struct recent *after, bool is_said)
+{
+        json_t *numbers = json_array();
+        char sentence[200];
+        size_t shown = 0, lost = 0;
+        for (size_t i = 0; i < after->count; i++) {
+                shown += after->leans[i];
+                lost += before->leans[i] && !after->leans[i];
+                if (before->leans[i] != after->leans[i])
+                        json_array_append_new(numbers, json_integer(after->incidents[i]->number));
+        }
+        const char *plural = after->count == 1 ? "" : "s", *still = is_said ? "" : " still";
+        if (lost)
+                snprintf(sentence, sizeof sentence, "%zu of the last %zu incident%s %s no longer shown with this judgement", lost, after->count, plural, lost == 1 ? "is" : "are");
+        else
+                snprintf(sentence, sizeof sentence, "%zu of the last %zu incident%s %s%s shown with this judgement%s", shown, after->count, plural, shown == 1 ? "is" : "are", still,
+                         !is_said && shown ? ", which was given to others like it too" : "");
+        return json_pack("{s:i, s:i, s:o, s:s}", "of", (int)after->count, "changed", (int)json_array_size(numbers), "incidents", numbers, "sentence", sentence);
 }
 
 bool engage_learn_noise(struct engage *engage, const struct incident *incident, struct str kind, struct str by, int64_t time_ns, struct err *err)
 {
         scoped_ptr(json_decref) json_t *effect = json_array();
-        scoped_ptr(json_decref) json_t *replay = noise_json(engage, incident);
+        struct recent before, after;
         char what[200];
         const char *mark = str_is(kind, "false") ? MARK_FALSE : str_is(kind, "true") ? MARK_TRUE : MARK_PLANNED;
+        find_recent(engage, &before);
+        after = before;
+        find_judged(engage, str_of(mark), &before);
         each (sort, &incident->sorts)
                 if (!learn_mark(engage, mark, sort, time_ns, effect, err))
                         return false;
+        find_judged(engage, str_of(mark), &after);
+        scoped_ptr(json_decref) json_t *replay = judged_json(&before, &after, true);
         snprintf(what, sizeof what, "incident %u was %s", incident->number, mark);
         return !json_array_size(effect) || engage_note_ledger(engage, &(struct ledger_entry){.time_ns = time_ns, .model = STR("noise"), .by = by, .what = str_of(what)},
                                                               effect, replay, err);
@@ -332,6 +355,18 @@ static bool take_back_counts(struct engage *engage, uint64_t entry, const json_t
         return true;
 }
 
+/* What the recent incidents are looked at for, by the model: their first causes, the judgement they are shown with, or how they lean. */
+static bool find_effect(const struct engage *engage, const struct ledger_entry *entry, const json_t *effect, struct recent *recent, struct err *err)
+{
+        if (str_is(entry->model, "causes"))
+                return find_first_causes(engage, recent, err);
+        if (str_is(entry->model, "noise"))
+                find_judged(engage, json_str(json_array_get(effect, 0), "one"), recent);
+        else
+                find_leans(engage, recent);
+        return true;
+}
+
 /* One model each: what it was before the entry. */
 static bool take_back(struct engage *engage, const struct ledger_entry *entry, const json_t *effect, int64_t time_ns, json_t **out_replay, struct err *err)
 {
@@ -340,16 +375,12 @@ static bool take_back(struct engage *engage, const struct ledger_entry *entry, c
                 return engage_routing_revert(engage, entry->id, out_replay, err);
         if (str_is(entry->model, "help"))
                 return engage_revert_fix(engage, entry->id, out_replay, err);
-        bool is_cause = str_is(entry->model, "causes");
         find_recent(engage, &before);
         after = before;
-        if (is_cause ? !find_first_causes(engage, &before, err) : (find_leans(engage, &before), false))
+        if (!find_effect(engage, entry, effect, &before, err) || !take_back_counts(engage, entry->id, effect, time_ns, err) ||
+            !find_effect(engage, entry, effect, &after, err))
                 return false;
-        if (!take_back_counts(engage, entry->id, effect, time_ns, err))
-                return false;
-        if (is_cause ? !find_first_causes(engage, &after, err) : (find_leans(engage, &after), false))
-                return false;
-        *out_replay = changed_json(&before, &after, is_cause ? RANKED : LEANT);
+        *out_replay = str_is(entry->model, "noise") ? judged_json(&before, &after, false) : changed_json(&before, &after, str_is(entry->model, "causes") ? RANKED : LEANT);
         return *out_replay || fail_memory(err, "engage", 256);
 }
 

@@ -124,15 +124,24 @@ static json_t *last_entry(struct house *house)
         return json_incref(json_array_get(rows, 0));
 }
 
-static void revert_last(struct house *house)
+/* What taking it back says. */
+static void revert_last_saying(struct house *house, const char *says)
 {
         scoped_ptr(json_decref) json_t *entry = last_entry(house), *result = NULL;
         char arguments[80];
         snprintf(arguments, sizeof arguments, "{\"entry\":\"%s\"}", json_string_value(json_object_get(entry, "id")));
         if (!order(house, "model_revert", arguments, &result))
                 fail_msg("%s", house->err.message);
-        assert_non_null(json_string_value(json_object_get(json_object_get(result, "replay"), "sentence")));
+        const char *sentence = json_string_value(json_object_get(json_object_get(result, "replay"), "sentence"));
+        assert_non_null(sentence);
+        if (says)
+                assert_string_equal(sentence, says);
         store(house);
+}
+
+static void revert_last(struct house *house)
+{
+        revert_last_saying(house, NULL);
 }
 
 static bool add_pair(void *context, const struct learned_row *row, struct err *err)
@@ -369,6 +378,26 @@ static void a_judgement_is_shown_with_the_next_one_of_its_sort(void **unused)
         assert_int_equal(json_array_size(json_object_get(after, "judged")), 0);
 }
 
+static void a_judgement_taken_back_says_whom_it_is_shown_with(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        house_init(&house);
+        for (int i = 1; i <= 3; i++) {
+                fire(&house, i == 1 ? "alertname=DiskFull host=web1" : i == 2 ? "alertname=DiskFull host=web2" : "alertname=Slow host=web3");
+                house.now_ns += 7200 * S;
+        }
+        assert_true(order(&house, "incident_noise", "{\"incident\":1,\"kind\":\"planned\"}", NULL));
+        scoped_ptr(json_decref) json_t *entry = last_entry(&house);
+        const json_t *replay = json_object_get(entry, "replay");
+        assert_string_equal(json_string_value(json_object_get(replay, "sentence")), "2 of the last 3 incidents are shown with this judgement");
+        assert_int_equal(json_array_size(json_object_get(replay, "incidents")), 2);
+        assert_true(order(&house, "incident_noise", "{\"incident\":2,\"kind\":\"planned\"}", NULL));
+        revert_last_saying(&house, "2 of the last 3 incidents are still shown with this judgement, which was given to others like it too");
+        assert_true(order(&house, "incident_noise", "{\"incident\":3,\"kind\":\"false\"}", NULL));
+        revert_last_saying(&house, "1 of the last 3 incidents is no longer shown with this judgement");
+}
+
 static void what_is_loaded_knows_what_helped(void **unused)
 {
         (void)unused;
@@ -410,6 +439,7 @@ int main(void)
                 cmocka_unit_test(auto_gives_the_team_only_when_sure_and_never_learns_from_itself),
                 cmocka_unit_test(what_helped_an_incident_like_it_is_known_until_it_is_taken_back),
                 cmocka_unit_test(a_judgement_is_shown_with_the_next_one_of_its_sort),
+                cmocka_unit_test(a_judgement_taken_back_says_whom_it_is_shown_with),
                 cmocka_unit_test(what_is_loaded_knows_what_helped),
                 cmocka_unit_test(what_is_wrong_in_the_settings_is_refused),
         };

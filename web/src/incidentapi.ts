@@ -87,7 +87,7 @@ export interface Suggestion {
     words: { word: string; weight: number }[];
 }
 export interface Judged {
-    kind: string; // "noise: false"
+    kind: string; // "noise: nothing was wrong"
     sort: string; // "DiskFull on host"
     times: number;
 }

@@ -134,7 +134,7 @@ test('a suggested team says how sure it is, and what became of it', () => {
 });
 
 test('what people said before is told with how often', () => {
-    expect(judgedText({ kind: 'noise: planned', sort: 'DiskFull on host', times: 3 })).toBe('DiskFull on host: people called it planned work 3 times.');
+    expect(judgedText({ kind: 'noise: planned work', sort: 'DiskFull on host', times: 3 })).toBe('DiskFull on host: people said “planned work” 3 times.');
     expect(likeText({ number: 1, title: '', resolved_ns: null, fix: '', by: '', cause: '', likeness: 0.716, reasons: [{ kind: 'alert', text: 'DiskFull', share: 1 }] })).toBe('72 % alike: alert DiskFull');
 });
 

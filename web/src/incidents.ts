@@ -286,10 +286,9 @@ export function suggestionText(suggestion: Suggestion): string {
     }
 }
 
-const judgements: Record<string, string> = { 'noise: false': 'false', 'noise: true': 'true, but nothing to do', 'noise: planned': 'planned work' };
-/** "DiskFull on host: people called it planned work 3 times." */
+/** "DiskFull on host: people said “planned work” 3 times." */
 export const judgedText = (judged: Judged) =>
-    `${judged.sort}: people called it ${judgements[judged.kind] ?? judged.kind.replace(/^noise: /, '')} ${judged.times === 1 ? 'once' : `${judged.times} times`}.`;
+    `${judged.sort}: people said “${judged.kind.replace(/^noise: /, '')}” ${judged.times === 1 ? 'once' : `${judged.times} times`}.`;
 
 /** "72 % alike: alert DiskFull, kind of thing host". */
 export const likeText = (past: Similar) =>

@@ -1,5 +1,6 @@
 // The model ledger: what people's words changed in what Evenkeel has learned.
 import { get, post, query } from './api';
+import { nsOf } from './time';
 
 export interface Effect {
     one: string; // sorts of alerts: "DiskFull on host"
@@ -21,6 +22,20 @@ export interface LedgerEntry {
 export const ledger = {
     entries: (p: { before?: string; limit: number }, signal?: AbortSignal) => get<{ entries: LedgerEntry[] }>(`/api/v1/models/ledger?${query(p)}`, signal),
     revert: (id: string) => post(`/api/v1/models/ledger/${encodeURIComponent(id)}/revert`),
+};
+
+export const isTakenBack = (e: LedgerEntry) => nsOf(e.reverted_ns) !== 0n;
+
+/** What it would have changed: of a judgement, whom it is shown with, which is no replay; of a word taken back, what held then. */
+export function replayText(e: LedgerEntry): string {
+    if (!e.replay) return '';
+    return `${isTakenBack(e) || e.model === 'noise' ? 'When it was said' : 'On replay'}: ${e.replay.sentence}`;
+}
+
+/** What it counts as; of a word taken back, what it no longer does. */
+export const countedText = (e: LedgerEntry) => {
+    const text = effectText(e.effect);
+    return text && isTakenBack(e) ? `No longer counts: ${text}` : text;
 };
 
 const often = (n: number) => (n === 1 ? 'once' : `${n} times`);
