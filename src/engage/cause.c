@@ -11,6 +11,7 @@
 #define EARLY_NS 60e9           /* how fast an alert loses weight after the first */
 #define SYMPTOM_WEIGHT 0.5      /* what users see is as often behind it as there */
 #define CALL_WEIGHT 0.1         /* a call's trouble shows at its ends, and is seldom theirs */
+#define USUAL_LEFT 0.05
 #define CHANGE_FACTOR 0.5
 #define CHANGE_NS 900e9
 #define UPSTREAM_FACTOR 0.8
@@ -78,9 +79,14 @@ bool evidence_copy(struct evidence *evidence, const struct evidence_item *item)
         return copy;
 }
 
+double evidence_fresh(int64_t after_ns)
+{
+        return exp(-fmax(0, (double)after_ns) / EARLY_NS);
+}
+
 void evidence_merge(struct evidence *to, const struct evidence *from, int64_t later_ns)
 {
-        double fresh = exp(-fmax(0, (double)later_ns) / EARLY_NS);
+        double fresh = evidence_fresh(later_ns);
         each (item, from) {
                 struct evidence_item *known = evidence_find(to, item->entity);
                 if (!known)
@@ -97,10 +103,16 @@ void evidence_merge(struct evidence *to, const struct evidence *from, int64_t la
                 to->sorts[to->sort_count++] = from->sorts[i];
 }
 
-/* What its alerts say together. */
+/* What its alerts say together, beyond what they say in any incident; a little of the usual is left, so that it keeps its order. */
 static double says(const struct evidence_item *item)
 {
-        return item->surprise + item->held;
+        return fmax(item->surprise - item->usual, item->surprise * USUAL_LEFT) + item->held;
+}
+
+static double share_of_symptoms(const struct evidence_item *item)
+{
+        double all = item->surprise + item->held;
+        return all > 0 ? item->symptoms / all : 0;
 }
 
 double cause_surprise(uint32_t groups, uint32_t times)
@@ -109,7 +121,7 @@ double cause_surprise(uint32_t groups, uint32_t times)
         return unusual * unusual * unusual; /* many usual alerts must not outweigh an unusual one */
 }
 
-void evidence_add(struct evidence *evidence, const struct clue *clue, double surprise, int64_t after_ns)
+double evidence_add(struct evidence *evidence, const struct clue *clue, double surprise, int64_t after_ns)
 {
         bool is_known = false;
         for (size_t i = 0; i < evidence->sort_count; i++)
@@ -118,8 +130,8 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
                 evidence->sorts[evidence->sort_count++] = clue->sort;
         struct evidence_item *item = clue->entity_count ? evidence_find(evidence, clue->entities[0].id) : NULL;
         if (!item)
-                return;
-        double told = surprise * exp(-fmax(0, (double)after_ns) / EARLY_NS) * (clue->is_call ? CALL_WEIGHT : clue->is_symptom ? SYMPTOM_WEIGHT : 1);
+                return 0;
+        double told = surprise * evidence_fresh(after_ns) * (clue->is_call ? CALL_WEIGHT : clue->is_symptom ? SYMPTOM_WEIGHT : 1);
         if (clue->is_held)
                 item->held = fmax(item->held, told);
         else
@@ -129,6 +141,7 @@ void evidence_add(struct evidence *evidence, const struct clue *clue, double sur
                 item->first_alert = clue->alert;
         item->alerts++;
         item->first_ns = min_of(item->first_ns, clue->time_ns);
+        return clue->is_held ? 0 : told;
 }
 
 /* --- what entities have in common ------------------------------------------------------------------------------------------ */
@@ -242,7 +255,7 @@ bool cause_rank(const struct evidence *evidence, struct graph *graph, int64_t on
         each (item, evidence)
                 if (count < most && !suspect_find(suspects, count, item->entity))
                         suspects[count++] = (struct suspect){.entity = item->entity, .kind = str_of(item->kind), .name = str_of(item->name),
-                                                             .score = says(item), .symptoms = says(item) > 0 ? item->symptoms / says(item) : 0, .alerts = item->alerts, .first_alert = item->first_alert,
+                                                             .score = says(item), .symptoms = share_of_symptoms(item), .alerts = item->alerts, .first_alert = item->first_alert,
                                                              .after_ns = item->first_ns - onset_ns};
         cause_order(suspects, count);
         count = min_of(count, max);

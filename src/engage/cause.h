@@ -2,7 +2,8 @@
  * cause - where the trouble of a group of alerts is, by what is unusual about them.
  *
  * An alert says more about its entity the more seldom it was in an incident before, the earlier it came, and when it is about the
- * entity itself rather than about a call to it or what its users see. What entities have in common (the host they run on, the service they are
+ * entity itself rather than about a call to it or what its users see. What an entity's alerts say in the mean incident is taken off:
+ * one that has something new to tell whatever is wrong tells little. What entities have in common (the host they run on, the service they are
  * instances of) gathers their surprise as Stouffer combines independent tests (1949): the sum over the root of how many there
  * are, so that one bad instance of eight blames the instance, and eight slightly bad ones what they share. A change of an
  * entity shortly before raises it, and what was changed upstream of the trouble a few minutes before is suspected without an alert of its own.
@@ -30,6 +31,7 @@ struct evidence_item {
         uint64_t entity;
         char *kind, *name;
         double surprise;
+        double usual;           /* of it, what its alerts say in any incident */
         double symptoms;        /* of it, what only users saw */
         double held;            /* the most that one alert said which was held back: many oddities of one thing are one */
         uint32_t alerts;
@@ -50,8 +52,9 @@ bool evidence_entity(struct evidence *evidence, const struct topology_entity *en
 bool evidence_copy(struct evidence *evidence, const struct evidence_item *item);
 /* Adds up for entities that both have; from began later_ns after to, so what it says is that much later. */
 void evidence_merge(struct evidence *to, const struct evidence *from, int64_t later_ns);
-/* after_ns: after the group's first alert. */
-void evidence_add(struct evidence *evidence, const struct clue *clue, double surprise, int64_t after_ns);
+double evidence_fresh(int64_t after_ns); /* what is left of what an alert says that came so long after the group's first one */
+/* after_ns: after the group's first alert. What it said; 0 for what was held back. */
+double evidence_add(struct evidence *evidence, const struct clue *clue, double surprise, int64_t after_ns);
 
 /* How unusual an alert is that was in `times` of `groups` incidents before. */
 double cause_surprise(uint32_t groups, uint32_t times);

@@ -22,6 +22,9 @@
 #define GROUP_ENTITIES_MAX 512
 #define GROUP_TOLD_MAX 8192
 #define SEEN_MAX ((size_t)1 << 17)
+#define USUAL_SEED 0x757375616c         /* tells an entity's key from an alert's */
+#define USUAL_PARTS 100.0
+#define USUAL_MAX 4e9
 #define HOPS_MAX 3
 #define BRIDGE_NS ((int64_t)60 * 1000000000)
 #define ALIKE_NS ((int64_t)120 * 1000000000)
@@ -234,16 +237,42 @@ static bool note_seen(struct correlator *correlator, uint64_t same, struct err *
         return true;
 }
 
-static bool count_seen(struct correlator *correlator, uint64_t same, struct err *err)
+static bool set_seen(struct correlator *correlator, uint64_t same, uint32_t times, struct err *err)
 {
-        uint32_t times = times_seen(correlator, same);
-        if (!same || (!times && correlator->seen.count >= SEEN_MAX))
+        uint32_t before = times_seen(correlator, same);
+        if (!same || times == before || (!before && correlator->seen.count >= SEEN_MAX))
                 return true; /* at the bound new alerts count as unusual, which they are */
         if (!note_seen(correlator, same, err))
                 return false;
-        if (times)
-                map_remove(&correlator->seen, same, times);
-        return map_put(&correlator->seen, same, times + 1) || fail_memory(err, "engage", SEEN_MAX);
+        if (before)
+                map_remove(&correlator->seen, same, before);
+        return !times || map_put(&correlator->seen, same, times) || fail_memory(err, "engage", SEEN_MAX);
+}
+
+static bool count_seen(struct correlator *correlator, uint64_t same, struct err *err)
+{
+        return set_seen(correlator, same, times_seen(correlator, same) + 1, err);
+}
+
+/* --- what entities usually say ----------------------------------------------------------------------------------------------- */
+
+/* Kept beside the counts of alerts, in hundredths. */
+static uint64_t usual_key(uint64_t entity)
+{
+        return hash64_seeded((struct str){(const char *)&entity, sizeof entity}, USUAL_SEED);
+}
+
+static bool add_usual(struct correlator *correlator, uint64_t entity, double surprise, struct err *err)
+{
+        double total = times_seen(correlator, usual_key(entity)) + round(surprise * USUAL_PARTS);
+        return set_seen(correlator, usual_key(entity), (uint32_t)fmin(fmax(total, 0), USUAL_MAX), err);
+}
+
+/* What the alerts of an entity say in an incident as they are: the mean over all incidents but this one. */
+static double usual_of(const struct correlator *correlator, const struct evidence_item *item)
+{
+        double others = fmax(0, times_seen(correlator, usual_key(item->entity)) / USUAL_PARTS - item->surprise);
+        return others / (correlator->groups_seen + 1.0);
 }
 
 /* --- which groups are near ------------------------------------------------------------------------------------------------- */
@@ -586,7 +615,9 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
                 surprise *= exp(fmax(0, learned_weight(correlator->learned, learned_pair(learned_cause(), clue->sort))));
         if (!know_entities(correlator, group, clue, err) || !tell_group(correlator, group, clue, err))
                 return false;
-        evidence_add(&group->evidence, clue, surprise, clue->time_ns - group->onset_ns);
+        double told = evidence_add(&group->evidence, clue, surprise, clue->time_ns - group->onset_ns);
+        if (told > 0 && !add_usual(correlator, clue->entities[0].id, told, err))
+                return false;
         if (group->is_tentative && verdict)
                 confirm(correlator, group, clue);
         uint64_t change = change_near(correlator, clue);
@@ -656,13 +687,19 @@ static void absorb(struct correlator *correlator, struct group *from, struct gro
         for (size_t i = 0; told && i < from->told.count && to->told.count < GROUP_TOLD_MAX; i++)
                 if (!was_told(to, told[i]))
                         map_put(&to->told, told[i], 0);
+                else if (times_seen(correlator, told[i]) > 1)
+                        set_seen(correlator, told[i], times_seen(correlator, told[i]) - 1, NULL);
         free(told);
-        to->is_dirty = true;
+        to->is_dirty = correlator->is_dirty = true;
+        correlator->groups_seen -= correlator->groups_seen > 0; /* it was one incident all the time */
         each (item, &from->evidence)
                 if (!evidence_find(&to->evidence, item->entity) && to->evidence.count < GROUP_ENTITIES_MAX &&
                     map_put(&correlator->by_entity, item->entity, serial) && !evidence_copy(&to->evidence, item))
                         map_remove(&correlator->by_entity, item->entity, serial);
-        evidence_merge(&to->evidence, &from->evidence, from->onset_ns - to->onset_ns);
+        int64_t later_ns = from->onset_ns - to->onset_ns;
+        evidence_merge(&to->evidence, &from->evidence, later_ns);
+        each (item, &from->evidence) /* so much less is said now */
+                add_usual(correlator, item->entity, -item->surprise * (1 - evidence_fresh(later_ns)), NULL);
         to->is_mixed |= from->is_mixed || from->first_name != to->first_name;
         to->last_ns = max_of(to->last_ns, from->last_ns);
         to->is_held &= from->is_held;
@@ -723,6 +760,8 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
         if (!group)
                 return true;
         struct graph *graph = topology_lend(correlator->topology);
+        each (item, &group->evidence)
+                item->usual = usual_of(correlator, item);
         bool good = cause_rank(&group->evidence, graph, group->onset_ns, out_suspects, max, out_count, err);
         for (size_t i = correlator->change_count; good && i-- > 0;) { /* the newest first */
                 const struct change *change = &correlator->changes[(correlator->change_begin + i) % CORRELATE_CHANGES_MAX];
@@ -931,5 +970,5 @@ bool correlator_restore(struct correlator *correlator, uint32_t serial, struct s
 
 bool correlator_remember(struct correlator *correlator, uint64_t same, uint32_t incidents, struct err *err)
 {
-        return correlator->seen.count >= SEEN_MAX || map_put(&correlator->seen, same, incidents) || fail_memory(err, "engage", SEEN_MAX);
+        return !incidents || correlator->seen.count >= SEEN_MAX || map_put(&correlator->seen, same, incidents) || fail_memory(err, "engage", SEEN_MAX);
 }
