@@ -348,6 +348,14 @@ static bool clue_of(struct stream *stream, const struct row *row, struct clue *o
         return true;
 }
 
+/* Back to a row of a moment ago. */
+static void move_row(struct stream *stream, struct row *from, uint64_t alert, uint32_t group)
+{
+        while (from > stream->rows.items && from->number + 1 != alert)
+                from--;
+        from->group = group;
+}
+
 static bool tell_row(struct stream *stream, struct row *row, struct err *err)
 {
         struct clue clue;
@@ -366,6 +374,8 @@ static bool tell_row(struct stream *stream, struct row *row, struct err *err)
         stream->founds.items[group - 1].last_ns = row->time_ns;
         if (!correlator_place(stream->correlator, &clue, group, &verdict, err))
                 return false;
+        for (size_t i = 0; i < verdict.move_count; i++)
+                move_row(stream, row, verdict.moves[i].alert, (uint32_t)group);
         for (size_t i = 0; i < verdict.merge_count; i++) {
                 correlator_move_group(stream->correlator, verdict.merges[i], group);
                 stream->founds.items[verdict.merges[i] - 1].into = (uint32_t)group;

@@ -144,6 +144,18 @@ double evidence_add(struct evidence *evidence, const struct clue *clue, double s
         return clue->is_held ? 0 : told;
 }
 
+void evidence_take(struct evidence *evidence, uint64_t entity, uint64_t alert, double told, bool is_symptom)
+{
+        struct evidence_item *item = evidence_find(evidence, entity);
+        if (!item)
+                return;
+        item->surprise = fmax(0, item->surprise - told);
+        item->symptoms = fmax(0, item->symptoms - (is_symptom ? told : 0));
+        item->alerts -= item->alerts > 0;
+        if (item->first_alert == alert)
+                item->first_alert = 0; /* which is the first now is not known */
+}
+
 /* --- what entities have in common ------------------------------------------------------------------------------------------ */
 
 /* A call joins two that work together; everything else that carries impact joins a part and what it stands on. */

@@ -56,6 +56,9 @@ double evidence_fresh(int64_t after_ns); /* what is left of what an alert says t
 /* after_ns: after the group's first alert. What it said; 0 for what was held back. */
 double evidence_add(struct evidence *evidence, const struct clue *clue, double surprise, int64_t after_ns);
 
+/* Takes back what evidence_add said of an alert. */
+void evidence_take(struct evidence *evidence, uint64_t entity, uint64_t alert, double told, bool is_symptom);
+
 /* How unusual an alert is that was in `times` of `groups` incidents before. */
 double cause_surprise(uint32_t groups, uint32_t times);
 

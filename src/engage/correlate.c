@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "engage/cause.h"
 #include "engage/learned.h"
+#include "engage/moment.h"
 #include "register/graph.h"
 
 #include <math.h>
@@ -93,11 +94,14 @@ struct correlator {
         size_t change_begin, change_count;
         struct near_group near[CORRELATE_GROUPS_MAX];
         size_t near_count;
+        struct moments moments;
+        const struct moment_alert *company[CORRELATE_MOMENT_MAX]; /* what the clue that is weighed came with */
+        size_t company_count;
 };
 
 const char *reason_kind_name(enum reason_kind kind)
 {
-        static const char *const names[] = {"unknown", "entity", "near", "time", "text", "learned", "change", "alike", "person", "again", "told", "onset", "storm"};
+        static const char *const names[] = {"unknown", "entity", "near", "time", "text", "learned", "change", "alike", "person", "again", "told", "onset", "storm", "moment"};
         return (size_t)kind < countof(names) ? names[kind] : names[0];
 }
 
@@ -436,6 +440,15 @@ static double learned_between(const struct correlator *correlator, const struct 
         return strongest;
 }
 
+/* Whether the group was told already what the clue came with. */
+static bool was_told_company(const struct correlator *correlator, const struct group *group)
+{
+        for (size_t i = 0; i < correlator->company_count; i++)
+                if (correlator->company[i]->group != group->id && was_told(group, correlator->company[i]->same))
+                        return true;
+        return false;
+}
+
 static struct verdict weigh_group(const struct correlator *correlator, const struct near_group *near, const struct clue *clue, uint64_t change)
 {
         const struct group *group = near->group;
@@ -456,6 +469,8 @@ static struct verdict weigh_group(const struct correlator *correlator, const str
                 weigh(&verdict, REASON_CHANGE, WEIGHT_CHANGE, near, 0);
         if (was_told(group, clue->same))
                 weigh(&verdict, REASON_TOLD, WEIGHT_TOLD, near, clue->time_ns - group->last_ns);
+        else if (was_told_company(correlator, group))
+                weigh(&verdict, REASON_MOMENT, WEIGHT_TOLD, near, clue->time_ns - group->last_ns);
         return verdict;
 }
 
@@ -473,6 +488,23 @@ static void find_merges(const struct correlator *correlator, const struct clue *
         }
 }
 
+/* What the clue came with belongs to the same group: unless that was told it before, or nothing is left where it is. */
+static void find_moves(const struct correlator *correlator, struct verdict *best)
+{
+        const struct group *into = group_find(correlator, best->group);
+        for (size_t i = 0; (into || best->is_onset) && i < correlator->company_count; i++) {
+                const struct moment_alert *other = correlator->company[i];
+                const struct group *from = group_find(correlator, other->group);
+                uint32_t going = 0;
+                for (size_t k = 0; k < correlator->company_count; k++)
+                        going += correlator->company[k]->group == other->group;
+                if (!from || from == into || from->alerts <= going || (into && was_told(into, other->same)))
+                        continue;
+                best->moves[best->move_count].alert = other->alert;
+                best->moves[best->move_count++].from = other->group;
+        }
+}
+
 bool correlator_weigh(struct correlator *correlator, const struct clue *clue, struct verdict *out_verdict, struct err *err)
 {
         (void)err;
@@ -483,10 +515,11 @@ bool correlator_weigh(struct correlator *correlator, const struct clue *clue, st
         find_unplaced(correlator, clue);
         find_alike(correlator, clue);
         uint64_t change = change_near(correlator, clue);
+        correlator->company_count = clue->is_held ? 0 : moments_find(&correlator->moments, clue, correlator->company, countof(correlator->company));
         for (size_t i = 0; i < correlator->near_count; i++) {
                 const struct near_group *near = &correlator->near[i];
                 struct verdict verdict = weigh_group(correlator, near, clue, change);
-                was_told_by_one |= near->distance >= 0 && was_told(near->group, clue->same) && verdict.score - WEIGHT_TOLD > 0;
+                was_told_by_one |= near->distance >= 0 && (was_told(near->group, clue->same) || was_told_company(correlator, near->group)) && verdict.score - WEIGHT_TOLD > 0;
                 if (verdict.score <= 0)
                         continue;
                 bool is_newer = near->group->onset_ns > newest_ns, is_going = near->group->is_firing;
@@ -498,6 +531,7 @@ bool correlator_weigh(struct correlator *correlator, const struct clue *clue, st
         }
         best.is_onset = !best.group && was_told_by_one;
         find_merges(correlator, clue, &best);
+        find_moves(correlator, &best);
         *out_verdict = best;
         return true;
 }
@@ -553,10 +587,20 @@ static bool is_repeat(const struct correlator *correlator, const struct group *g
         return true;
 }
 
+/* Something that the clue came with was counted for the group already. */
+static bool company_is_repeat(const struct correlator *correlator, const struct group *group)
+{
+        for (size_t i = 0; i < correlator->company_count; i++)
+                if (correlator->company[i]->group == group->id && is_repeat(correlator, group, correlator->company[i]->same))
+                        return true;
+        return false;
+}
+
 static void confirm(struct correlator *correlator, struct group *group, const struct clue *clue)
 {
         struct group *parent = group_find(correlator, group->parent);
-        group->repeats += is_repeat(correlator, group, clue->same);
+        if (is_repeat(correlator, group, clue->same) && !company_is_repeat(correlator, group))
+                group->repeats++; /* what came in one moment is one event, however many alerts tell of it */
         double per_ns = parent ? stragglers_at(parent, clue->time_ns) / STRAGGLERS_NS : 0;
         double expected = (per_ns + STRAGGLERS_LEAST / 1e9) * (double)CORRELATE_ONSET_NS;
         if (poisson_tail(group->repeats, expected) >= ONSET_CHANCE)
@@ -588,6 +632,54 @@ static bool know_entities(struct correlator *correlator, struct group *group, co
                         return false;
                 }
         }
+        return true;
+}
+
+static bool move_alert(struct correlator *correlator, struct moment_alert *alert, struct group *to, struct err *err)
+{
+        struct group *from = group_find(correlator, alert->group);
+        struct clue clue = {.alert = alert->alert, .same = alert->same, .sort = alert->sort, .time_ns = alert->time_ns, .is_symptom = alert->is_symptom,
+                            .is_call = alert->is_call};
+        if (!from || from == to)
+                return true;
+        for (size_t i = 0; i < alert->entity_count; i++) {
+                const struct evidence_item *item = evidence_find(&from->evidence, alert->entities[i]);
+                if (item)
+                        clue.entities[clue.entity_count++] = (struct topology_entity){item->entity, str_of(item->kind), str_of(item->name)};
+        }
+        if (!know_entities(correlator, to, &clue, err))
+                return false;
+        if (clue.same && map_remove(&from->told, clue.same, 0) && !was_told(to, clue.same) && !map_put(&to->told, clue.same, 0))
+                return fail_memory(err, "engage", GROUP_TOLD_MAX);
+        double before = alert->told;
+        if (alert->entity_count)
+                evidence_take(&from->evidence, alert->entities[0], alert->alert, before, alert->is_symptom);
+        alert->told = evidence_add(&to->evidence, &clue, alert->surprise, clue.time_ns - to->onset_ns);
+        alert->group = to->id;
+        from->alerts--;
+        to->alerts++;
+        from->is_dirty = true;
+        return !clue.entity_count || add_usual(correlator, clue.entities[0].id, alert->told - before, err);
+}
+
+/* One moment with what it came with, where the last weighing says so. */
+static bool note_moment(struct correlator *correlator, const struct clue *clue, struct group *group, const struct verdict *verdict, double surprise, double told,
+                        struct err *err)
+{
+        struct moment_alert alert = {.alert = clue->alert, .same = clue->same, .sort = clue->sort, .group = group->id, .event = clue->alert, .time_ns = clue->time_ns,
+                                     .surprise = surprise, .told = told, .is_symptom = clue->is_symptom, .is_call = clue->is_call, .entity_count = clue->entity_count};
+        for (size_t i = 0; i < clue->entity_count; i++)
+                alert.entities[i] = clue->entities[i].id;
+        for (size_t i = 0; i < verdict->move_count; i++) {
+                struct moment_alert *moving = moments_alert(&correlator->moments, verdict->moves[i].alert);
+                if (moving && !move_alert(correlator, moving, group, err))
+                        return false;
+        }
+        for (size_t i = 0; i < correlator->company_count; i++)
+                moments_join(&correlator->moments, correlator->company[i]->event, alert.event);
+        moments_note(&correlator->moments, &alert);
+        correlator->company_count = 0; /* noting moves what it points to */
+        correlator->is_dirty = true;
         return true;
 }
 
@@ -627,7 +719,7 @@ bool correlator_place(struct correlator *correlator, const struct clue *clue, ui
         group->last_ns = max_of(group->last_ns, clue->time_ns);
         group->last_alert = clue->alert;
         group->alerts++;
-        return true;
+        return !verdict || clue->is_held || note_moment(correlator, clue, group, verdict, surprise, told, err);
 }
 
 bool correlator_settle(struct correlator *correlator, int64_t time_ns, uint64_t *out_group, uint64_t *out_into)
@@ -712,6 +804,7 @@ void correlator_move_group(struct correlator *correlator, uint64_t from, uint64_
         struct group *source = group_find(correlator, from), *target = group_find(correlator, to);
         if (!source || source == target)
                 return;
+        moments_move_group(&correlator->moments, from, to);
         for (size_t i = 0; i < correlator->count; i++)
                 if (correlator->groups[i]->parent == from) {
                         correlator->groups[i]->parent = to;
@@ -729,8 +822,11 @@ void correlator_move_group(struct correlator *correlator, uint64_t from, uint64_
 void correlator_move(struct correlator *correlator, const struct clue *clue, uint64_t from, uint64_t to)
 {
         struct group *source = group_find(correlator, from);
+        struct moment_alert *recent = moments_alert(&correlator->moments, clue->alert);
         if (source && clue->same && map_remove(&source->told, clue->same, 0))
                 source->is_dirty = true;
+        if (recent)
+                recent->group = to;
         correlator_place(correlator, clue, to, NULL, NULL);
 }
 
@@ -782,7 +878,8 @@ bool correlator_suspects(struct correlator *correlator, uint64_t id, struct susp
 
 /* --- storing ----------------------------------------------------------------------------------------------------------------- */
 
-#define FORMAT 2
+#define FORMAT 3
+#define FORMAT_WITHOUT_MOMENTS 2
 #define FORMAT_WITHOUT_SYMPTOMS 1
 #define WHOLE 0 /* in place of a serial: what belongs to no group */
 
@@ -840,6 +937,7 @@ static bool write_whole(const struct correlator *correlator, struct buf *out, st
         buf_u8(out, FORMAT);
         buf_u32(out, correlator->last_serial);
         buf_u32(out, correlator->groups_seen);
+        moments_write(&correlator->moments, out);
         return !out->failed || fail_memory(err, "engage", out->length);
 }
 
@@ -957,11 +1055,13 @@ bool correlator_restore(struct correlator *correlator, uint32_t serial, struct s
 {
         struct reader reader = reader_of(bytes);
         uint8_t format = reader_u8(&reader);
-        if (format != FORMAT && format != FORMAT_WITHOUT_SYMPTOMS)
+        if (format < FORMAT_WITHOUT_SYMPTOMS || format > FORMAT)
                 return fail(err, ERR_CORRUPT, "engage", "the evidence of group %u was written by another version, or is cut", serial);
         if (serial == WHOLE) {
                 correlator->last_serial = reader_u32(&reader);
                 correlator->groups_seen = reader_u32(&reader);
+                if (format > FORMAT_WITHOUT_MOMENTS)
+                        moments_read(&correlator->moments, &reader);
         } else if (!restore_group(correlator, serial, format, &reader, err)) {
                 return false;
         }

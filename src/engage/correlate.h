@@ -14,6 +14,9 @@
  * more alerts are told again within CORRELATE_ONSET_NS than the stragglers of the groups before explain (a Poisson tail), else
  * correlator_settle names the group it belongs to after all.
  *
+ * What came in the same moment about the same things tells of one event (moment.h), so a group that was told one of it already is
+ * unlikely for all of it. The earlier ones move when a later one shows where the moment belongs.
+ *
  * The very code runs live and under `evenkeel correlate`; it reads no clock. Bounded: a walk of CORRELATE_NEAR_MAX entities and
  * CORRELATE_GROUPS_MAX groups an alert, whatever the size of the storm; docs/decisions/correlation.md has the measures.
  */
@@ -35,6 +38,7 @@
 #define CORRELATE_SPAN_NS ((int64_t)300 * 1000000000)     /* and at least that long after its first */
 #define CORRELATE_HELD_NS ((int64_t)120 * 1000000000)      /* what was held back longer than that before trouble did not begin it */
 #define CORRELATE_ONSET_NS ((int64_t)10 * 1000000000)
+#define CORRELATE_MOMENT_MAX 16         /* alerts of one moment that are judged together */
 
 /* What correlation sees of an alert. */
 struct clue {
@@ -64,6 +68,7 @@ enum reason_kind {
         REASON_PERSON = 8,      /* somebody said so */
         REASON_AGAIN = 9,       /* it fired again soon after the incident was resolved */
         REASON_TOLD = 10,       /* it was told there already */
+        REASON_MOMENT = 13,     /* it was told there already what came in the same moment */
         REASON_STORM = 12,      /* nothing is known of its place, and a storm is on */
         REASON_ONSET = 11,      /* more was told again than stragglers explain: something began anew */
 };
@@ -88,6 +93,8 @@ struct verdict {
         size_t reason_count;
         uint64_t merges[4];     /* groups that this alert shows to be the same problem: merge them into group */
         size_t merge_count;
+        struct { uint64_t alert, from; } moves[CORRELATE_MOMENT_MAX]; /* alerts of the same moment that belong to the group as well, and were placed elsewhere */
+        size_t move_count;
 };
 
 struct learned;
@@ -99,7 +106,7 @@ void correlator_destroy(struct correlator *correlator);
 /* Changes nothing that a later answer depends on. */
 bool correlator_weigh(struct correlator *correlator, const struct clue *clue, struct verdict *out_verdict, struct err *err);
 bool correlator_changed_since(const struct correlator *correlator, const struct clue *clue, int64_t since_ns); /* something that the clue is about */
-/* Remembers that the alert belongs to the group; verdict (may be NULL) as weighed. A change belongs to none: group 0. */
+/* Remembers that the alert belongs to the group, and what verdict (may be NULL), as weighed, moves there with it. A change belongs to none: group 0. */
 bool correlator_place(struct correlator *correlator, const struct clue *clue, uint64_t group, const struct verdict *verdict, struct err *err);
 /* A tentative group whose time is over without being confirmed: merge it. False: there is none (any more). */
 bool correlator_settle(struct correlator *correlator, int64_t time_ns, uint64_t *out_group, uint64_t *out_into);

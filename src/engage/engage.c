@@ -370,6 +370,7 @@ static void write_sentence(const struct join_reason *reason, struct buf *out)
         case REASON_PERSON: buf_text(out, "somebody said so"); break;
         case REASON_AGAIN: buf_text(out, "it fired again soon after the incident was resolved"); break;
         case REASON_TOLD: buf_text(out, "it was told this alert already"); break;
+        case REASON_MOMENT: buf_text(out, "it was told already what came in the same moment as this alert"); break;
         case REASON_ONSET: buf_text(out, "more was told again than stragglers explain"); break;
         case REASON_STORM: buf_text(out, "nothing is known of where this belongs, and many alerts come in just now"); break;
         }
@@ -428,6 +429,36 @@ static bool merge_others(struct engage *engage, struct incident *incident, const
         return true;
 }
 
+/* Out of another incident, with what came in the same moment. */
+static bool follow(struct engage *engage, struct incident *from, struct incident *into, struct alert *alert, int64_t time_ns, struct err *err)
+{
+        scoped(arena_done) struct arena arena;
+        struct clue clue;
+        char text[80];
+        arena_init(&arena, 0);
+        if (!engage_clue(engage, alert, &arena, &clue, err) || !engage_leave(engage, from, alert, err) ||
+            !engage_join(engage, into, alert, &clue, time_ns, err) || !engage_recount(engage, from, time_ns, err))
+                return false;
+        from->causes_due = true;
+        incident_touch(engage->incidents, from, NEWS_ALERTS, time_ns);
+        snprintf(text, sizeof text, "moved from incident %u to incident %u", from->number, into->number);
+        return engage_tell(engage, from, alert->id, time_ns, "alert_left", STR(""), name_of(alert), err) &&
+               engage_tell(engage, into, alert->id, time_ns, "alert_joined", STR(""), name_of(alert), err) &&
+               engage_explain(engage, alert->id, time_ns, str_of(text),
+                              STR("[{\"kind\":\"moment\",\"weight\":0,\"sentence\":\"what came in the same moment belongs there\"}]"), err);
+}
+
+static bool move_company(struct engage *engage, struct incident *into, const struct verdict *verdict, int64_t time_ns, struct err *err)
+{
+        for (size_t i = 0; i < verdict->move_count; i++) {
+                struct alert *alert = alerts_find(engage->alerts, verdict->moves[i].alert);
+                struct incident *from = alert && alert->incident == verdict->moves[i].from ? incidents_find(engage->incidents, alert->incident) : NULL;
+                if (from && from != into && from->members.count > 1 && !follow(engage, from, into, alert, time_ns, err))
+                        return false;
+        }
+        return true;
+}
+
 static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, struct err *err)
 {
         scoped(arena_done) struct arena arena;
@@ -438,6 +469,8 @@ static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, s
                 return false;
         struct incident *incident = accepted(engage, &verdict, alert, &clue, time_ns);
         bool is_new = !incident;
+        if (is_new && verdict.group)
+                verdict.move_count = 0; /* they were to go where it is not going */
         if (is_new && !incidents_open(engage->incidents, engage_id(engage), time_ns, &incident, err))
                 return false;
         if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
@@ -454,7 +487,7 @@ static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, s
         engage->counts.joins += !is_new;
         incident->is_storm = incident->sorts.count == 1 && (incident->is_storm || (!is_new && verdict.is_alike));
         incident->causes_due = true;
-        if (!incident_retitle(incident, err))
+        if (!move_company(engage, incident, &verdict, time_ns, err) || !incident_retitle(incident, err))
                 return false;
         return is_new || merge_others(engage, incident, &verdict, time_ns, err);
 }

@@ -722,6 +722,29 @@ static void readers_see_an_incident_with_its_alerts_and_its_story(void **unused)
         assert_int_equal(house.err.code, ERR_NOT_FOUND);
 }
 
+static void what_came_in_the_same_moment_as_something_told_again_moves_with_it(void **unused)
+{
+        (void)unused;
+        scoped(house_done) struct house house;
+        char text[200];
+        house_init(&house, 3);
+        scoped_ptr(database_close) struct database *state = state_open(&house);
+        fire(&house, "alertname=DiskFull host=web1");
+        fire(&house, "alertname=SlowDisk host=web1");
+        resolve(&house, "alertname=DiskFull host=web1");
+        later(&house, 60);
+        write_down(&house, state);
+        fire(&house, "alertname=NewThing host=web1");
+        assert_int_equal(view(&house, 1).alerts.count, 3);
+        fire(&house, "alertname=Elsewhere host=db7"); /* what is over is forgotten for it */
+        resolve(&house, "alertname=Elsewhere host=db7");
+        write_down(&house, state);
+        fire(&house, "alertname=DiskFull host=web1");
+        assert_int_equal(view(&house, 3).alerts.count, 2);
+        assert_int_equal(told(&house, state, 1, "alert_left", text), 1);
+        assert_int_equal(told(&house, state, 3, "alert_joined", text), 1);
+}
+
 static size_t listed(struct database *state, struct incident_filter filter)
 {
         struct err err;
@@ -814,6 +837,7 @@ int main(void)
                 cmocka_unit_test(a_person_opens_an_incident),
                 cmocka_unit_test(what_was_written_goes_on_after_a_start),
                 cmocka_unit_test(readers_see_an_incident_with_its_alerts_and_its_story),
+                cmocka_unit_test(what_came_in_the_same_moment_as_something_told_again_moves_with_it),
                 cmocka_unit_test(lists_are_narrowed_by_severity_text_and_whether_somebody_was_told),
                 cmocka_unit_test(noise_and_misses_are_counted_by_what_people_said),
         };
