@@ -6,10 +6,12 @@
  * That is how BGL and Thunderbird of Loghub are written. Each line is a record of the program COMPONENT at its own time and level, and
  * goes through log_templates_fold as in the daemon; labels are seen by the counting alone. A line is alarmed when an anomaly with a
  * p-value at or below --p tells of it: of something new or a value at that very line, of a rate or a burst in its minute about its
- * template, or its program's errors. A message that stopped is about no line: it is counted beside. What is told while the program is
- * younger than a day is left out, as nobody would be woken by it, and so are the lines of that day.
+ * template, or its program's errors; of something fatal every line of that level until the program has been an hour without. A message
+ * that stopped is about no line. What is told while the program is younger than a day is left out, as nobody would be woken by it, and
+ * so are the lines of that day.
  *
- * An episode is a run of alert lines of one label with less than an hour between them: found if one of its lines is alarmed.
+ * An episode is a run of alert lines of one label with less than an hour between them: found if one of its lines is alarmed. An alarm is
+ * an anomaly: right if its program has an alert line from an hour before it to an hour after; the table says which kinds are.
  */
 #include "base/clock.h"
 #include "base/scope.h"
@@ -24,7 +26,8 @@
 
 #define HOUR_NS (3600 * NS_PER_S)
 #define HEAD_WORDS 9
-#define SERIOUS 17 /* OpenTelemetry's number for an error */
+#define SERIOUS 17 /* OpenTelemetry's numbers for an error and what is critical */
+#define LAST_WORDS 18
 
 struct line {
         int64_t time_ns;
@@ -34,13 +37,26 @@ struct line {
         char label[24], program[24];
 };
 
+struct alarm {
+        enum anomaly_kind kind;
+        int64_t from_ns, to_ns;
+        bool is_over;
+        char program[24];
+};
+
 struct run {
         struct log_templates *templates;
         struct noticed noticed;
         struct { struct line *items; size_t count, capacity; } lines;
+        struct { struct alarm *items; size_t count, capacity; } alarms;
+        int64_t last_ns[PARTITIONS];
+        uint64_t sequence;
         double p_max;
-        uint32_t new_ones, rates, bursts, stopped, others;
 };
+
+static const struct { enum anomaly_kind kind; const char *name; } kinds[] = {
+        {ANOMALY_NEW_TEMPLATE, "something new"}, {ANOMALY_FATAL, "something fatal"}, {ANOMALY_TEMPLATE_RATE, "a rate"}, {ANOMALY_SEVERITY_BURST, "a burst of errors"},
+        {ANOMALY_TEMPLATE_STOPPED, "stopped"}, {ANOMALY_ORDER, "an order"}, {ANOMALY_VARIABLE, "a value"}};
 
 static uint8_t severity_of(const char *level)
 {
@@ -60,23 +76,65 @@ static bool tells_of(const struct anomaly *anomaly, const struct line *line)
                (about.length ? str_is(about, id) : line->severity >= SERIOUS);
 }
 
-static void count(struct run *run, enum anomaly_kind kind)
+static bool is_of(const struct alarm *alarm, const struct line *line)
 {
-        uint32_t *counter = kind == ANOMALY_NEW_TEMPLATE ? &run->new_ones : kind == ANOMALY_TEMPLATE_RATE ? &run->rates :
-                            kind == ANOMALY_SEVERITY_BURST ? &run->bursts : kind == ANOMALY_TEMPLATE_STOPPED ? &run->stopped : &run->others;
-        ++*counter;
+        return strcmp(alarm->program, line->program) == 0;
 }
 
-static void take_anomalies(struct run *run)
+/* Something fatal goes on until its end is told: its later lines are told of as well. */
+static void prolong(struct run *run, struct line *line)
+{
+        for (size_t i = run->alarms.count; line->severity >= LAST_WORDS && i-- > 0;) {
+                struct alarm *alarm = &run->alarms.items[i];
+                if (alarm->kind != ANOMALY_FATAL || !is_of(alarm, line))
+                        continue;
+                if (!alarm->is_over) {
+                        alarm->to_ns = line->time_ns;
+                        line->is_alarmed = true;
+                }
+                return;
+        }
+}
+
+static void end_alarm(struct run *run, const struct anomaly *anomaly)
+{
+        for (size_t i = run->alarms.count; i-- > 0;)
+                if (run->alarms.items[i].kind == anomaly->kind && str_is(labels_value(&anomaly->labels, STR("service")), run->alarms.items[i].program)) {
+                        run->alarms.items[i].is_over = true;
+                        return;
+                }
+}
+
+static bool keep_alarm(struct run *run, const struct anomaly *anomaly)
+{
+        if (run->alarms.count == run->alarms.capacity) {
+                size_t capacity = run->alarms.capacity ? 2 * run->alarms.capacity : 256;
+                struct alarm *items = realloc(run->alarms.items, capacity * sizeof *items);
+                if (!items)
+                        return false;
+                run->alarms.items = items;
+                run->alarms.capacity = capacity;
+        }
+        struct alarm *alarm = &run->alarms.items[run->alarms.count++];
+        *alarm = (struct alarm){.kind = anomaly->kind, .from_ns = anomaly->kind == ANOMALY_TEMPLATE_STOPPED ? anomaly->time_ns : anomaly->since_ns, .to_ns = anomaly->time_ns};
+        snprintf(alarm->program, sizeof alarm->program, "%.*s", STR_ARGS(labels_value(&anomaly->labels, STR("service"))));
+        return true;
+}
+
+static bool take_anomalies(struct run *run)
 {
         each (anomaly, &run->noticed.anomalies) {
+                if (anomaly->is_over && anomaly->kind == ANOMALY_FATAL)
+                        end_alarm(run, anomaly);
                 if (anomaly->is_over || anomaly->is_learning || anomaly->p_value > run->p_max)
                         continue;
-                count(run, anomaly->kind);
+                if (!keep_alarm(run, anomaly))
+                        return false;
                 for (size_t i = run->lines.count; anomaly->kind != ANOMALY_TEMPLATE_STOPPED && i-- > 0 && run->lines.items[i].time_ns >= anomaly->since_ns;)
                         run->lines.items[i].is_alarmed |= tells_of(anomaly, &run->lines.items[i]);
         }
         noticed_clear(&run->noticed);
+        return true;
 }
 
 struct finding_newest {
@@ -90,21 +148,43 @@ static bool note_newest(void *context, const struct template_view *view)
         return !finding->id;
 }
 
+static bool fold_one(struct run *run, const char *program, uint8_t severity, struct str content, uint32_t partition, int64_t time_ns, uint64_t sequence)
+{
+        struct label label = {STR("service"), str_of(program)};
+        struct labels stream = {.items = &label, .count = 1};
+        struct log_record record = {.severity = severity, .line = content};
+        uint32_t pick = 0;
+        struct batch batch = {.received_ns = time_ns};
+        batch.telemetry.streams.items = &stream;
+        batch.telemetry.records.items = &record;
+        batch.telemetry.streams.count = batch.telemetry.records.count = 1;
+        struct fold fold = {.partition = partition, .batch = &batch, .sequence = sequence, .time_ns = time_ns, .records = &pick, .record_count = 1};
+        return log_templates_fold(run->templates, &fold, &run->noticed, NULL);
+}
+
+/* A thinned log has pauses that the machines had not: without a word from anybody their minutes would not pass. */
+static bool pass_time(struct run *run, uint32_t partition, int64_t to_ns)
+{
+        int64_t *last_ns = &run->last_ns[partition];
+        for (; *last_ns && to_ns - *last_ns > HOUR_NS; *last_ns += HOUR_NS)
+                if (!fold_one(run, "clock", 9, STR("an hour has passed"), partition, *last_ns + HOUR_NS, ++run->sequence))
+                        return false;
+        *last_ns = to_ns;
+        return true;
+}
+
 /* One record; false: no memory. */
 static bool say(struct run *run, struct line *line, struct str content)
 {
         struct label label = {STR("service"), str_of(line->program)};
         struct labels stream = {.items = &label, .count = 1};
-        struct log_record record = {.severity = line->severity, .line = content};
-        uint32_t pick = 0;
-        struct batch batch = {.received_ns = line->time_ns};
-        batch.telemetry.streams.items = &stream;
-        batch.telemetry.records.items = &record;
-        batch.telemetry.streams.count = batch.telemetry.records.count = 1;
-        uint64_t sequence = run->lines.count + 1;
-        struct fold fold = {.partition = logs_partition(&stream), .batch = &batch, .sequence = sequence, .time_ns = line->time_ns, .records = &pick, .record_count = 1};
+        uint32_t partition = logs_partition(&stream);
+        if (!pass_time(run, partition, line->time_ns))
+                return false;
+        uint64_t sequence = ++run->sequence;
         struct finding_newest newest = {.record = item_id(sequence, 0)};
-        if (!log_templates_fold(run->templates, &fold, &run->noticed, NULL) || !log_templates_visit(run->templates, label.value, 0, note_newest, &newest, NULL))
+        if (!fold_one(run, line->program, line->severity, content, partition, line->time_ns, sequence) ||
+            !log_templates_visit(run->templates, label.value, 0, note_newest, &newest, NULL))
                 return false;
         line->template_id = newest.id;
         return true;
@@ -149,7 +229,9 @@ static bool take_line(struct run *run, char *text)
         if (!say(run, &line, str_of(content)))
                 return false;
         run->lines.items[run->lines.count++] = line;
-        take_anomalies(run);
+        if (!take_anomalies(run))
+                return false;
+        prolong(run, &run->lines.items[run->lines.count - 1]);
         return true;
 }
 
@@ -182,6 +264,29 @@ static void print_episodes(const struct run *run)
         printf("episodes of alerts: %d of %d found\n", found, episodes);
 }
 
+static bool is_right(const struct run *run, const struct alarm *alarm)
+{
+        each (line, &run->lines)
+                if (line->is_alert && is_of(alarm, line) && line->time_ns >= alarm->from_ns - HOUR_NS && line->time_ns <= alarm->to_ns + HOUR_NS)
+                        return true;
+        return false;
+}
+
+static void print_alarms(const struct run *run)
+{
+        double days = run->lines.count ? (double)(run->lines.items[run->lines.count - 1].time_ns - run->lines.items[0].time_ns) / (24.0 * HOUR_NS) : 0;
+        for (size_t k = 0; k < countof(kinds); k++) {
+                int told = 0, right = 0;
+                each (alarm, &run->alarms)
+                        if (alarm->kind == kinds[k].kind) {
+                                told++;
+                                right += is_right(run, alarm);
+                        }
+                if (told)
+                        printf("told of %-18s %4d times, %4d of them right; %.2f a day for nothing\n", kinds[k].name, told, right, (told - right) / fmax(days, 1));
+        }
+}
+
 static void print(const struct run *run)
 {
         double hit = 0, missed = 0, alarm = 0, quiet = 0;
@@ -193,7 +298,7 @@ static void print(const struct run *run)
         printf("lines: recall %.4f  false alarms %.4f  F1 %.4f  MCC %.4f\n", hit / fmax(hit + missed, 1), alarm / fmax(alarm + quiet, 1),
                2 * hit / fmax(2 * hit + alarm + missed, 1), product > 0 ? (hit * quiet - alarm * missed) / sqrt(product) : 0);
         print_episodes(run);
-        printf("told: %u new messages, %u rates, %u bursts of errors, %u that stopped, %u others\n", run->new_ones, run->rates, run->bursts, run->stopped, run->others);
+        print_alarms(run);
 }
 
 int main(int argc, char **argv)
@@ -216,6 +321,7 @@ int main(int argc, char **argv)
                 print(&run);
         free(text);
         free(run.lines.items);
+        free(run.alarms.items);
         fclose(file);
         noticed_done(&run.noticed);
         log_templates_destroy(run.templates);

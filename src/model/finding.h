@@ -68,6 +68,7 @@ enum anomaly_kind {
         ANOMALY_SEVERITY_BURST = 9,
         ANOMALY_ORDER = 10,     /* a sequence never seen */
         ANOMALY_VARIABLE = 11,  /* a value inside a template out of its usual range */
+        ANOMALY_FATAL = 12,     /* a program that says it cannot go on */
 };
 
 /* What a detector noticed, before anybody decided whether it matters. */

@@ -86,7 +86,7 @@ static void an_episode_fires_once_and_resolves_once(void **state)
 static void what_is_still_being_learned_is_held_but_for_forecasts(void **state)
 {
         (void)state;
-        for (enum anomaly_kind kind = ANOMALY_LEVEL; kind <= ANOMALY_VARIABLE; kind++) {
+        for (enum anomaly_kind kind = ANOMALY_LEVEL; kind <= ANOMALY_FATAL; kind++) {
                 struct stage stage;
                 begin(&stage, "");
                 struct anomaly anomaly = on("a", kind, 1e-12);

@@ -19,6 +19,8 @@
 #define SENTENCE_BYTES_MAX 200
 #define WORK_ID_BYTES_MIN 6     /* shorter ids are seldom of one piece of work alone */
 #define WORK_QUIET_NS (5 * MINUTE_NS)
+#define FATAL_QUIET_MINUTES 60  /* one fault has many last words */
+#define FATAL_MEMORY_MINUTES (30 * DAY_MINUTES)
 #define WORKS_LEARNING 100      /* pieces of work before any is judged */
 
 struct told {
@@ -111,6 +113,27 @@ static bool look_at_birth(struct log_domain *domain, const struct log_record *re
         return p > LOG_P_MAX || tell(domain, &told, noticed, err);
 }
 
+/* Errors are every program's daily bread, last words are not: whoever writes them means to be heard, and the first is enough. A program that has
+ * them by habit is not believed. */
+static bool look_at_fatal(struct log_domain *domain, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
+                          struct noticed *noticed, struct err *err)
+{
+        struct log_fatal *fatal = &domain->fatal;
+        if (record->severity < SEVERITY_CRITICAL)
+                return true;
+        bool begins = !fatal->template_id;
+        fatal->quiet = 0;
+        if (!begins)
+                return true;
+        uint32_t minutes = min_of(domain->births.minutes + 1, (uint32_t)FATAL_MEMORY_MINUTES);
+        double p = fmax(fatal->level, 0.5 / minutes);
+        struct told told = {.kind = ANOMALY_FATAL, .number = match->number, .time_ns = time_ns, .since_ns = time_ns, .p_value = p, .value = 1,
+                            .expected = p, .about = "says something fatal", .level = "fatal"};
+        fatal->template_id = miner_id(domain->miner, match->number);
+        fatal->level += (1 - fatal->level) / (float)minutes;
+        return p > LOG_P_MAX || tell(domain, &told, noticed, err);
+}
+
 static struct value_sketch *sketch_of(const struct template_stat *stat, uint16_t place)
 {
         for (uint32_t i = 0; i < stat->value_count; i++)
@@ -152,6 +175,14 @@ static bool look_at_variables(struct log_domain *domain, struct str sentence, co
                         return false;
         }
         return true;
+}
+
+static uint32_t number_of(const struct log_domain *domain, uint64_t id)
+{
+        for (uint32_t i = 1; i < miner_count(domain->miner); i++)
+                if (miner_id(domain->miner, i) == id)
+                        return i;
+        return 0;
 }
 
 /* Tells of pieces of work that have ended. */
@@ -201,8 +232,8 @@ static bool look_at_order(struct log_domain *domain, struct str sentence, const 
 bool log_detector_look(struct log_domain *domain, struct str sentence, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
                        struct noticed *noticed, struct err *err)
 {
-        return look_at_birth(domain, record, match, time_ns, noticed, err) && look_at_variables(domain, sentence, match, time_ns, noticed, err) &&
-               look_at_order(domain, sentence, match, time_ns, noticed, err);
+        return look_at_birth(domain, record, match, time_ns, noticed, err) && look_at_fatal(domain, record, match, time_ns, noticed, err) &&
+               look_at_variables(domain, sentence, match, time_ns, noticed, err) && look_at_order(domain, sentence, match, time_ns, noticed, err);
 }
 
 static bool close_template(struct log_domain *domain, uint32_t number, int64_t end_ns, int hour, struct noticed *noticed, struct err *err)
@@ -210,7 +241,7 @@ static bool close_template(struct log_domain *domain, uint32_t number, int64_t e
         struct template_stat *stat = &domain->stats[number];
         uint32_t quiet = stat->rate.quiet;
         struct rate_look look = rate_close(&stat->rate, hour);
-        bool burst = look.p_many <= LOG_P_MAX && look.count >= BURST_LINES_MIN, stopped = look.p_silent <= LOG_P_MAX;
+        bool burst = look.p_many <= LOG_P_MAX && look.count >= BURST_LINES_MIN, stopped = look.p_silent <= LOG_P_MAX && stat->rate.minutes > quiet + DAY_MINUTES;
         struct told told = {.number = number, .time_ns = end_ns, .since_ns = end_ns - MINUTE_NS, .value = look.count, .expected = look.expected};
         bool good = true;
         if (burst != stat->is_high && (burst || look.p_many > OVER_P)) {
@@ -246,6 +277,19 @@ static bool close_errors(struct log_domain *domain, int64_t end_ns, int hour, st
         return tell(domain, &told, noticed, err);
 }
 
+static bool close_fatal(struct log_domain *domain, int64_t end_ns, struct noticed *noticed, struct err *err)
+{
+        struct log_fatal *fatal = &domain->fatal;
+        fatal->level -= fatal->level / (float)min_of(domain->births.minutes + 1, (uint32_t)FATAL_MEMORY_MINUTES);
+        if (!fatal->template_id || fatal->quiet++ < FATAL_QUIET_MINUTES)
+                return true;
+        struct told told = {.kind = ANOMALY_FATAL, .number = number_of(domain, fatal->template_id), .time_ns = end_ns,
+                            .since_ns = end_ns - FATAL_QUIET_MINUTES * MINUTE_NS, .p_value = 1, .is_over = true, .about = "has said nothing fatal for an hour after",
+                            .level = "fatal"};
+        fatal->template_id = 0;
+        return !told.number || tell(domain, &told, noticed, err);
+}
+
 bool log_detector_close_minute(struct log_domain *domain, int64_t minute_end_ns, struct noticed *noticed, struct err *err)
 {
         int hour = (int)((minute_end_ns - MINUTE_NS) / (3600 * NS_PER_S) % RATE_HOURS);
@@ -261,5 +305,6 @@ bool log_detector_close_minute(struct log_domain *domain, int64_t minute_end_ns,
         if (ending.failed && err)
                 *err = ending.err;
         good = good && !ending.failed;
+        good = close_fatal(domain, minute_end_ns, noticed, err) && good;
         return close_errors(domain, minute_end_ns, hour, noticed, err) && good;
 }

@@ -3,8 +3,11 @@
  *
  *      new template            at its first line: how often this program says something new in such a minute
  *      rate of a template      at the end of a minute: against its own level, hour of day and burstiness (learn/rate.h)
- *      a template that stops   at the end of a minute: lines awaited since the last
+ *      a template that stops   at the end of a minute: lines awaited since the last, of one that had come for a day or longer: what is
+ *                              said once, or for the hours of a fault, was never usual
  *      burst of a severity     at the end of a minute: records of level error, as rates
+ *      fatal                   at its line: that the program cannot go on, by its own word (level critical and above), after an hour
+ *                              without; it is over after the next such hour. How surprising: how often such times begin
  *      order                   when a piece of work (all lines with one id: a request, a block) has been quiet for minutes: a
  *                              combination of templates never seen (learn/sequence.h)
  *      outlying variable       at its line: a number further out than nearly all before (learn/value_sketch.h)

@@ -322,6 +322,9 @@ bool log_domain_save(const struct log_domain *domain, struct buf *out, struct er
                         buf_u32(out, i);
                         split_write(domain->stats[i].watch, out);
                 }
+        buf_float(out, domain->fatal.level);
+        buf_u32(out, domain->fatal.quiet);
+        buf_u64(out, domain->fatal.template_id);
         return out->failed ? fail_memory(err, "templates", out->length) : true;
 }
 
@@ -348,6 +351,14 @@ static bool watches_read(struct reader *reader, struct log_domain *domain)
                 domain->watched++;
         }
         return true;
+}
+
+static bool fatal_read(struct reader *reader, struct log_domain *domain)
+{
+        domain->fatal.level = reader_float(reader);
+        domain->fatal.quiet = reader_u32(reader);
+        domain->fatal.template_id = reader_u64(reader);
+        return !reader->failed && domain->fatal.level >= 0 && domain->fatal.level <= 1;
 }
 
 struct log_domain *log_domain_restore(struct reader *reader, uint32_t version, struct err *err)
@@ -378,7 +389,7 @@ struct log_domain *log_domain_restore(struct reader *reader, uint32_t version, s
                 log_domain_destroy(domain);
                 return NULL;
         }
-        if (version > 1 && !watches_read(reader, domain)) {
+        if ((version > 1 && !watches_read(reader, domain)) || (version > 2 && !fatal_read(reader, domain))) {
                 log_domain_destroy(domain);
                 return fail(err, ERR_CORRUPT, "templates", "restoring what is watched of the templates of %.*s: it is damaged", STR_ARGS(name)), NULL;
         }

@@ -29,6 +29,13 @@ struct template_stat {                  /* by the miner's number */
         int64_t variable_told_minute;
 };
 
+/* Times in which a program says that it cannot go on (level critical and above); each ends with an hour without. */
+struct log_fatal {
+        float level;                    /* how many begin in a minute */
+        uint32_t quiet;                 /* minutes since the last such record, while one lasts */
+        uint64_t template_id;           /* of the record that began it; 0: none lasts */
+};
+
 struct log_domain {
         char *name;
         struct miner *miner;
@@ -38,6 +45,7 @@ struct log_domain {
         int64_t last_ns;
         struct rate births, errors;     /* new templates; records of level error */
         bool errors_high;
+        struct log_fatal fatal;
         struct sequences *sequences;    /* of what its lines tell by an id; NULL: no line has had one */
 };
 
@@ -56,5 +64,5 @@ bool log_domain_learn(struct log_domain *domain, struct miner_line *line, const 
 void log_domain_keep(struct log_domain *domain, struct str sentence, const struct miner_match *match);
 
 bool log_domain_save(const struct log_domain *domain, struct buf *out, struct err *err);
-/* Version 1 knew no watches. */
+/* Version 1 knew no watches, version 2 no fatal times. */
 struct log_domain *log_domain_restore(struct reader *reader, uint32_t version, struct err *err);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 2               /* 1, without splits, is read too */
+#define VERSION 3               /* 1, without splits, and 2, without fatal times, are read too */
 #define MINUTE_NS (60 * NS_PER_S)
 #define MINUTES_AT_ONCE 180     /* after a longer pause of the whole partition the past says nothing about the minutes between */
 

@@ -41,7 +41,7 @@ void log_templates_destroy(struct log_templates *templates);
  * where it stopped. */
 bool log_templates_fold(struct log_templates *templates, const struct fold *fold, struct noticed *noticed, struct err *err);
 
-/* Version 2; version 1 is read too. No worker runs meanwhile. */
+/* Version 3; those before are read too. No worker runs meanwhile. */
 bool log_templates_save(struct log_templates *templates, struct buf *out, struct err *err);
 bool log_templates_restore(struct log_templates *templates, struct str bytes, struct err *err);
 

@@ -233,8 +233,8 @@ static void what_version_1_saved_is_read_and_splits_from_there(void **state)
                 say(&told, "switch", i == 0 ? "Link 1 state is up now" : i == 1 ? "Link 1 state is down now" : "Link 1 state is degraded now", 9, 1);
         assert_true(log_templates_save(told.templates, &saved, NULL));
         size_t behind = (PARTITIONS - 1 - logs_partition(&stream)) * (size_t)EMPTY_PARTITION_BYTES, end = saved.length - behind;
-        memmove(saved.bytes + end - 4, saved.bytes + end, behind); /* no template was watched: a count of none */
-        saved.length -= 4;
+        memmove(saved.bytes + end - 20, saved.bytes + end, behind); /* no template was watched: a count of none; nothing fatal: sixteen bytes */
+        saved.length -= 20;
         saved.bytes[0] = 1;
         assert_true(log_templates_restore(told.templates, buf_str(&saved), NULL));
         for (int i = 0; i < 300; i++)
@@ -308,6 +308,82 @@ static void an_ordinary_day_is_silent_then_each_kind_is_told_once(void **state)
         assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_STOPPED, false), 1);
         ordinary(&told, 2, "served a page in 20ms");
         assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_STOPPED, true), 1);
+}
+
+static void last_words_are_told_once_until_an_hour_has_passed_without(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        ordinary(&told, 1500, "served a page in 20ms");
+        for (int minute = 0; minute < 90; minute++) {
+                say(&told, "shop", "giving up, the disk is gone", 21, 2);
+                ordinary(&told, 1, "served a page in 20ms");
+        }
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, false), 1);
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, true), 0);
+        ordinary(&told, 59, "served a page in 20ms");
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, true), 0);
+        ordinary(&told, 3, "served a page in 20ms");
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, true), 1);
+        say(&told, "shop", "giving up, the disk is gone", 18, 1);
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, false), 2);
+        each (anomaly, &told.noticed.anomalies)
+                if (anomaly->kind == ANOMALY_FATAL && !anomaly->is_over)
+                        assert_true(str_is(anomaly->sentence, "shop: says something fatal: giving up, the disk is gone") && anomaly->p_value < 1e-3);
+}
+
+static void last_words_out_of_habit_and_plain_errors_are_not_told(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        say(&told, "shop", "fatal: no", 21, 1);
+        for (int hours = 0; hours < 100; hours += 2) {
+                say(&told, "shop", "fatal: no", 21, 1);
+                ordinary(&told, 120, "served a page in 20ms");
+                say(&told, "shop", "cannot reach the payment partner", 17, 1);
+        }
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, false), 0);
+}
+
+/* As a fault does that lasts for some hours. */
+static void what_was_said_for_hours_only_did_not_stop(void **state)
+{
+        (void)state;
+        scoped(told_done) struct told told;
+        told_init(&told);
+        ordinary(&told, 1500, "served a page in 20ms");
+        for (int minute = 0; minute < 300; minute++) {
+                say(&told, "shop", "the partner is slow", 9, 1);
+                ordinary(&told, 1, "served a page in 20ms");
+        }
+        ordinary(&told, 1000, "served a page in 20ms");
+        assert_int_equal(count_of(&told, ANOMALY_TEMPLATE_STOPPED, false), 0);
+}
+
+static void what_version_2_saved_is_read_and_last_words_survive_a_restart(void **state)
+{
+        (void)state;
+        enum { EMPTY_PARTITION_BYTES = 36, FATAL_BYTES = 16 };
+        scoped(told_done) struct told told;
+        scoped(buf_done) struct buf saved = {0};
+        struct label label = {STR("service"), STR("shop")};
+        struct labels stream = {.items = &label, .count = 1};
+        told_init(&told);
+        ordinary(&told, 1500, "served a page in 20ms");
+        say(&told, "shop", "giving up", 21, 1);
+        assert_true(log_templates_save(told.templates, &saved, NULL));
+        assert_true(log_templates_restore(told.templates, buf_str(&saved), NULL));
+        say(&told, "shop", "giving up", 21, 1);
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, false), 1);
+        size_t behind = (PARTITIONS - 1 - logs_partition(&stream)) * (size_t)EMPTY_PARTITION_BYTES, end = saved.length - behind;
+        memmove(saved.bytes + end - FATAL_BYTES, saved.bytes + end, behind);
+        saved.length -= FATAL_BYTES;
+        saved.bytes[0] = 2;
+        assert_true(log_templates_restore(told.templates, buf_str(&saved), NULL));
+        say(&told, "shop", "giving up", 21, 1); /* what was told before the upgrade is not known */
+        assert_int_equal(count_of(&told, ANOMALY_FATAL, false), 2);
 }
 
 static void a_request(struct told *told, int number, bool whole)
@@ -390,6 +466,10 @@ int main(void)
                 cmocka_unit_test(what_version_1_saved_is_read_and_splits_from_there),
                 cmocka_unit_test(damage_is_refused_with_a_reason),
                 cmocka_unit_test(an_ordinary_day_is_silent_then_each_kind_is_told_once),
+                cmocka_unit_test(last_words_are_told_once_until_an_hour_has_passed_without),
+                cmocka_unit_test(last_words_out_of_habit_and_plain_errors_are_not_told),
+                cmocka_unit_test(what_was_said_for_hours_only_did_not_stop),
+                cmocka_unit_test(what_version_2_saved_is_read_and_last_words_survive_a_restart),
                 cmocka_unit_test(a_request_that_stops_half_way_is_a_course_never_seen),
                 cmocka_unit_test(a_flood_of_programs_and_words_stays_within_the_bound),
                 cmocka_unit_test(stored_lines_are_found_by_template),
