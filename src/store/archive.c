@@ -38,7 +38,7 @@ struct day {
         struct day_summary summary;
         uint64_t bytes_since_copy;
         bool is_dirty;                         /* something was stored since the last sync */
-        bool has_news;                         /* ... since the last checkpoint */
+        struct day_news news;                  /* ... since the last checkpoint */
         bool is_damaged, is_removed;
         int references;                        /* visits under way; closed and freed at 0 when removed */
         struct day *next;                      /* newest day first */
@@ -405,7 +405,28 @@ bool archive_put(struct archive *archive, struct block *block)
         return true;
 }
 
-/* A file that turned out damaged is moved aside, so that storing goes on; what it holds is for a person to save. */
+/* What was stored since the last checkpoint, out of the damaged file into a new one: damage is mostly elsewhere. */
+static bool take_over(struct archive *archive, struct day *day, const char *damaged, struct err *err)
+{
+        struct database *from = NULL, *to = NULL;
+        struct day_summary summary;
+        bool good = database_open_reader(damaged, archive->vfs, &from, err) && day_open(day->path, archive->vfs, &to, err) && database_begin(to, err);
+        if (good && !(day_take_over(from, to, &day->news, err) && day_summary(to, &summary, err) && database_commit(to, err))) {
+                database_rollback(to);
+                good = false;
+        }
+        database_close(from);
+        database_close(to);
+        if (!good)
+                return false;
+        with_lock(&archive->lock);
+        day->summary = summary;
+        day->is_dirty = true;
+        return true;
+}
+
+/* A file that turned out damaged is moved aside, so that storing goes on; what of it is older than the checkpoint is for a person to save. What is
+ * newer, and cannot be read from it, is in the journal alone: then no checkpoint may follow. */
 static bool set_aside(struct archive *archive, struct day *day, struct err *err)
 {
         database_close(day->writer);
@@ -419,17 +440,28 @@ static bool set_aside(struct archive *archive, struct day *day, struct err *err)
                 if (!disk_rename(archive->disk, from, to, i == 0 ? err : &ignored) && i == 0)
                         return false;
         }
+        {
+                with_lock(&archive->lock);
+                while (day->idle_count)
+                        database_close(day->idle[--day->idle_count]);
+                day->is_damaged = false;
+                note_damaged(archive, day->day);
+                day->summary = (struct day_summary){.time_min_ns = INT64_MAX, .time_max_ns = INT64_MIN};
+        }
+        char damaged[4200];
+        struct err fault = {0};
+        snprintf(damaged, sizeof damaged, "%s.damaged", day->path);
+        bool is_whole = take_over(archive, day, damaged, &fault);
+        log_warning("archive", "%s is damaged and was renamed to end in .damaged; a new file was begun%s", day->path,
+                    is_whole && day->news.blocks ? ", with all that came since the last checkpoint" : "");
         with_lock(&archive->lock);
-        while (day->idle_count)
-                database_close(day->idle[--day->idle_count]);
-        day->is_damaged = false;
-        note_damaged(archive, day->day);
-        if (day->has_news && !archive->has_lost_news) {
+        widen_by_waiting(archive, day);
+        if (!is_whole && day->news.blocks && !archive->has_lost_news) {
+                err_within(&fault, "what came since the last checkpoint cannot be taken over");
+                log_err(LOG_LEVEL_WARNING, &fault);
                 archive->has_lost_news = true;
                 archive->lost_day = day->day;
         }
-        day->summary = (struct day_summary){.time_min_ns = INT64_MAX, .time_max_ns = INT64_MIN};
-        log_warning("archive", "%s is damaged and was renamed to end in .damaged; a new file was begun", day->path);
         return true;
 }
 
@@ -462,7 +494,7 @@ static void note_stored(struct archive *archive, struct day *day, const struct b
         uint64_t stored = block->index.length + block->body.length;
         widen(day, block);
         day->bytes_since_copy += stored;
-        day->is_dirty = day->has_news = true;
+        day->is_dirty = true;
         archive->stats.blocks[block->kind]++;
         archive->stats.items[block->kind] += block->items;
         archive->stats.raw_bytes[block->kind] += block->raw_bytes;
@@ -491,10 +523,15 @@ static size_t store_some(struct archive *archive, const struct waiting *first, s
                 }
                 return 0;
         }
+        struct day_news news = {0}; /* summed before the lock: it reads all bytes */
+        waiting = first;
+        for (size_t i = 0; i < count; i++, waiting = waiting->next)
+                day_news_add(&news, waiting->block);
         with_lock(&archive->lock);
         waiting = first;
         for (size_t i = 0; i < count; i++, waiting = waiting->next)
                 note_stored(archive, day, waiting->block);
+        day_news_join(&day->news, &news);
         widen_by_waiting(archive, day);
         return count;
 }
@@ -683,7 +720,7 @@ void archive_checkpointed(struct archive *archive)
 {
         with_lock(&archive->lock);
         for (struct day *day = archive->days; day; day = day->next)
-                day->has_news = false;
+                day->news = (struct day_news){0};
 }
 
 bool archive_drop_after(struct archive *archive, uint64_t sequence, struct err *err)

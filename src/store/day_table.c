@@ -4,8 +4,12 @@
  */
 #include "store/day_table.h"
 
+#include "base/hash.h"
+#include "base/map.h"
 #include "base/scope.h"
 #include "store/series_group.h"
+
+#include <string.h>
 
 static const char *const migrations[] = {
         "CREATE TABLE block (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, partition INTEGER NOT NULL,"
@@ -28,20 +32,31 @@ bool day_open(const char *path, const char *vfs, struct database **out_database,
         return database_open(path, vfs, migrations, out_database, err);
 }
 
-static bool insert_group(struct database *day, const struct series_group *group, uint64_t first_item, struct err *err)
+struct group_row {
+        int64_t first_id, first_item, name_min, name_max;
+        struct str names, labels;
+};
+
+static bool insert_group_row(struct database *day, const struct group_row *row, struct err *err)
 {
         scoped(query_done) struct query query = {0};
         if (!query_begin(&query, day, "INSERT OR REPLACE INTO series_group (first_id, first_item, name_min, name_max, names, labels)"
                                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)", err))
                 return false;
-        query_bind_i64(&query, 1, group->first_id);
-        query_bind_i64(&query, 2, (int64_t)first_item);
-        query_bind_i64(&query, 3, group->name_min);
-        query_bind_i64(&query, 4, group->name_max);
-        query_bind_blob(&query, 5, buf_str(&group->names));
-        query_bind_blob(&query, 6, buf_str(&group->labels));
+        query_bind_i64(&query, 1, row->first_id);
+        query_bind_i64(&query, 2, row->first_item);
+        query_bind_i64(&query, 3, row->name_min);
+        query_bind_i64(&query, 4, row->name_max);
+        query_bind_blob(&query, 5, row->names);
+        query_bind_blob(&query, 6, row->labels);
         query_step(&query, err);
         return query_good(&query);
+}
+
+static bool insert_group(struct database *day, const struct series_group *group, uint64_t first_item, struct err *err)
+{
+        struct group_row row = {group->first_id, (int64_t)first_item, group->name_min, group->name_max, buf_str(&group->names), buf_str(&group->labels)};
+        return insert_group_row(day, &row, err);
 }
 
 static bool insert_series(struct database *day, const struct block *block, struct err *err)
@@ -196,4 +211,129 @@ bool day_series(struct database *day, struct str name,
                 if (!visit(context, (uint32_t)query_i64(&query, 0), query_str(&query, 1), err))
                         return false;
         return query_good(&query) && visit_groups(day, name, visit, context, err);
+}
+
+/* --- from a damaged day ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t block_sum(const struct block *block)
+{
+        uint64_t place[] = {(uint64_t)block->kind, block->partition, block->first_item, block->last_item};
+        return hash64_seeded(block->body, hash64_seeded(block->index, hash64((struct str){(const char *)place, sizeof place})));
+}
+
+void day_news_add(struct day_news *news, const struct block *block)
+{
+        news->blocks++;
+        news->blocks_sum += block_sum(block);
+        for (size_t i = 0; i < block->series_count; i++, news->series++)
+                news->series_sum += hash64_seeded(block->series[i].packed_labels, block->series[i].id);
+}
+
+void day_news_join(struct day_news *news, const struct day_news *more)
+{
+        news->blocks += more->blocks;
+        news->blocks_sum += more->blocks_sum;
+        news->series += more->series;
+        news->series_sum += more->series_sum;
+}
+
+struct taking {
+        struct database *damaged, *fresh;
+        struct day_news found;
+        struct map items; /* first items of the blocks that are news: their series are news too */
+};
+
+static bool take_block(struct taking *taking, int64_t row, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        struct block block;
+        if (!day_load(taking->damaged, row, true, &query, &block, err))
+                return false;
+        taking->found.blocks++;
+        taking->found.blocks_sum += block_sum(&block);
+        if (!map_put(&taking->items, block.first_item, 0))
+                return fail_memory(err, "archive", sizeof block);
+        return day_insert(taking->fresh, &block, err);
+}
+
+/* Rows count up, so the news are the last rows; the walk from there back touches none of the older pages. */
+static bool take_blocks(struct taking *taking, uint64_t count, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, taking->damaged, "SELECT id FROM block ORDER BY id DESC LIMIT ?1", err))
+                return false;
+        query_bind_i64(&query, 1, (int64_t)count);
+        while (query_step(&query, err))
+                if (!take_block(taking, query_i64(&query, 0), err))
+                        return false;
+        return query_good(&query);
+}
+
+static bool count_news(void *context, uint32_t id, struct str packed_labels, struct err *err)
+{
+        struct day_news *found = context;
+        (void)err;
+        found->series++;
+        found->series_sum += hash64_seeded(packed_labels, id);
+        return true;
+}
+
+static bool take_group(struct taking *taking, const struct group_row *row, struct err *err)
+{
+        size_t at;
+        bool is_news = map_first(&taking->items, (uint64_t)row->first_item, &at) != MAP_NONE;
+        if (is_news && !series_group_visit((uint32_t)row->first_id, row->names, row->labels, NULL, count_news, &taking->found, err))
+                return false;
+        return insert_group_row(taking->fresh, row, err);
+}
+
+static bool take_groups(struct taking *taking, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, taking->damaged, "SELECT first_id, first_item, name_min, name_max, names, labels FROM series_group", err))
+                return false;
+        while (query_step(&query, err)) {
+                struct group_row row = {query_i64(&query, 0), query_i64(&query, 1), query_i64(&query, 2), query_i64(&query, 3), query_str(&query, 4), query_str(&query, 5)};
+                if (!take_group(taking, &row, err))
+                        return false;
+        }
+        return query_good(&query);
+}
+
+/* Of days that an earlier version began. */
+static bool take_old_series(struct taking *taking, struct err *err)
+{
+        scoped(query_done) struct query query = {0};
+        if (!query_begin(&query, taking->damaged, "SELECT id, name, labels, first_item FROM series", err))
+                return false;
+        while (query_step(&query, err)) {
+                scoped(query_done) struct query into = {0};
+                if (!query_begin(&into, taking->fresh, "INSERT OR REPLACE INTO series (id, name, labels, first_item) VALUES (?1, ?2, ?3, ?4)", err))
+                        return false;
+                query_bind_i64(&into, 1, query_i64(&query, 0));
+                query_bind_blob(&into, 2, query_str(&query, 1));
+                query_bind_blob(&into, 3, query_str(&query, 2));
+                query_bind_i64(&into, 4, query_i64(&query, 3));
+                query_step(&into, err);
+                if (!query_good(&into))
+                        return false;
+        }
+        return query_good(&query);
+}
+
+bool day_take_over(struct database *damaged, struct database *fresh, const struct day_news *news, struct err *err)
+{
+        struct taking taking = {.damaged = damaged, .fresh = fresh};
+        struct err fault = {0};
+        bool good = take_blocks(&taking, news->blocks, err);
+        bool all_series = good && take_groups(&taking, &fault) && take_old_series(&taking, &fault); /* as far as they can be read */
+        map_done(&taking.items);
+        if (good && !all_series && fault.code != ERR_CORRUPT) {
+                if (err)
+                        *err = fault;
+                return false;
+        }
+        return good && (memcmp(&taking.found, news, sizeof *news) == 0 ||
+                        fail(err, ERR_CORRUPT, "archive", "%llu of %llu blocks and %llu of %llu series are there", (unsigned long long)taking.found.blocks,
+                             (unsigned long long)news->blocks, (unsigned long long)taking.found.series, (unsigned long long)news->series));
 }

@@ -15,6 +15,17 @@ bool day_open(const char *path, const char *vfs, struct database **out_database,
 bool day_insert(struct database *day, const struct block *block, struct err *err);
 bool day_drop_after(struct database *day, uint64_t last_item_kept, struct err *err);
 
+/* What was stored since the last checkpoint: how many, and sums by which all of it is known again, in whatever order it is met. */
+struct day_news {
+        uint64_t blocks, blocks_sum, series, series_sum;
+};
+void day_news_add(struct day_news *news, const struct block *block);
+void day_news_join(struct day_news *news, const struct day_news *more);
+
+/* From a damaged day into a new one, inside a transaction of the caller's: what is news, and the labels of all series that can be read, which blocks
+ * to come need. False: not all news is there, and what was copied is to be rolled back. */
+bool day_take_over(struct database *damaged, struct database *fresh, const struct day_news *news, struct err *err);
+
 struct day_summary {
         int64_t time_min_ns, time_max_ns; /* over all blocks; min > max when there are none */
         uint64_t blocks[3], items[3], raw_bytes[3], stored_bytes[3];
