@@ -224,7 +224,7 @@ static bool put_message(struct buf *out, const struct member *members, const jso
 static bool decode(struct batch *batch, const struct member *members,
                    bool (*read)(struct batch *batch, struct str request, struct err *err), struct err *err)
 {
-        scoped_ptr(json_decref) json_t *json = json_parse(batch->bytes, err);
+        scoped_ptr(json_decref) json_t *json = batch_json(batch, err);
         scoped(buf_done) struct buf request = {.bytes_max = BATCH_BYTES_MAX};
         if (!json)
                 return err_within(err, "reading an OTLP request");
