@@ -5,7 +5,7 @@ usage: alerts.py PROGRAM [PEERS] [--alerts 20000] [--events 100] [--storm 10000]
 
 Both hear the same bytes at /api/v2/alerts, over the same number of connections, each request waiting for its answer, and tell the same receiver.
 Speeds are taken with the program load, built beside PROGRAM: a sender of Python is the slowest of the three.
-Each speed is taken twice, turn about. Memory is what is resident with all alerts firing above what was before the first, an alert.
+Turn about: new alerts once, since they are new once; known ones and singles several times. Memory is what is resident with all alerts firing above what was before the first, an alert.
 """
 import argparse
 import http.client
@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import daemon as peer_daemon
 from daemon import Daemon, free_port
 
+KNOWN_TURNS, SINGLE_TURNS = 7, 5  # each lasts some tenths of a second
 PAGED = 7  # teams that are paged in the storm
 heard, heard_lock = {}, threading.Lock()  # (whose, name of the alert) -> when it first came in a message
 
@@ -181,16 +182,22 @@ def main():
                 alerts = [alert(f"Kind{i % 40}", f"host{i // 40}", f"service{i // 400}") for i in range(options.alerts)]
                 batches = [json.dumps(alerts[i:i + 100]) for i in range(0, len(alerts), 100)]
                 singles = [json.dumps([one]) for one in alerts[:4000]]
+                batched = {}
                 before = {name: resident(pid) for name, _, _, pid in rivals}
-                for turn in range(2):
+                for turn in ("new", *["known"] * KNOWN_TURNS):
                     for name, port, headers, _ in rivals:
-                        print(f"batches of 100, {'new' if turn == 0 else 'known'}, {name}: {speed(load, port, headers, batches) * 100:.0f} alerts/s", flush=True)
+                        batched.setdefault((turn, name), []).append(speed(load, port, headers, batches) * 100)
+                for (turn, name), speeds in batched.items():
+                    print(f"batches of 100, {turn}, {name}: {quantile(speeds, .5):.0f} alerts/s [{min(speeds):.0f}, {max(speeds):.0f}]", flush=True)
                 for name, port, headers, pid in rivals:
                     time.sleep(2)
                     print(f"memory, {name}: {(resident(pid) - before[name]) / len(alerts):.0f} bytes an alert", flush=True)
-                for _ in range(2):
+                one_by_one = {name: [] for name, *_ in rivals}
+                for _ in range(SINGLE_TURNS):
                     for name, port, headers, _ in rivals:
-                        print(f"singles, {name}: {speed(load, port, headers, singles):.0f} alerts/s", flush=True)
+                        one_by_one[name].append(speed(load, port, headers, singles))
+                for name, speeds in one_by_one.items():
+                    print(f"singles, {name}: {quantile(speeds, .5):.0f} alerts/s [{min(speeds):.0f}, {max(speeds):.0f}]", flush=True)
                 if options.storm:
                     took, late = storm(daemon.port, ours, "evenkeel", options.storm)
                     print(f"storm of {options.storm} in {took:.0f} s, evenkeel: {len(late)} pages, p50 {quantile(late, .5) * 1000:.0f} ms, latest {max(late) * 1000:.0f} ms", flush=True)

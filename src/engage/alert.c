@@ -344,12 +344,18 @@ static void note_due(struct alerts *alerts, const struct alert *alert)
                 alerts->next_end_ns = min_of(alerts->next_end_ns, alert->ends_ns);
 }
 
-void alerts_touch(struct alerts *alerts, struct alert *alert)
+static void touch(struct alerts *alerts, struct alert *alert, bool is_told_alone)
 {
+        alert->is_told_alone = is_told_alone && (!alert->is_dirty || alert->is_told_alone);
         if (alert->is_dirty)
                 return;
         alert->is_dirty = true;
         alerts->dirty_slots.items[alerts->dirty_slots.count++] = alert->slot;
+}
+
+void alerts_touch(struct alerts *alerts, struct alert *alert)
+{
+        touch(alerts, alert, false);
 }
 
 struct alert *alerts_dirty(const struct alerts *alerts, size_t at)
@@ -451,6 +457,13 @@ static bool take_new(struct alerts *alerts, const struct finding *finding, struc
         return true;
 }
 
+/* Of what has no text: severity and is_held are told_more. */
+static bool is_told_alone(const struct alert *before, const struct alert *alert)
+{
+        return before->is_firing == alert->is_firing && before->origin == alert->origin && before->quiet_ns == alert->quiet_ns &&
+               before->held_flaps == alert->held_flaps;
+}
+
 bool alerts_take(struct alerts *alerts, const struct finding *finding, uint64_t id, int64_t time_ns, struct alert **out_alert,
                  enum alert_step *out_step, struct err *err)
 {
@@ -475,9 +488,10 @@ bool alerts_take(struct alerts *alerts, const struct finding *finding, uint64_t 
                          alert->severity != alert_severity_of(&finding->labels);
         if (told_more && !text_set(alerts, alert, parts, err))
                 return false;
+        const struct alert before = *alert;
         tell(alert, finding, time_ns);
-        alerts_touch(alerts, alert); /* until when it fires counts too: lost in a crash, the alert would end though it was told again */
         *out_step = step_of(alerts, alert, finding, fires, told_more, time_ns);
+        touch(alerts, alert, !told_more && is_told_alone(&before, alert)); /* until when it fires counts too: lost in a crash, it would end though it was told again */
         note_due(alerts, alert);
         return true;
 }

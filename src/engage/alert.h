@@ -51,6 +51,7 @@ struct alert {
         uint8_t counted;        /* as what its incident counts it: a severity; 0: not at all */
         bool is_counted_held;   /* ... and among those held back */
         bool is_dirty, is_used; /* is_used: the slot holds an alert */
+        bool is_told_alone;     /* dirty, but nothing is new but the telling: told_ns, ends_ns, starts_ns, times, value, p_value */
 };
 
 enum alert_step {

@@ -18,6 +18,14 @@ enum { FLAG_EXPIRED = 1, FLAG_FLAPPING = 2, FLAG_HELD = 4 };
         " told_ns, quiet_ns, times, flaps, held_flaps, value, p_value, labels, annotations, source, evidence,"          \
         " generator_url, held_why"
 
+static void bind_value(struct query *query, int at, const struct alert *alert)
+{
+        if (isnan(alert->value))
+                query_bind_null(query, at);
+        else
+                query_bind_double(query, at, alert->value);
+}
+
 static void bind_alert(struct query *query, const void *context)
 {
         const struct alert *alert = context;
@@ -31,10 +39,7 @@ static void bind_alert(struct query *query, const void *context)
         query_bind_str(query, 3, alert_label(alert, STR("alertname")));
         for (size_t i = 0; i < countof(numbers); i++)
                 query_bind_i64(query, 4 + (int)i, numbers[i]);
-        if (isnan(alert->value))
-                query_bind_null(query, 18);
-        else
-                query_bind_double(query, 18, alert->value);
+        bind_value(query, 18, alert);
         query_bind_double(query, 19, alert->p_value);
         query_bind_blob(query, 20, told.labels);
         query_bind_blob(query, 21, told.annotations);
@@ -44,9 +49,28 @@ static void bind_alert(struct query *query, const void *context)
         query_bind_str(query, 25, told.held_why);
 }
 
+static void bind_telling(struct query *query, const void *context)
+{
+        const struct alert *alert = context;
+        query_bind_i64(query, 1, (int64_t)alert->id);
+        query_bind_i64(query, 2, alert->told_ns);
+        query_bind_i64(query, 3, alert->starts_ns);
+        query_bind_i64(query, 4, alert->ends_ns);
+        query_bind_i64(query, 5, alert->times);
+        bind_value(query, 6, alert);
+        query_bind_double(query, 7, alert->p_value);
+}
+
+/* A sender tells each alert every minute: then no index changes, and no text. */
+static bool write_telling(struct database *state, const struct alert *alert, struct err *err)
+{
+        return query_run(state, "UPDATE engage_alert SET told_ns = ?2, starts_ns = ?3, ends_ns = ?4, times = ?5, value = ?6, p_value = ?7 WHERE id = ?1", bind_telling, alert, err);
+}
+
 bool alert_row_write(struct database *state, const struct alert *alert, struct err *err)
 {
-        return query_run(state, "INSERT OR REPLACE INTO engage_alert (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+        return alert->is_told_alone ? write_telling(state, alert, err) :
+               query_run(state, "INSERT OR REPLACE INTO engage_alert (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
                                 " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)", bind_alert, alert, err);
 }
 

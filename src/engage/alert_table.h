@@ -23,7 +23,7 @@ struct database;
         " title TEXT NOT NULL, by TEXT NOT NULL, reference TEXT NOT NULL, url TEXT NOT NULL, labels BLOB NOT NULL) STRICT;" \
         "CREATE INDEX engage_change_time ON engage_change (time_ns);"
 
-bool alert_row_write(struct database *state, const struct alert *alert, struct err *err); /* adds or replaces */
+bool alert_row_write(struct database *state, const struct alert *alert, struct err *err); /* adds or replaces, or changes what a telling alone changes */
 /* Alerts that fire, or changed after since_ns, into memory. */
 bool alert_rows_load(struct database *state, int64_t since_ns, struct alerts *alerts, struct err *err);
 struct change_note;
