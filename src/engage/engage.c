@@ -170,6 +170,27 @@ static void count_alert(struct engage *engage, struct incident *incident, struct
         incident->counts[alert->is_held][alert->severity]++;
 }
 
+/* The story of an incident: what an alert said, and of what. has_summary: else its name and place are enough, since it said it before. */
+static bool tell_alert(struct engage *engage, const struct incident *incident, const struct alert *alert, const struct clue *clue, const char *kind,
+                       bool has_summary, int64_t time_ns, struct err *err)
+{
+        scoped(buf_done) struct buf text = {0};
+        struct str where = clue->entity_count ? clue->entities[0].name : STR("");
+        words_alert(name_of(alert), has_summary ? alert_annotation(alert, STR("summary")) : STR(""), kind_of(clue), where, &text);
+        return text.failed ? fail_memory(err, "engage", text.length) :
+                             engage_tell(engage, incident, alert->id, time_ns, kind, STR(""), buf_str(&text), err);
+}
+
+/* The same where nothing else was asked of the alert. */
+static bool tell_alert_again(struct engage *engage, const struct incident *incident, const struct alert *alert, const char *kind, bool has_summary,
+                             int64_t time_ns, struct err *err)
+{
+        scoped(arena_done) struct arena arena;
+        struct clue clue;
+        arena_init(&arena, 0);
+        return engage_clue(engage, alert, &arena, &clue, err) && tell_alert(engage, incident, alert, &clue, kind, has_summary, time_ns, err);
+}
+
 /* What keeps an incident going: what was held back is evidence beside an alert that was not, and no trouble by itself. */
 static void add_up(struct engage *engage, struct incident *incident)
 {
@@ -348,7 +369,7 @@ static bool fire_again(struct engage *engage, struct alert *alert, int64_t time_
         }
         if (incident->state >= INCIDENT_RESOLVED && !reopen(engage, incident, alert, time_ns, err))
                 return false;
-        if (!engage_tell(engage, incident, alert->id, time_ns, "alert_fired", STR(""), name_of(alert), err))
+        if (!tell_alert_again(engage, incident, alert, "alert_fired", true, time_ns, err))
                 return false;
         *out_is_done = true;
         return count_in(engage, incident, alert, time_ns, err);
@@ -389,8 +410,8 @@ static void write_reasons(const struct verdict *verdict, struct buf *out)
         buf_byte(out, ']');
 }
 
-static bool explain_join(struct engage *engage, const struct incident *incident, const struct alert *alert, const struct verdict *verdict,
-                         bool is_new, int64_t time_ns, struct err *err)
+static bool explain_join(struct engage *engage, const struct incident *incident, const struct alert *alert, const struct clue *clue,
+                         const struct verdict *verdict, bool is_new, int64_t time_ns, struct err *err)
 {
         scoped(buf_done) struct buf reasons = {0}, decision = {0};
         write_reasons(verdict, &reasons);
@@ -401,7 +422,7 @@ static bool explain_join(struct engage *engage, const struct incident *incident,
                 buf_printf(&decision, "joined incident %u", incident->number);
         if (reasons.failed || decision.failed)
                 return fail_memory(err, "engage", reasons.length);
-        return engage_tell(engage, incident, alert->id, time_ns, is_new ? "opened" : "alert_joined", STR(""), name_of(alert), err) &&
+        return tell_alert(engage, incident, alert, clue, is_new ? "opened" : "alert_joined", true, time_ns, err) &&
                engage_explain(engage, alert->id, time_ns, buf_str(&decision), buf_str(&reasons), err);
 }
 
@@ -442,8 +463,8 @@ static bool follow(struct engage *engage, struct incident *from, struct incident
         from->causes_due = true;
         incident_touch(engage->incidents, from, NEWS_ALERTS, time_ns);
         snprintf(text, sizeof text, "moved from incident %u to incident %u", from->number, into->number);
-        return engage_tell(engage, from, alert->id, time_ns, "alert_left", STR(""), name_of(alert), err) &&
-               engage_tell(engage, into, alert->id, time_ns, "alert_joined", STR(""), name_of(alert), err) &&
+        return tell_alert(engage, from, alert, &clue, "alert_left", false, time_ns, err) &&
+               tell_alert(engage, into, alert, &clue, "alert_joined", true, time_ns, err) &&
                engage_explain(engage, alert->id, time_ns, str_of(text),
                               STR("[{\"kind\":\"moment\",\"weight\":0,\"sentence\":\"what came in the same moment belongs there\"}]"), err);
 }
@@ -482,7 +503,7 @@ static bool place(struct engage *engage, struct alert *alert, int64_t time_ns, s
                 }
                 return false;
         }
-        if (!explain_join(engage, incident, alert, &verdict, is_new, time_ns, err))
+        if (!explain_join(engage, incident, alert, &clue, &verdict, is_new, time_ns, err))
                 return false;
         engage->counts.joins += !is_new;
         incident->is_storm = incident->sorts.count == 1 && (incident->is_storm || (!is_new && verdict.is_alike));
@@ -515,7 +536,7 @@ static bool ended(struct engage *engage, struct alert *alert, int64_t time_ns, s
         count_alert(engage, incident, alert);
         add_up(engage, incident);
         incident_touch(engage->incidents, incident, NEWS_ALERTS, time_ns);
-        if (!engage_tell(engage, incident, alert->id, time_ns, alert->is_expired ? "alert_expired" : "alert_resolved", STR(""), name_of(alert), err) ||
+        if (!tell_alert_again(engage, incident, alert, alert->is_expired ? "alert_expired" : "alert_resolved", false, time_ns, err) ||
             !follow_severity(engage, incident, alert, time_ns, err))
                 return false;
         if (incident->firing || incident->state == INCIDENT_RESOLVED)

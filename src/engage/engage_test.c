@@ -742,6 +742,7 @@ static void what_came_in_the_same_moment_as_something_told_again_moves_with_it(v
         fire(&house, "alertname=DiskFull host=web1");
         assert_int_equal(view(&house, 3).alerts.count, 2);
         assert_int_equal(told(&house, state, 1, "alert_left", text), 1);
+        assert_string_equal(text, "NewThing on host web1");
         assert_int_equal(told(&house, state, 3, "alert_joined", text), 1);
 }
 

@@ -11,6 +11,7 @@
 #define NS INT64_C(1000000000)
 #define BLANK_BYTES_MAX 24
 #define NUMBER_BYTES_MAX 40
+#define STORY_BYTES_MAX 300     /* of a summary; the alert itself has the rest */
 
 static bool is_upper(char c)
 {
@@ -160,6 +161,27 @@ void words_headline(struct str alert_name, struct str summary, struct str kind, 
         struct str said = out->failed ? STR("") : str_slice(buf_str(out), start, out->length);
         if (name.length && !contains(said, name))
                 buf_printf(out, " on %.*s %.*s", STR_ARGS(kind), STR_ARGS(name));
+}
+
+/* As much of a text as a line of a story holds, whole characters. */
+static struct str beginning(struct str text)
+{
+        size_t length = min_of(text.length, (size_t)STORY_BYTES_MAX);
+        while (length && length < text.length && ((unsigned char)text.bytes[length] & 0xC0) == 0x80)
+                length--;
+        return str_slice(text, 0, length);
+}
+
+void words_alert(struct str alert_name, struct str summary, struct str kind, struct str name, struct buf *out)
+{
+        struct str said = beginning(str_trim(summary));
+        buf_append(out, alert_name.bytes, alert_name.length);
+        if (said.length) {
+                buf_text(out, ": ");
+                words_headline(alert_name, said, kind, name, out);
+        } else if (name.length && !contains(alert_name, name)) {
+                buf_printf(out, " on %.*s %.*s", STR_ARGS(kind), STR_ARGS(name));
+        }
 }
 
 /* --- causes ------------------------------------------------------------------------------------------------------------------ */

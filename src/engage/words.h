@@ -22,6 +22,8 @@ void words_plural(struct str kind, struct buf *out); /* "hosts", "entities" */
 
 /* What is wrong and where: the summary, or else the name; and the place, unless that says it already. kind empty: nothing is known of where. */
 void words_headline(struct str alert_name, struct str summary, struct str kind, struct str name, struct buf *out);
+/* The same with the alert's own name before it: "DiskFull: /data is 91 % full on host db1"; without a summary "DiskFull on host db1". */
+void words_alert(struct str alert_name, struct str summary, struct str kind, struct str name, struct buf *out);
 
 struct cause_words {
         struct str kind, name;          /* of what is suspected */

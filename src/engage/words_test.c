@@ -45,6 +45,28 @@ static void a_title_says_what_is_wrong_and_where(void **unused)
         }
 }
 
+static void the_story_names_an_alert_what_it_said_and_of_what(void **unused)
+{
+        (void)unused;
+        static const struct { const char *alert, *summary, *kind, *name, *text; } rows[] = {
+                {"DiskFull", "/data is 91 % full", "host", "db1", "DiskFull: /data is 91 % full on host db1"},
+                {"DiskFull", "/data of db1 is 91 % full", "host", "db1", "DiskFull: /data of db1 is 91 % full"},
+                {"DiskFull", " ", "host", "db1", "DiskFull on host db1"},
+                {"DiskFull", "", "nothing known", "", "DiskFull"},
+        };
+        for (size_t i = 0; i < countof(rows); i++) {
+                scoped(buf_done) struct buf out = {0};
+                words_alert(str_of(rows[i].alert), str_of(rows[i].summary), str_of(rows[i].kind), str_of(rows[i].name), &out);
+                assert_words(&out, rows[i].text);
+        }
+        scoped(buf_done) struct buf summary = {0}, out = {0};
+        for (int i = 0; i < 400; i++)
+                buf_text(&summary, "\u00e4");
+        words_alert(STR("Odd"), buf_str(&summary), STR(""), STR(""), &out);
+        assert_int_equal(out.length, strlen("Odd: ") + 300);
+        assert_true(str_is_utf8(buf_str(&out)));
+}
+
 static void a_cause_says_what_happened_where_when_and_why_it_stands_there(void **unused)
 {
         (void)unused;
@@ -106,6 +128,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_title_says_what_is_wrong_and_where),
+                cmocka_unit_test(the_story_names_an_alert_what_it_said_and_of_what),
                 cmocka_unit_test(a_cause_says_what_happened_where_when_and_why_it_stands_there),
                 cmocka_unit_test(durations_and_plurals_read_as_people_say_them),
         };

@@ -59,6 +59,7 @@ test('reasons come by weight, in words', () => {
 test('the story of an incident is told in sentences, also of kinds that come later', () => {
     const entry = (kind: string, text = '') => ({ id: '1', alert: null, time_ns: '0', kind, by: '', text });
     expect(storyOf(entry('noise', 'planned'))).toBe('judged it to be noise: planned work');
+    expect(storyOf(entry('alert_joined', 'DiskFull: /data is 91 % full on host db1'))).toBe('joined by the alert DiskFull: /data is 91 % full on host db1');
     expect(storyOf(entry('assigned'))).toBe('took its owner away');
     expect(storyOf(entry('something_new', 'x'))).toBe('something new: x');
 });

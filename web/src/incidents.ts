@@ -73,8 +73,9 @@ export function storyOf(entry: TimelineEntry): string {
     const said = text ? `: ${text}` : '';
     switch (entry.kind) {
         case 'opened': return `opened by the alert ${text}`;
-        case 'alert_joined': return `the alert ${text} joined`;
-        case 'alert_fired': return `the alert ${text} fires again`;
+        case 'alert_joined': return `joined by the alert ${text}`;
+        case 'alert_left': return `the alert ${text} was moved to another incident, with what came in the same moment`;
+        case 'alert_fired': return `fires again: the alert ${text}`;
         case 'alert_resolved': return `the alert ${text} is resolved`;
         case 'alert_expired': return `nobody tells of the alert ${text} any more`;
         case 'acknowledged': return `acknowledged${said}`;
