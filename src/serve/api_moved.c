@@ -13,6 +13,7 @@
 #include "register/registry.h"
 #include "serve/role.h"
 #include "serve/server.h"
+#include "serve/warnings.h"
 #include "serve/when.h"
 #include "store/database.h"
 
@@ -316,8 +317,9 @@ bool moved_show(struct request *request, struct err *err)
         scoped_ptr(kinds_unref) struct kinds *kinds = server->context.registry ? registry_kinds(server->context.registry) : NULL;
         asking->request = request;
         asking->kinds = kinds;
+        struct warnings_source noting;
         struct moved_question question = {.resolve = resolve, .context = server->context.registry, .cancelled = http_stopping(server->http),
-                                          .source = promql_store_source(server->context.series)};
+                                          .source = warnings_note(&noting, promql_store_source(server->context.series))};
         if (!read_question(asking, &question, err))
                 return false;
         question.subjects = asking->subjects;
@@ -329,5 +331,5 @@ bool moved_show(struct request *request, struct err *err)
                 return false;
         if (json_object_set_new(answer, "entities_left_out", json_integer((json_int_t)asking->left_out)))
                 return fail_memory(err, "serve", sizeof(void *));
-        return request_answer_json(request, 200, answer, err);
+        return warnings_add(request, noting.start_ns, noting.end_ns, answer, err) && request_answer_json(request, 200, answer, err);
 }

@@ -69,7 +69,7 @@ static const struct schema {
                        ",\"way\":{\"enum\":[\"up\",\"down\",\"stopped\"]},\"group\":{\"type\":[\"integer\",\"null\"],\"description\":\"those of one number moved together; in order of time\"}"
                        ",\"is_little\":{\"type\":\"boolean\"},\"onset_ns\":" NS ",\"earliest_ns\":" NS ",\"latest_ns\":" NS ",\"end_ns\":{\"type\":[\"string\",\"null\"]}"
                        ",\"strength\":{\"type\":\"number\"},\"usual\":{\"type\":[\"number\",\"null\"]},\"level\":{\"type\":[\"number\",\"null\"]}"
-                       ",\"usual_text\":{\"type\":[\"string\",\"null\"]},\"level_text\":{\"type\":[\"string\",\"null\"]}") "}")},
+                       ",\"usual_text\":{\"type\":[\"string\",\"null\"]},\"level_text\":{\"type\":[\"string\",\"null\"]}") "}," WARNINGS)},
         {"Incidents", "application/json", LIST("incidents", INCIDENT)},
         {"IncidentsTally", "application/json",
          OBJECT("\"incidents\":" COUNT ",\"messages\":" OBJECT("\"all\":" COUNT ",\"pages\":" COUNT) ",\"judged\":{\"type\":\"array\",\"items\":"

@@ -5,25 +5,50 @@
 #include "base/scope.h"
 #include "store/archive.h"
 
+#include <stdio.h>
+
 #define DAYS_TOLD_MAX 16
 
-void warnings_write(struct request *request, int64_t start_ns, int64_t end_ns)
+/* As texts, in `texts` by their bytes: none holds what JSON would escape. */
+static size_t read_warnings(struct request *request, int64_t start_ns, int64_t end_ns, char texts[DAYS_TOLD_MAX + 1][160])
 {
         int64_t days[DAYS_TOLD_MAX];
         struct archive *archive = server_of(request)->context.archive;
-        struct buf *out = &request->answer.body;
-        size_t count = archive ? archive_damaged_days(archive, start_ns, end_ns, days, DAYS_TOLD_MAX) : 0;
-        for (size_t i = 0; i < min_of(count, (size_t)DAYS_TOLD_MAX); i++) {
+        size_t count = archive ? archive_damaged_days(archive, start_ns, end_ns, days, DAYS_TOLD_MAX) : 0, told = min_of(count, (size_t)DAYS_TOLD_MAX);
+        for (size_t i = 0; i < told; i++) {
                 int64_t year;
                 unsigned month, day;
                 clock_date_of_days(days[i], &year, &month, &day);
-                buf_printf(out, "%s\"telemetry received on %04d-%02u-%02u is missing, all or in part: the file of that day is damaged; "
-                                "restore it from a backup\"", i ? "," : ",\"warnings\":[", (int)year, month, day);
+                snprintf(texts[i], sizeof texts[i], "telemetry received on %04d-%02u-%02u is missing, all or in part: the file of that day is damaged; restore it from a backup",
+                         (int)year, month, day);
         }
-        if (count > DAYS_TOLD_MAX)
-                buf_printf(out, ",\"and so is that of %zu more days\"", count - DAYS_TOLD_MAX);
+        if (count > told)
+                snprintf(texts[told++], sizeof texts[0], "and so is that of %zu more days", count - DAYS_TOLD_MAX);
+        return told;
+}
+
+void warnings_write(struct request *request, int64_t start_ns, int64_t end_ns)
+{
+        char texts[DAYS_TOLD_MAX + 1][160];
+        struct buf *out = &request->answer.body;
+        size_t count = read_warnings(request, start_ns, end_ns, texts);
+        for (size_t i = 0; i < count; i++)
+                buf_printf(out, "%s\"%s\"", i ? "," : ",\"warnings\":[", texts[i]);
         if (count)
                 buf_byte(out, ']');
+}
+
+bool warnings_add(struct request *request, int64_t start_ns, int64_t end_ns, json_t *answer, struct err *err)
+{
+        char texts[DAYS_TOLD_MAX + 1][160];
+        size_t count = read_warnings(request, start_ns, end_ns, texts);
+        json_t *list = count ? json_array() : NULL;
+        bool good = true;
+        for (size_t i = 0; good && i < count; i++)
+                good = json_array_append_new(list, json_string(texts[i])) == 0;
+        good = good && (!count || json_object_set(answer, "warnings", list) == 0);
+        json_decref(list);
+        return good || fail_memory(err, "serve", sizeof texts);
 }
 
 static bool select_and_note(void *context, const struct series_select *select, struct arena *arena, struct series_set *out_set,

@@ -9,6 +9,9 @@
 /* Appends ,"warnings":["..."] to the answer when days that overlap these receive times are damaged; else nothing. */
 void warnings_write(struct request *request, int64_t start_ns, int64_t end_ns);
 
+/* The same into an answer that is a tree. */
+bool warnings_add(struct request *request, int64_t start_ns, int64_t end_ns, json_t *answer, struct err *err);
+
 /* A source that notes which times were really asked for: an expression looks back further than its range. */
 struct warnings_source {
         struct promql_source source; /* what it asks */

@@ -186,6 +186,33 @@ static void note_damaged(struct archive *archive, int64_t day)
         archive->damaged_days[archive->damaged_day_count++] = day;
 }
 
+void archive_tell_damaged(struct archive *archive, int64_t day, const struct err *why)
+{
+        bool is_new;
+        {
+                with_lock(&archive->lock);
+                size_t before = archive->damaged_day_count;
+                note_damaged(archive, day);
+                is_new = archive->damaged_day_count != before;
+                archive->stats.failures += is_new;
+        }
+        if (is_new) {
+                struct err told = *why;
+                err_within(&told, "answers leave out what of this day cannot be read");
+                log_err(LOG_LEVEL_ERROR, &told);
+        }
+}
+
+/* Damage of a day's file is no reason to answer nothing about the others. False: err is another fault. */
+static bool is_left_out(struct archive *archive, int64_t day, struct err *err)
+{
+        if (err->code != ERR_CORRUPT)
+                return false;
+        archive_tell_damaged(archive, day, err);
+        *err = (struct err){0};
+        return true;
+}
+
 size_t archive_damaged_days(struct archive *archive, int64_t start_ns, int64_t end_ns, int64_t *out_days, size_t days_max)
 {
         size_t count = 0;
@@ -835,14 +862,14 @@ static bool note_stored_rows(struct selection *selection, struct day *day, struc
         const struct archive_range *range = selection->range;
         struct database *reader;
         if (!take_reader(selection->archive, day, &reader, err))
-                return false;
+                return is_left_out(selection->archive, day->day, err);
         selection->day = day;
         bool good = day_find(reader, range->kind, range->start_ns, range->end_ns, note_row, selection, err);
         if (good)
                 give_reader(selection->archive, day, reader);
         else
                 database_close(reader);
-        return good;
+        return good || is_left_out(selection->archive, day->day, err);
 }
 
 static int by_time_backwards(const void *left, const void *right)
@@ -867,13 +894,14 @@ struct visiting {
         void *context;
 };
 
-static bool visit_stored(struct database *reader, const struct candidate *candidate, const struct visiting *visiting, struct err *err)
+static bool visit_stored(struct archive *archive, struct database *reader, const struct candidate *candidate, const struct visiting *visiting, struct err *err)
 {
         struct block block;
+        int64_t day = candidate->day->day;
         if (visiting->wants) {
                 scoped(query_done) struct query query = {0};
                 if (!day_load(reader, candidate->place.row, false, &query, &block, err))
-                        return err->code == ERR_NONE;
+                        return err->code == ERR_NONE || is_left_out(archive, day, err);
                 if (!visiting->wants(visiting->context, &block))
                         return true;
         }
@@ -881,7 +909,7 @@ static bool visit_stored(struct database *reader, const struct candidate *candid
                 return true;
         scoped(query_done) struct query query = {0};
         if (!day_load(reader, candidate->place.row, true, &query, &block, err))
-                return err->code == ERR_NONE;
+                return err->code == ERR_NONE || is_left_out(archive, day, err);
         return visiting->visit(visiting->context, &block, err);
 }
 
@@ -900,9 +928,9 @@ static bool visit_all(struct selection *selection, const struct visiting *visiti
                                         give_reader(selection->archive, open_day, reader);
                                 reader = NULL;
                                 open_day = candidate->day;
-                                good = take_reader(selection->archive, open_day, &reader, err);
+                                good = take_reader(selection->archive, open_day, &reader, err) || is_left_out(selection->archive, open_day->day, err);
                         }
-                        good = good && visit_stored(reader, candidate, visiting, err);
+                        good = good && (!reader || visit_stored(selection->archive, reader, candidate, visiting, err));
                 }
                 if (!good)
                         break;
@@ -981,6 +1009,9 @@ bool archive_visit_series(struct archive *archive, int64_t start_ns, int64_t end
                           bool (*visit)(void *context, int64_t day, uint32_t id, struct str packed_labels, struct err *err),
                           void *context, struct err *err)
 {
+        struct err ignored = {0};
+        if (!err)
+                err = &ignored;
         struct series_visiting visiting = {visit, context, 0};
         struct archive_range range = {.kind = BLOCK_METRICS, .start_ns = INT64_MIN, .end_ns = INT64_MAX};
         if (!visit_waiting_series(archive, &range, name, &visiting, err))
@@ -995,6 +1026,7 @@ bool archive_visit_series(struct archive *archive, int64_t start_ns, int64_t end
                         good = day_series(reader, name, visit_series_of_day, &visiting, err);
                         give_reader(archive, day, reader);
                 }
+                good = good || is_left_out(archive, day->day, err);
                 day_unref(archive, day);
         }
         return good;

@@ -79,7 +79,8 @@ struct archive_range {
         bool newest_first;              /* order by time_max of blocks; else by first_item */
 };
 
-/* Visits blocks whose times overlap; without bodies: wants(context, block) true loads the body and calls visit. Either NULL means yes. */
+/* What of a day's file cannot be read is left out and told (archive_tell_damaged); a visit that fails ends it.
+ * Visits blocks whose times overlap; without bodies: wants(context, block) true loads the body and calls visit. Either NULL means yes. */
 typedef bool block_visit_fn(void *context, const struct block *block, struct err *err);
 bool archive_visit(struct archive *archive, const struct archive_range *range,
                    bool (*wants)(void *context, const struct block *block), block_visit_fn *visit, void *context,
@@ -96,7 +97,10 @@ bool archive_day_series(struct archive *archive, int64_t day,
                         bool (*visit)(void *context, uint32_t id, struct str packed_labels, struct err *err),
                         void *context, struct err *err);
 
-/* Ingest days overlapping the times (both included) of which answers miss something: the file is left out, or one was set aside.
+/* A reader met bytes of that day that cannot be read, and goes on without them. Told once a day in the log, and in answers from now on. */
+void archive_tell_damaged(struct archive *archive, int64_t day, const struct err *why);
+
+/* Ingest days overlapping the times (both included) of which answers miss something: the file is left out, one was set aside, or a reader met damage.
  * Fills in at most days_max, in no order; gives how many there are. */
 size_t archive_damaged_days(struct archive *archive, int64_t start_ns, int64_t end_ns, int64_t *out_days, size_t days_max);
 

@@ -368,6 +368,35 @@ static void news_that_cannot_be_read_whole_waits_for_the_journal(void **state)
         }
 }
 
+static void pages_that_go_bad_are_left_out_of_answers_and_told(void **state)
+{
+        (void)state;
+        struct err err;
+        struct seen seen;
+        int64_t days[2];
+        static const long pages[] = {1, 2, 4, 7};
+        for (size_t i = 0; i < countof(pages); i++) {
+                int64_t day = 23000 + 10 * (int64_t)i, year;
+                unsigned month, of_month;
+                char path[128];
+                struct archive *archive = open_archive();
+                put(archive, 1, day, 1, "lost");
+                put(archive, 1, day + 1, 2, "next day");
+                assert_true(archive_flush(archive, &err));
+                clock_date_of_days(day, &year, &month, &of_month);
+                snprintf(path, sizeof path, "%s/telemetry/%04d-%02u-%02u.db", directory, (int)year, month, of_month);
+                damage(path, pages[i]);
+                assert_int_equal(archive_damaged_days(archive, day * DAY_NS, (day + 2) * DAY_NS - 1, days, 2), 0);
+                assert_int_equal(count_blocks(archive, day * DAY_NS, (day + 2) * DAY_NS - 1, false, &seen), pages[i] == 7 ? 2 : 1);
+                assert_string_equal(seen.last_body, "next day");
+                assert_int_equal(series_of_day(archive, day + 1), 1);
+                assert_in_range(series_of_day(archive, day), 0, 1);
+                assert_int_equal(archive_damaged_days(archive, day * DAY_NS, (day + 2) * DAY_NS - 1, days, 2), 1);
+                assert_int_equal(days[0], day);
+                archive_close(archive);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -380,6 +409,7 @@ int main(void)
                 cmocka_unit_test(what_is_news_is_taken_over_from_a_day_that_is_set_aside),
                 cmocka_unit_test(labels_of_what_is_older_are_taken_over_too),
                 cmocka_unit_test(news_that_cannot_be_read_whole_waits_for_the_journal),
+                cmocka_unit_test(pages_that_go_bad_are_left_out_of_answers_and_told),
                 cmocka_unit_test(a_flush_of_nothing_does_not_answer_for_the_first_block),
                 cmocka_unit_test(readers_see_every_block_once_while_it_moves),
         };

@@ -349,6 +349,7 @@ static bool note_candidate(void *context, const struct block *block)
                 if (why.code == ERR_MEMORY)
                         return out_of_memory(selection, block->index.length);
                 selection->stats.blocks_damaged++;
+                archive_tell_damaged(logs_archive(selection->logs), block->day, &why);
                 return false;
         }
         if (!index_matches(selection, &summary))
@@ -441,6 +442,7 @@ unreadable:
                 return false;
         }
         selection->stats.blocks_damaged++;
+        archive_tell_damaged(logs_archive(selection->logs), block->day, &why);
         return true;
 }
 

@@ -428,6 +428,9 @@ static void a_damaged_block_is_left_out_and_counted(void **state)
         assert_true(logs_select(house->logs, &all, count_row, &rows, &stats, &err));
         assert_int_equal(rows, 50);
         assert_int_equal(stats.blocks_damaged, 1);
+        int64_t day;
+        assert_int_equal(archive_damaged_days(house->archive, INT64_MIN, INT64_MAX, &day, 1), 1); /* so answers say it */
+        assert_int_equal(day, 20000);
 }
 
 struct seen_streams {

@@ -38,6 +38,9 @@ bool series_count(struct archive *archive, uint64_t *out_samples, struct err *er
         arena_init(&counting.arena, BLOCK_MEMORY_MAX);
         struct archive_range everything = {.kind = BLOCK_METRICS, .start_ns = INT64_MIN, .end_ns = INT64_MAX};
         bool good = archive_visit(archive, &everything, NULL, count_block, &counting, err);
+        int64_t day;
+        if (good && archive_damaged_days(archive, INT64_MIN, INT64_MAX, &day, 1))
+                good = fail(err, ERR_CORRUPT, "series", "a day's file is damaged; the log says which and where");
         arena_done(&counting.arena);
         if (good)
                 *out_samples = counting.samples;

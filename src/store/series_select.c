@@ -306,6 +306,7 @@ static bool visit_block(void *context, const struct block *block, struct err *er
                 return true;
         if (why.code == ERR_CORRUPT || why.code == ERR_UNSUPPORTED) {
                 atomic_fetch_add(&selecting->store->blocks_damaged, 1);
+                archive_tell_damaged(selecting->store->archive, block->day, &why);
                 return true;
         }
         if (err)

@@ -28,6 +28,7 @@ export interface MovedAnswer {
     entities_left_out: number;
     series: { looked_at: number; unknown: number; earlier: number; left_out: number; too_many_points: number; buckets: number; not_told: number };
     moved: Moved[];
+    warnings?: string[]; // what the answer lacks: a damaged day, for one
 }
 export type MovedAbout = { incident: number } | { entity: string };
 
