@@ -329,6 +329,7 @@ static uint32_t find_home(struct miner *miner, struct str line, const struct tok
         if (number == MAP_NONE && count > 3)
                 number = find_tail(miner, tokens, count);
         if (number != MAP_NONE) {
+                miner_note_names(miner, number, tokens);
                 if (thin_keys(miner))
                         miner_set_key(miner, key, number); /* without it the next one is found the slow way again */
                 return number;
@@ -600,7 +601,7 @@ struct miner_counts miner_counts(const struct miner *miner)
 uint64_t miner_bytes(const struct miner *miner)
 {
         uint64_t slots = miner->by_key.capacity + miner->by_id.capacity + miner->by_marks.capacity + miner->by_prefix.capacity;
-        return sizeof *miner + miner->counts.bytes + miner->capacity * sizeof *miner->shapes +
+        return sizeof *miner + miner->counts.bytes + known_names_bytes(&miner->names) + miner->capacity * sizeof *miner->shapes +
                miner->waiting.capacity * sizeof *miner->waiting.items + miner->splits.count * sizeof *miner->splits.items + slots * (sizeof *miner->by_key.hashes + sizeof *miner->by_key.values);
 }
 
@@ -654,6 +655,7 @@ void miner_destroy(struct miner *miner)
                 shape_done(&miner->shapes[i]);
         free(miner->shapes);
         free(miner->waiting.items);
+        known_names_done(&miner->names);
         free(miner->splits.items);
         familiar_done(&miner->familiar);
         map_done(&miner->by_key);

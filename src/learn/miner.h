@@ -144,6 +144,6 @@ bool miner_sentence(const struct miner *miner, uint32_t number, struct buf *text
 struct miner_counts miner_counts(const struct miner *miner);
 uint64_t miner_bytes(const struct miner *miner);        /* held now, in all */
 
-/* Version 3, little-endian; version 2, without splits, is read too. Restore refuses what it cannot have written; the bounds are the caller's. */
+/* Version 4, little-endian; version 3, without names, and 2, without splits, are read too. Restore refuses what it cannot have written; the bounds are the caller's. */
 bool miner_snapshot(const struct miner *miner, struct buf *out, struct err *err);
 struct miner *miner_restore(struct str bytes, struct miner_bounds bounds, struct err *err);

@@ -31,19 +31,45 @@ struct nearby {
         uint32_t count;
 };
 
+static bool is_one_of(struct str word, const struct str *words, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (str_equal_nocase(word, words[i]))
+                        return true;
+        return false;
+}
+
+/* "password for root from": between two of these stands a noun, and one that differs is a name. Not after "to": "failed to start on". */
+static bool is_preposition(struct str word)
+{
+        static const struct str words[] = {STR_INIT("for"), STR_INIT("from"), STR_INIT("by"), STR_INIT("of"), STR_INIT("on"), STR_INIT("at"), STR_INIT("with"),
+                                           STR_INIT("in"), STR_INIT("via")};
+        return is_one_of(word, words, countof(words));
+}
+
 /* After these English and printf put a value. */
-static bool announces_value(struct str word)
+static bool announces_name(struct str word)
 {
         static const struct str words[] = {
                 STR_INIT("for"), STR_INIT("from"), STR_INIT("to"), STR_INIT("by"), STR_INIT("of"), STR_INIT("on"), STR_INIT("at"), STR_INIT("with"),
                 STR_INIT("user"), STR_INIT("host"), STR_INIT("client"), STR_INIT("server"), STR_INIT("session"), STR_INIT("file"), STR_INIT("device"),
                 STR_INIT("process"), STR_INIT("service"), STR_INIT("interface"), STR_INIT("node"), STR_INIT("named"), STR_INIT("called"),
                 STR_INIT("package"), STR_INIT("key"), STR_INIT("name"), STR_INIT("domain"), STR_INIT("module"), STR_INIT("thread"), STR_INIT("task"),
-                STR_INIT("job"), STR_INIT("is"), STR_INIT("state"), STR_INIT("status"), STR_INIT("type")};
-        for (size_t i = 0; i < countof(words); i++)
-                if (str_equal_nocase(word, words[i]))
-                        return true;
-        return false;
+                STR_INIT("job")};
+        return is_one_of(word, words, countof(words));
+}
+
+/* What follows may say how it went: a value, but hardly a name. */
+static bool announces_state(struct str word)
+{
+        static const struct str words[] = {STR_INIT("is"), STR_INIT("state"), STR_INIT("status"), STR_INIT("type")};
+        return is_one_of(word, words, countof(words));
+}
+
+/* May a name that is known stand here? Not anywhere: "up" may be known from a list of states, and a program that speaks first is its own subject. */
+static bool takes_name(const struct shape *shape, uint32_t place)
+{
+        return place && announces_name(shape_word(shape, place - 1));
 }
 
 /* How many different words make a place a variable. Where values are announced few do; a sentence's first word is
@@ -54,7 +80,10 @@ static uint32_t words_wanted(const struct shape *shape, uint32_t place)
                 return 6;
         if (shape->parts[place - 1].kind == TOKEN_MARK)
                 return 4;
-        return announces_value(shape_word(shape, place - 1)) ? 3 : 4;
+        if (place + 1u < shape->count && is_preposition(shape_word(shape, place - 1)) &&
+            (is_preposition(shape_word(shape, place + 1)) || str_equal_nocase(shape_word(shape, place + 1), STR("to"))))
+                return 2;
+        return announces_name(shape_word(shape, place - 1)) || announces_state(shape_word(shape, place - 1)) ? 3 : 4;
 }
 
 /* A sentence keeps words of its own, or it would swallow others. */
@@ -110,12 +139,35 @@ static uint32_t words_at(const struct miner *miner, uint32_t number, const struc
         return count;
 }
 
+void miner_note_names(struct miner *miner, uint32_t number, const struct token *tokens)
+{
+        const struct shape *shape = &miner->shapes[number];
+        for (uint32_t i = 0; i < (uint32_t)shape->count - shape->has_tail; i++)
+                if (shape->parts[i].opened && tokens[i].kind == TOKEN_WORD)
+                        known_names_add(&miner->names, tokens[i].hash);
+}
+
+/* Have all words at the place been values elsewhere in this program? */
+static bool are_names(const struct miner *miner, uint32_t number, const struct nearby *nearby, const struct near *wanted, uint32_t place)
+{
+        for (uint32_t i = 0; i <= nearby->count; i++) {
+                if (i < nearby->count && !lies_within(&nearby->items[i], wanted))
+                        continue;
+                const struct part *part = &miner->shapes[i < nearby->count ? nearby->items[i].number : number].parts[place];
+                if (!part_is_open(part) && !known_names_has(&miner->names, part->hash))
+                        return false;
+        }
+        return true;
+}
+
 static bool is_enough(const struct miner *miner, uint32_t number, const struct nearby *nearby, const struct near *wanted)
 {
         const struct shape *shape = &miner->shapes[number];
         if (wanted->count == 0)
                 return true;
         uint32_t first = words_at(miner, number, nearby, wanted, wanted->places[0]), own = words_beside(shape, wanted);
+        if (wanted->count == 1 && own >= 2 && first >= 2 && takes_name(shape, wanted->places[0]) && are_names(miner, number, nearby, wanted, wanted->places[0]))
+                return true;
         if (wanted->count == 1)
                 return own >= 2 && first >= words_wanted(shape, wanted->places[0]);
         uint32_t second = words_at(miner, number, nearby, wanted, wanted->places[1]), sentences = 1;
@@ -171,12 +223,26 @@ static void change(struct miner *miner, uint32_t number, const struct near *open
         shapes_link(miner, number);
 }
 
+/* Before the places are opened. */
+static void keep_names(struct miner *miner, uint32_t number, const struct nearby *nearby, const struct near *wanted)
+{
+        for (uint32_t i = 0; i <= nearby->count; i++) {
+                if (i < nearby->count && !lies_within(&nearby->items[i], wanted))
+                        continue;
+                const struct shape *shape = &miner->shapes[i < nearby->count ? nearby->items[i].number : number];
+                for (uint32_t k = 0; k < wanted->count; k++)
+                        if (shape->parts[wanted->places[k]].kind == TOKEN_WORD)
+                                known_names_add(&miner->names, shape->parts[wanted->places[k]].hash);
+        }
+}
+
 static uint32_t merge(struct miner *miner, uint32_t number, const struct nearby *nearby, const struct near *wanted)
 {
         uint32_t stays = number;
         for (uint32_t i = 0; i < nearby->count; i++)
                 if (lies_within(&nearby->items[i], wanted))
                         stays = most_seen(miner, stays, nearby->items[i].number);
+        keep_names(miner, number, nearby, wanted);
         change(miner, stays, wanted, 0);
         for (uint32_t i = 0; i < nearby->count; i++)
                 if (nearby->items[i].number != stays && lies_within(&nearby->items[i], wanted))
@@ -250,8 +316,22 @@ static void wait(struct miner *miner, uint32_t number)
         miner->waiting.items[miner->waiting.count++] = number;
 }
 
+/* A new sentence with a known name where one is announced need not wait for a second: up to two. */
+static void open_names(struct miner *miner, uint32_t number)
+{
+        const struct shape *shape = &miner->shapes[number];
+        struct near names = {.count = 0};
+        for (uint32_t i = 1; i < shape->count && i < 255 && names.count < 2; i++)
+                if (shape->parts[i].kind == TOKEN_WORD && takes_name(shape, i) && known_names_has(&miner->names, shape->parts[i].hash))
+                        names.places[names.count++] = (uint8_t)i;
+        if (names.count && words_beside(shape, &names) >= 2)
+                change(miner, number, &names, 0);
+}
+
 void miner_settle(struct miner *miner, uint32_t number)
 {
+        if (miner->shapes[number].lines == 0)
+                open_names(miner, number);
         for (uint32_t round = 0; round < SETTLE_ROUNDS; round++)
                 if (!merge_near(miner, &number) && !merge_tails(miner, &number))
                         return;

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-#define SNAPSHOT_MAGIC 0x334E494DU /* "MIN3" */
+#define SNAPSHOT_MAGIC 0x344E494DU /* "MIN4" */
+#define SNAPSHOT_MAGIC_3 0x334E494DU /* "MIN3": no names are known */
 #define SNAPSHOT_MAGIC_2 0x324E494DU /* "MIN2": nothing is split */
 #define WAITING_MAX 1024
 
@@ -43,6 +44,7 @@ bool miner_snapshot(const struct miner *miner, struct buf *out, struct err *err)
 {
         buf_u32(out, SNAPSHOT_MAGIC);
         splits_write(miner, out);
+        known_names_write(&miner->names, out);
         buf_u64(out, miner->domain);
         buf_u64(out, miner->counts.lines);
         buf_u64(out, miner->counts.crowded);
@@ -180,7 +182,9 @@ static bool waiting_read(struct reader *reader, struct miner *miner)
 static bool miner_read(struct reader *reader, struct miner *miner)
 {
         uint32_t magic = reader_u32(reader);
-        if ((magic != SNAPSHOT_MAGIC && magic != SNAPSHOT_MAGIC_2) || (magic == SNAPSHOT_MAGIC && !splits_read(reader, miner)))
+        if (magic != SNAPSHOT_MAGIC && magic != SNAPSHOT_MAGIC_3 && magic != SNAPSHOT_MAGIC_2)
+                return false;
+        if ((magic != SNAPSHOT_MAGIC_2 && !splits_read(reader, miner)) || (magic == SNAPSHOT_MAGIC && !known_names_read(reader, &miner->names)))
                 return false;
         miner->domain = reader_u64(reader);
         miner->counts.lines = reader_u64(reader);
@@ -199,7 +203,7 @@ struct miner *miner_restore(struct str bytes, struct miner_bounds bounds, struct
         struct reader reader = reader_of(bytes);
         struct miner *miner = miner_empty(bounds, err);
         if (miner && !miner_read(&reader, miner)) {
-                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 2 or 3, or are damaged", bytes.length);
+                fail(err, ERR_CORRUPT, "miner", "restoring %zu bytes of templates: they are not a snapshot of version 2 to 4, or are damaged", bytes.length);
                 miner_destroy(miner);
                 return NULL;
         }

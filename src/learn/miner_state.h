@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "learn/familiar.h"
+#include "learn/known_names.h"
 #include "learn/miner.h"
 #include "learn/shape.h"
 
@@ -25,6 +26,7 @@ struct miner {
         struct map by_key;              /* may name slots that are something else by now: what is found is compared */
         struct map by_id, by_marks, by_prefix;
         struct familiar familiar;
+        struct known_names names;
         uint32_t changes;               /* of shapes; each has its own number */
         uint32_t key_changes;           /* of what by_key has dropped without naming it */
         struct miner_counts counts;
@@ -55,6 +57,9 @@ uint32_t shape_tail(const struct shape *shape);
 
 /* Merges the shape with its like, if there is enough evidence. */
 void miner_settle(struct miner *miner, uint32_t number);
+
+/* The words of a line at places that were opened: names. */
+void miner_note_names(struct miner *miner, uint32_t number, const struct token *tokens);
 
 /* --- miner_split.c --- */
 

@@ -100,18 +100,18 @@ static void many_words_at_a_place_merge_and_the_merged_keep_aliases(void **state
 {
         (void)state;
         scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
-        uint32_t first = learn(miner, "Accepted password for alice from 10.0.0.1");
-        uint32_t second = learn(miner, "Accepted password for bob from 10.0.0.1"), now;
+        uint32_t first = learn(miner, "Accepted password for alice behind 10.0.0.1");
+        uint32_t second = learn(miner, "Accepted password for bob behind 10.0.0.1"), now;
         uint64_t second_id = id_of(miner, second);
-        assert_reads(miner, first, "Accepted password for alice from <*>");
+        assert_reads(miner, first, "Accepted password for alice behind <*>");
         assert_int_not_equal(first, second);
-        assert_int_equal(learn(miner, "Accepted password for carol from 10.0.0.1"), first);
-        assert_reads(miner, second, "Accepted password for <*> from <*>");
+        assert_int_equal(learn(miner, "Accepted password for carol behind 10.0.0.1"), first);
+        assert_reads(miner, second, "Accepted password for <*> behind <*>");
         assert_true(miner_find(miner, second_id, &now));
         assert_int_equal(now, first);
         assert_int_equal(miner_alias(miner, second), first);
         uint32_t before = miner_count(miner);
-        assert_int_equal(learn(miner, "Accepted password for dave from 10.0.0.9"), first);
+        assert_int_equal(learn(miner, "Accepted password for dave behind 10.0.0.9"), first);
         assert_int_equal(miner_count(miner), before);
         struct miner_template shown;
         assert_true(miner_template(miner, second, &shown));
@@ -215,6 +215,57 @@ static void ids_and_numbers_are_stable_over_restore_and_learning_goes_on_alike(v
                 assert_true(id_of(miner, i) == id_of(restored, i));
         assert_true(miner_snapshot(miner, &one, NULL) && miner_snapshot(restored, &other, NULL));
         assert_true(str_equal(buf_str(&one), buf_str(&other)));
+}
+
+static void between_two_prepositions_the_second_word_makes_a_name(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        uint32_t first = learn(miner, "Refused password for root from 10.0.0.1");
+        assert_int_equal(learn(miner, "Refused password for uucp from 10.0.0.1"), first);
+        uint32_t on = learn(miner, "Service is enabled for 10.0.0.1"), start = learn(miner, "Unable to start on 10.0.0.1");
+        assert_true(learn(miner, "Service is disabled for 10.0.0.1") != on);
+        assert_true(learn(miner, "Unable to stop on 10.0.0.1") != start);
+}
+
+/* "alice" is a customer; what "up" is, a list of states has not told. */
+static void a_name_that_is_known_is_a_value_where_one_is_announced(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        static const char *const names[] = {"alice", "bob", "carol", "dave"}, *const states[] = {"up", "down", "busy", "idle"};
+        char line[64];
+        assert_reads(miner, learn(miner, "Order cancelled by alice"), "Order cancelled by alice");
+        for (int i = 0; i < 4; i++) {
+                snprintf(line, sizeof line, "Basket of customer %s was emptied", names[i]);
+                learn(miner, line);
+                snprintf(line, sizeof line, "Monitor: agent says %s now", states[i]);
+                learn(miner, line);
+        }
+        uint32_t moved = learn(miner, "Order moved by carol");
+        assert_reads(miner, moved, "Order moved by <*>");
+        assert_int_equal(learn(miner, "Order moved by dave"), moved);
+        assert_int_equal(learn(miner, "Order moved by eve"), moved);
+        assert_reads(miner, learn(miner, "Order moved to page carol"), "Order moved to page carol");
+        uint32_t up = learn(miner, "Link up after repair");
+        assert_true(learn(miner, "Link down after repair") != up);
+}
+
+static void names_survive_a_restart(void **state)
+{
+        (void)state;
+        scoped_ptr(miner_destroy) struct miner *miner = miner_new(0);
+        scoped(buf_done) struct buf snapshot = {0};
+        learn(miner, "Basket of customer alice was emptied");
+        for (int i = 0; i < 4; i++)
+                learn(miner, (const char *const[]){"Basket of customer bob was emptied", "Basket of customer carol was emptied",
+                                                   "Basket of customer dave was emptied", "Basket of customer eve was emptied"}[i]);
+        assert_true(miner_snapshot(miner, &snapshot, NULL));
+        scoped_ptr(miner_destroy) struct miner *restored = miner_restore(buf_str(&snapshot), (struct miner_bounds){0}, NULL);
+        assert_non_null(restored);
+        assert_reads(restored, learn(restored, "Order moved by eve"), "Order moved by <*>");
+        assert_reads(restored, learn(restored, "Order moved by fay"), "Order moved by <*>");
+        assert_reads(restored, learn(restored, "Crate sent by gil"), "Crate sent by gil");
 }
 
 static void a_damaged_snapshot_is_refused_with_a_reason(void **state)
@@ -352,6 +403,9 @@ int main(void)
                 cmocka_unit_test(people_read_types_where_machines_read_stars),
                 cmocka_unit_test(a_frequent_sentence_outlives_a_flood_of_rare_ones),
                 cmocka_unit_test(ids_and_numbers_are_stable_over_restore_and_learning_goes_on_alike),
+                cmocka_unit_test(between_two_prepositions_the_second_word_makes_a_name),
+                cmocka_unit_test(a_name_that_is_known_is_a_value_where_one_is_announced),
+                cmocka_unit_test(names_survive_a_restart),
                 cmocka_unit_test(a_damaged_snapshot_is_refused_with_a_reason),
                 cmocka_unit_test(random_words_stay_within_the_bound_and_are_counted),
                 cmocka_unit_test(what_a_flood_of_words_left_can_be_saved_and_restored),

@@ -324,14 +324,23 @@ static void beyond_the_bound_a_template_stays_whole_and_is_counted(void **state)
 }
 
 /* Also after a restart, and with the knowledge of outlines that a restart loses. */
-static void a_restored_miner_goes_on_alike_and_todays_bytes_of_version_2_open(void **state)
+static void a_restored_miner_goes_on_alike_and_bytes_of_versions_2_and_3_open(void **state)
 {
         (void)state;
         scoped_ptr(miner_destroy) struct miner *miner = miner_new();
         uint32_t whole = learn_states(miner), halves[2];
         scoped(buf_done) struct buf old = {0}, saved = {0}, first = {0}, second = {0};
         assert_true(miner_snapshot(miner, &old, NULL));
-        /* Version 2 had no splits: twelve bytes less behind the four that name the version. */
+        /* Version 3 had no names: their count and four bytes for each, behind four that name the version and twelve of splits. */
+        size_t names = 2 + 4 * (size_t)old.bytes[16];
+        assert_int_equal(old.bytes[16], 3);
+        memmove(old.bytes + 16, old.bytes + 16 + names, old.length - 16 - names);
+        memcpy(old.bytes, "MIN3", 4);
+        old.length -= names;
+        scoped_ptr(miner_destroy) struct miner *third = miner_restore(buf_str(&old), (struct miner_bounds){0}, NULL);
+        assert_non_null(third);
+        assert_int_equal(miner_counts(third).templates, miner_counts(miner).templates);
+        /* Version 2 had no splits either. */
         memmove(old.bytes + 4, old.bytes + 16, old.length - 16);
         memcpy(old.bytes, "MIN2", 4);
         old.length -= 12;
@@ -370,7 +379,7 @@ int main(void)
                 cmocka_unit_test(a_split_sentence_merges_with_others_and_its_halves_with_it),
                 cmocka_unit_test(what_merges_again_is_not_split_again),
                 cmocka_unit_test(beyond_the_bound_a_template_stays_whole_and_is_counted),
-                cmocka_unit_test(a_restored_miner_goes_on_alike_and_todays_bytes_of_version_2_open),
+                cmocka_unit_test(a_restored_miner_goes_on_alike_and_bytes_of_versions_2_and_3_open),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
