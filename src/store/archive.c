@@ -432,7 +432,7 @@ bool archive_put(struct archive *archive, struct block *block)
         return true;
 }
 
-/* What was stored since the last checkpoint, out of the damaged file into a new one: damage is mostly elsewhere. */
+/* What was stored since the last checkpoint, and all labels, out of the damaged file into a new one: damage is mostly elsewhere. */
 static bool take_over(struct archive *archive, struct day *day, const char *damaged, struct err *err)
 {
         struct database *from = NULL, *to = NULL;
@@ -453,7 +453,7 @@ static bool take_over(struct archive *archive, struct day *day, const char *dama
 }
 
 /* A file that turned out damaged is moved aside, so that storing goes on; what of it is older than the checkpoint is for a person to save. What is
- * newer, and cannot be read from it, is in the journal alone: then no checkpoint may follow. */
+ * newer, and cannot be read from it, is in the journal alone, as are the labels of blocks that name only their ids: then no checkpoint may follow. */
 static bool set_aside(struct archive *archive, struct day *day, struct err *err)
 {
         database_close(day->writer);
@@ -467,8 +467,10 @@ static bool set_aside(struct archive *archive, struct day *day, struct err *err)
                 if (!disk_rename(archive->disk, from, to, i == 0 ? err : &ignored) && i == 0)
                         return false;
         }
+        bool was_left_out; /* since the start: partitions give their ids anew, and nothing of it is news */
         {
                 with_lock(&archive->lock);
+                was_left_out = day->is_damaged;
                 while (day->idle_count)
                         database_close(day->idle[--day->idle_count]);
                 day->is_damaged = false;
@@ -478,12 +480,12 @@ static bool set_aside(struct archive *archive, struct day *day, struct err *err)
         char damaged[4200];
         struct err fault = {0};
         snprintf(damaged, sizeof damaged, "%s.damaged", day->path);
-        bool is_whole = take_over(archive, day, damaged, &fault);
+        bool is_whole = !was_left_out && take_over(archive, day, damaged, &fault);
         log_warning("archive", "%s is damaged and was renamed to end in .damaged; a new file was begun%s", day->path,
-                    is_whole && day->news.blocks ? ", with all that came since the last checkpoint" : "");
+                    is_whole ? ", with all that came since the last checkpoint" : "");
         with_lock(&archive->lock);
         widen_by_waiting(archive, day);
-        if (!is_whole && day->news.blocks && !archive->has_lost_news) {
+        if (!is_whole && !was_left_out && !archive->has_lost_news) {
                 err_within(&fault, "what came since the last checkpoint cannot be taken over");
                 log_err(LOG_LEVEL_WARNING, &fault);
                 archive->has_lost_news = true;

@@ -62,8 +62,8 @@ void archive_close(struct archive *archive);
 bool archive_put(struct archive *archive, struct block *block);
 /* Waits until all that was put before is stored and synced. */
 bool archive_flush(struct archive *archive, struct err *err);
-/* A checkpoint that follows a flush asks first: false (ERR_CORRUPT) when a damaged day was set aside with blocks that were put
- * since the last checkpoint. Only the journal still has them; the next start, which replays it, brings them back. */
+/* A checkpoint that follows a flush asks first: false (ERR_CORRUPT) when a damaged day was set aside and blocks that were put since the last checkpoint, or
+ * labels, could not be taken over from it. Only the journal still has them; the next start, which replays it, brings them back. */
 bool archive_holds_all(struct archive *archive, struct err *err);
 /* The checkpoint is on disk: the journal may forget what was put before the flush. */
 void archive_checkpointed(struct archive *archive);

@@ -324,15 +324,8 @@ static bool take_old_series(struct taking *taking, struct err *err)
 bool day_take_over(struct database *damaged, struct database *fresh, const struct day_news *news, struct err *err)
 {
         struct taking taking = {.damaged = damaged, .fresh = fresh};
-        struct err fault = {0};
-        bool good = take_blocks(&taking, news->blocks, err);
-        bool all_series = good && take_groups(&taking, &fault) && take_old_series(&taking, &fault); /* as far as they can be read */
+        bool good = take_blocks(&taking, news->blocks, err) && take_groups(&taking, err) && take_old_series(&taking, err);
         map_done(&taking.items);
-        if (good && !all_series && fault.code != ERR_CORRUPT) {
-                if (err)
-                        *err = fault;
-                return false;
-        }
         return good && (memcmp(&taking.found, news, sizeof *news) == 0 ||
                         fail(err, ERR_CORRUPT, "archive", "%llu of %llu blocks and %llu of %llu series are there", (unsigned long long)taking.found.blocks,
                              (unsigned long long)news->blocks, (unsigned long long)taking.found.series, (unsigned long long)news->series));

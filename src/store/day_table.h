@@ -22,8 +22,8 @@ struct day_news {
 void day_news_add(struct day_news *news, const struct block *block);
 void day_news_join(struct day_news *news, const struct day_news *more);
 
-/* From a damaged day into a new one, inside a transaction of the caller's: what is news, and the labels of all series that can be read, which blocks
- * to come need. False: not all news is there, and what was copied is to be rolled back. */
+/* From a damaged day into a new one, inside a transaction of the caller's: what is news, and the labels of all series of the day, since blocks to come name
+ * only their ids. False: not all of it is there, and what was copied is to be rolled back. */
 bool day_take_over(struct database *damaged, struct database *fresh, const struct day_news *news, struct err *err);
 
 struct day_summary {
