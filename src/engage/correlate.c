@@ -207,11 +207,12 @@ static void group_drop(struct correlator *correlator, size_t at)
         memmove(correlator->groups + at, correlator->groups + at + 1, (correlator->count - at) * sizeof(struct group *));
 }
 
+/* Of a group of which nothing fires, silence says that it is over; what goes on firing is told once. */
 static bool is_living(const struct group *group, int64_t time_ns, bool same_entity)
 {
         int64_t quiet_ns = time_ns - group->last_ns;
-        return quiet_ns <= CORRELATE_QUIET_NS || time_ns - group->onset_ns <= CORRELATE_SPAN_NS ||
-               (group->is_firing && same_entity && quiet_ns <= CORRELATE_WINDOW_NS);
+        return quiet_ns <= CORRELATE_QUIET_NS ||
+               (group->is_firing && (time_ns - group->onset_ns <= CORRELATE_SPAN_NS || (same_entity && quiet_ns <= CORRELATE_WINDOW_NS)));
 }
 
 static bool was_told(const struct group *group, uint64_t same)

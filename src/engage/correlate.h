@@ -34,8 +34,8 @@
 #define CORRELATE_REASONS_MAX 8
 #define CORRELATE_CHANGES_MAX 1024      /* remembered; the oldest go */
 #define CORRELATE_WINDOW_NS ((int64_t)1800 * 1000000000)  /* evidence older than that does not count */
-#define CORRELATE_QUIET_NS ((int64_t)90 * 1000000000)     /* a group without firing alerts lives that long after its last one, */
-#define CORRELATE_SPAN_NS ((int64_t)300 * 1000000000)     /* and at least that long after its first */
+#define CORRELATE_QUIET_NS ((int64_t)90 * 1000000000)     /* a group lives that long after its last alert, */
+#define CORRELATE_SPAN_NS ((int64_t)300 * 1000000000)     /* and while one of them fires that long after its first */
 #define CORRELATE_HELD_NS ((int64_t)120 * 1000000000)      /* what was held back longer than that before trouble did not begin it */
 #define CORRELATE_ONSET_NS ((int64_t)10 * 1000000000)
 #define CORRELATE_MOMENT_MAX 16         /* alerts of one moment that are judged together */

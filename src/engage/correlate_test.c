@@ -84,8 +84,8 @@ static void a_burst_of_alerts_told_again_is_a_new_incident_beside_the_old(void *
         (void)unused;
         scoped(answer_done) struct answer answer = correlate(HEAD "1000,metric,shop-1,n1,latency,up,1,\n2000,metric,shop-2,n2,latency,up,1,\n"
                                                                   "3000,metric,pay-1,n1,latency,up,1,\n4000,metric,pay-1,n1,memory,up,1,\n"
-                                                                  "200000,metric,shop-1,n1,latency,up,1,\n201000,metric,shop-2,n2,latency,up,1,\n"
-                                                                  "202000,metric,pay-1,n1,latency,up,1,\n203000,metric,pay-1,n1,memory,up,1,\n");
+                                                                  "80000,metric,shop-1,n1,latency,up,1,\n81000,metric,shop-2,n2,latency,up,1,\n"
+                                                                  "82000,metric,pay-1,n1,latency,up,1,\n83000,metric,pay-1,n1,memory,up,1,\n");
         assert_int_equal(answer.count, 2);
         assert_int_equal(alerts_of(&answer, 0), 4);
         assert_int_equal(alerts_of(&answer, 1), 4);
@@ -95,10 +95,10 @@ static void what_came_in_the_same_moment_goes_to_the_incident_that_one_of_it_sho
 {
         (void)unused;
         const char *first = "1000,metric,shop-1,n1,latency,up,1,\n2000,metric,shop-2,n2,latency,up,1,\n3000,metric,pay-1,n1,latency,up,1,\n4000,metric,pay-1,n1,memory,up,1,\n",
-                   *again = "201000,metric,shop-2,n2,latency,up,1,\n202000,metric,pay-1,n1,latency,up,1,\n203000,metric,pay-1,n1,memory,up,1,\n";
+                   *again = "81000,metric,shop-2,n2,latency,up,1,\n82000,metric,pay-1,n1,latency,up,1,\n83000,metric,pay-1,n1,memory,up,1,\n";
         for (int apart_ms = 5; apart_ms <= 500; apart_ms *= 100) { /* the call was told nowhere before, what came with it was */
                 scoped(buf_done) struct buf alerts = {0};
-                buf_printf(&alerts, HEAD "%s%d,trace,pay-1,shop-1,Charge,PD,1,\n200000,metric,shop-1,n1,latency,up,1,\n%s", first, 200000 - apart_ms, again);
+                buf_printf(&alerts, HEAD "%s%d,trace,pay-1,shop-1,Charge,PD,1,\n80000,metric,shop-1,n1,latency,up,1,\n%s", first, 80000 - apart_ms, again);
                 buf_byte(&alerts, 0);
                 scoped(answer_done) struct answer answer = correlate(alerts.bytes);
                 assert_int_equal(answer.count, 2);
@@ -483,6 +483,18 @@ static void an_alert_of_two_incidents_that_turn_out_to_be_one_was_seen_once(void
         correlator_destroy(correlator);
 }
 
+static void evidence_of_the_version_before_is_read(void **unused)
+{
+        (void)unused;
+        static const char before[] = "\2\11\0\0\0\5\0\0\0"; /* nothing of moments yet */
+        struct topology nothing = {0};
+        struct correlator *correlator;
+        struct err err;
+        assert_true(correlator_create(&nothing, NULL, &correlator, &err));
+        assert_true(correlator_restore(correlator, 0, (struct str){before, sizeof before - 1}, &err));
+        correlator_destroy(correlator);
+}
+
 static void evidence_that_is_cut_is_refused(void **unused)
 {
         (void)unused;
@@ -492,14 +504,16 @@ static void evidence_that_is_cut_is_refused(void **unused)
         struct rows *rows = calloc(1, sizeof *rows);
         assert_true(correlator_create(&nothing, NULL, &correlator, &err));
         struct clue one = clue_on(1, "Slow", "web1", 60);
-        assert_true(correlator_place(correlator, &one, 7, NULL, &err));
+        struct verdict verdict;
+        assert_true(correlator_weigh(correlator, &one, &verdict, &err) && correlator_place(correlator, &one, 7, &verdict, &err));
         store(correlator, rows);
-        for (size_t length = 0; length < rows->groups[1].bytes.length; length++) {
-                assert_true(correlator_create(&nothing, NULL, &other, &err));
-                assert_false(correlator_restore(other, 1, str_slice(rows->groups[1].bytes, 0, length), &err));
-                assert_int_equal(err.code, ERR_CORRUPT);
-                correlator_destroy(other);
-        }
+        for (uint32_t serial = 0; serial < 2; serial++) /* the first is of all groups, with the moment that just was */
+                for (size_t length = 0; length < rows->groups[serial].bytes.length; length++) {
+                        assert_true(correlator_create(&nothing, NULL, &other, &err));
+                        assert_false(correlator_restore(other, serial, str_slice(rows->groups[serial].bytes, 0, length), &err));
+                        assert_int_equal(err.code, ERR_CORRUPT);
+                        correlator_destroy(other);
+                }
         for (size_t i = 0; i < ROWS_MAX; i++)
                 free((char *)rows->groups[i].bytes.bytes);
         free(rows);
@@ -527,6 +541,7 @@ int main(void)
                 cmocka_unit_test(ten_thousand_alerts_cost_a_bound_each),
                 cmocka_unit_test(what_is_restored_decides_like_what_was_never_stored),
                 cmocka_unit_test(an_alert_of_two_incidents_that_turn_out_to_be_one_was_seen_once),
+                cmocka_unit_test(evidence_of_the_version_before_is_read),
                 cmocka_unit_test(evidence_that_is_cut_is_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
