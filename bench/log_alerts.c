@@ -11,10 +11,12 @@
  * so are the lines of that day.
  *
  * An episode is a run of alert lines of one label with less than an hour between them: found if one of its lines is alarmed. An alarm is
- * an anomaly: right if its program has an alert line from an hour before it to an hour after; the table says which kinds are.
+ * an anomaly: right if its program has an alert line from an hour before it to an hour after; the table says which kinds are. A page is
+ * an alarm that a budget of two a night lets through (observe/alert_budget.h).
  */
 #include "base/clock.h"
 #include "base/scope.h"
+#include "observe/alert_budget.h"
 #include "observe/log_templates.h"
 #include "store/logs.h"
 
@@ -39,14 +41,15 @@ struct line {
 
 struct alarm {
         enum anomaly_kind kind;
-        int64_t from_ns, to_ns;
-        bool is_over;
+        int64_t since_ns, from_ns, to_ns;
+        bool is_over, is_paged;
         char program[24];
 };
 
 struct run {
         struct log_templates *templates;
         struct noticed noticed;
+        struct alert_budget *budget;
         struct { struct line *items; size_t count, capacity; } lines;
         struct { struct alarm *items; size_t count, capacity; } alarms;
         int64_t last_ns[PARTITIONS];
@@ -55,8 +58,8 @@ struct run {
 };
 
 static const struct { enum anomaly_kind kind; const char *name; } kinds[] = {
-        {ANOMALY_NEW_TEMPLATE, "something new"}, {ANOMALY_FATAL, "something fatal"}, {ANOMALY_TEMPLATE_RATE, "a rate"}, {ANOMALY_SEVERITY_BURST, "a burst of errors"},
-        {ANOMALY_TEMPLATE_STOPPED, "stopped"}, {ANOMALY_ORDER, "an order"}, {ANOMALY_VARIABLE, "a value"}};
+        {ANOMALY_NEW_TEMPLATE, "told of something new"}, {ANOMALY_FATAL, "told of something fatal"}, {ANOMALY_TEMPLATE_RATE, "told of a rate"}, {ANOMALY_SEVERITY_BURST, "told of a burst of errors"},
+        {ANOMALY_TEMPLATE_STOPPED, "told of stopped"}, {ANOMALY_ORDER, "told of an order"}, {ANOMALY_VARIABLE, "told of a value"}};
 
 static uint8_t severity_of(const char *level)
 {
@@ -116,13 +119,29 @@ static bool keep_alarm(struct run *run, const struct anomaly *anomaly)
                 run->alarms.capacity = capacity;
         }
         struct alarm *alarm = &run->alarms.items[run->alarms.count++];
-        *alarm = (struct alarm){.kind = anomaly->kind, .from_ns = anomaly->kind == ANOMALY_TEMPLATE_STOPPED ? anomaly->time_ns : anomaly->since_ns, .to_ns = anomaly->time_ns};
+        *alarm = (struct alarm){.kind = anomaly->kind, .since_ns = anomaly->since_ns, .from_ns = anomaly->kind == ANOMALY_TEMPLATE_STOPPED ? anomaly->time_ns : anomaly->since_ns, .to_ns = anomaly->time_ns};
         snprintf(alarm->program, sizeof alarm->program, "%.*s", STR_ARGS(labels_value(&anomaly->labels, STR("service"))));
         return true;
 }
 
-static bool take_anomalies(struct run *run)
+/* The budget is asked after each line; those who page are among the alarms it brought. */
+static bool take_pages(struct run *run, size_t from, int64_t time_ns)
 {
+        if (!alert_budget_tick(run->budget, run->sequence, time_ns, &run->noticed, NULL))
+                return false;
+        each (finding, &run->noticed.findings)
+                for (size_t i = run->alarms.count; finding->is_firing && !finding->is_held && i-- > from;)
+                        if (!run->alarms.items[i].is_paged && finding->starts_ns == run->alarms.items[i].since_ns &&
+                            str_is(labels_value(&finding->labels, STR("service")), run->alarms.items[i].program)) {
+                                run->alarms.items[i].is_paged = true;
+                                break;
+                        }
+        return true;
+}
+
+static bool take_anomalies(struct run *run, int64_t time_ns)
+{
+        size_t from = run->alarms.count;
         each (anomaly, &run->noticed.anomalies) {
                 if (anomaly->is_over && anomaly->kind == ANOMALY_FATAL)
                         end_alarm(run, anomaly);
@@ -133,8 +152,9 @@ static bool take_anomalies(struct run *run)
                 for (size_t i = run->lines.count; anomaly->kind != ANOMALY_TEMPLATE_STOPPED && i-- > 0 && run->lines.items[i].time_ns >= anomaly->since_ns;)
                         run->lines.items[i].is_alarmed |= tells_of(anomaly, &run->lines.items[i]);
         }
+        bool good = take_pages(run, from, time_ns);
         noticed_clear(&run->noticed);
-        return true;
+        return good;
 }
 
 struct finding_newest {
@@ -229,7 +249,7 @@ static bool take_line(struct run *run, char *text)
         if (!say(run, &line, str_of(content)))
                 return false;
         run->lines.items[run->lines.count++] = line;
-        if (!take_anomalies(run))
+        if (!take_anomalies(run, line.time_ns))
                 return false;
         prolong(run, &run->lines.items[run->lines.count - 1]);
         return true;
@@ -244,24 +264,35 @@ static bool goes_on(const struct run *run, size_t at)
         return false;
 }
 
+/* A page that came with this line or goes on at it. */
+static bool is_paged(const struct run *run, const struct line *line)
+{
+        each (alarm, &run->alarms)
+                if (alarm->is_paged && is_of(alarm, line) && line->time_ns >= alarm->from_ns && line->time_ns <= alarm->to_ns)
+                        return true;
+        return false;
+}
+
 static void print_episodes(const struct run *run)
 {
-        int episodes = 0, found = 0;
+        int episodes = 0, found = 0, paged = 0;
         for (size_t i = 0; i < run->lines.count; i++) {
                 const struct line *begin = &run->lines.items[i];
                 if (!begin->is_alert || begin->is_early || goes_on(run, i))
                         continue;
-                bool is_found = begin->is_alarmed;
+                bool is_found = begin->is_alarmed, with_page = is_paged(run, begin);
                 int64_t last_ns = begin->time_ns;
                 for (size_t k = i + 1; k < run->lines.count && run->lines.items[k].time_ns - last_ns < HOUR_NS; k++)
                         if (strcmp(run->lines.items[k].label, begin->label) == 0) {
                                 is_found |= run->lines.items[k].is_alarmed;
+                                with_page |= is_paged(run, &run->lines.items[k]);
                                 last_ns = run->lines.items[k].time_ns;
                         }
                 episodes++;
                 found += is_found;
+                paged += with_page;
         }
-        printf("episodes of alerts: %d of %d found\n", found, episodes);
+        printf("episodes of alerts: %d of %d found, %d paged\n", found, episodes, paged);
 }
 
 static bool is_right(const struct run *run, const struct alarm *alarm)
@@ -272,19 +303,28 @@ static bool is_right(const struct run *run, const struct alarm *alarm)
         return false;
 }
 
+static void print_count(const char *what, int told, int right, double days)
+{
+        if (told)
+                printf("%-26s %4d times, %4d of them right; %.2f a day for nothing\n", what, told, right, (told - right) / fmax(days, 1));
+}
+
 static void print_alarms(const struct run *run)
 {
         double days = run->lines.count ? (double)(run->lines.items[run->lines.count - 1].time_ns - run->lines.items[0].time_ns) / (24.0 * HOUR_NS) : 0;
+        int pages = 0, pages_right = 0;
         for (size_t k = 0; k < countof(kinds); k++) {
                 int told = 0, right = 0;
-                each (alarm, &run->alarms)
-                        if (alarm->kind == kinds[k].kind) {
-                                told++;
-                                right += is_right(run, alarm);
-                        }
-                if (told)
-                        printf("told of %-18s %4d times, %4d of them right; %.2f a day for nothing\n", kinds[k].name, told, right, (told - right) / fmax(days, 1));
+                each (alarm, &run->alarms) {
+                        bool is_good = alarm->kind == kinds[k].kind && is_right(run, alarm);
+                        told += alarm->kind == kinds[k].kind;
+                        right += is_good;
+                        pages += alarm->kind == kinds[k].kind && alarm->is_paged;
+                        pages_right += is_good && alarm->is_paged;
+                }
+                print_count(kinds[k].name, told, right, days);
         }
+        print_count("of all these paged", pages, pages_right, days);
 }
 
 static void print(const struct run *run)
@@ -310,7 +350,7 @@ int main(int argc, char **argv)
         if (argc > 3 && strcmp(argv[2], "--p") == 0)
                 run.p_max = atof(argv[3]);
         noticed_init(&run.noticed);
-        if (!file || !log_templates_create(&run.templates, NULL))
+        if (!file || !log_templates_create(&run.templates, NULL) || !alert_budget_create(&run.budget, NULL))
                 return fprintf(stderr, "usage: log_alerts FILE [--p 0.001]\n"), 2;
         bool good = true;
         while (good && getline(&text, &capacity, file) > 0) {
@@ -324,6 +364,7 @@ int main(int argc, char **argv)
         free(run.alarms.items);
         fclose(file);
         noticed_done(&run.noticed);
+        alert_budget_destroy(run.budget);
         log_templates_destroy(run.templates);
         return good ? 0 : 1;
 }

@@ -100,23 +100,30 @@ static const char *level_name(enum log_level level)
         return names[level];
 }
 
-/* Births of this minute so far, this one among them, against how often this program says something new. */
-static bool look_at_birth(struct log_domain *domain, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
-                          struct noticed *noticed, struct err *err)
+/* Births of this minute so far, this one among them, against how often this program says something new; 1: it is not known. */
+static double birth_p(const struct log_domain *domain, const struct miner_match *match)
 {
         const struct rate *births = &domain->births;
         if (!match->is_new || births->minutes < RATE_LEARNING_MINUTES)
+                return 1;
+        return fmax(rate_tail(fmax(births->level, 0.5 / (births->minutes + 1)), births->spread, births->count), 0.1 / (births->minutes + 1));
+}
+
+static bool look_at_birth(struct log_domain *domain, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
+                          struct noticed *noticed, struct err *err)
+{
+        double p = birth_p(domain, match);
+        if (p > LOG_P_MAX)
                 return true;
-        double p = fmax(rate_tail(fmax(births->level, 0.5 / (births->minutes + 1)), births->spread, births->count), 0.1 / (births->minutes + 1));
         struct told told = {.kind = ANOMALY_NEW_TEMPLATE, .number = match->number, .time_ns = time_ns, .since_ns = time_ns, .p_value = p,
-                            .value = 1, .expected = births->level, .about = "says something new", .level = level_name(log_level_of(record->severity))};
-        return p > LOG_P_MAX || tell(domain, &told, noticed, err);
+                            .value = 1, .expected = domain->births.level, .about = "says something new", .level = level_name(log_level_of(record->severity))};
+        return tell(domain, &told, noticed, err);
 }
 
 /* Errors are every program's daily bread, last words are not: whoever writes them means to be heard, and the first is enough. A program that has
  * them by habit is not believed. */
 static bool look_at_fatal(struct log_domain *domain, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
-                          struct noticed *noticed, struct err *err)
+                          bool *out_told, struct noticed *noticed, struct err *err)
 {
         struct log_fatal *fatal = &domain->fatal;
         if (record->severity < SEVERITY_CRITICAL)
@@ -126,12 +133,13 @@ static bool look_at_fatal(struct log_domain *domain, const struct log_record *re
         if (!begins)
                 return true;
         uint32_t minutes = min_of(domain->births.minutes + 1, (uint32_t)FATAL_MEMORY_MINUTES);
-        double p = fmax(fatal->level, 0.5 / minutes);
+        double p = fmin(fmax(fatal->level, 0.5 / minutes), birth_p(domain, match));
         struct told told = {.kind = ANOMALY_FATAL, .number = match->number, .time_ns = time_ns, .since_ns = time_ns, .p_value = p, .value = 1,
-                            .expected = p, .about = "says something fatal", .level = "fatal"};
+                            .expected = fatal->level, .about = "says something fatal", .level = "fatal"};
         fatal->template_id = miner_id(domain->miner, match->number);
         fatal->level += (1 - fatal->level) / (float)minutes;
-        return p > LOG_P_MAX || tell(domain, &told, noticed, err);
+        *out_told = p <= LOG_P_MAX;
+        return !*out_told || tell(domain, &told, noticed, err);
 }
 
 static struct value_sketch *sketch_of(const struct template_stat *stat, uint16_t place)
@@ -232,7 +240,9 @@ static bool look_at_order(struct log_domain *domain, struct str sentence, const 
 bool log_detector_look(struct log_domain *domain, struct str sentence, const struct log_record *record, const struct miner_match *match, int64_t time_ns,
                        struct noticed *noticed, struct err *err)
 {
-        return look_at_birth(domain, record, match, time_ns, noticed, err) && look_at_fatal(domain, record, match, time_ns, noticed, err) &&
+        bool is_told = false; /* one line is told once: that it is new as well is no second thing that happened */
+        return look_at_fatal(domain, record, match, time_ns, &is_told, noticed, err) &&
+               (is_told || look_at_birth(domain, record, match, time_ns, noticed, err)) &&
                look_at_variables(domain, sentence, match, time_ns, noticed, err) && look_at_order(domain, sentence, match, time_ns, noticed, err);
 }
 

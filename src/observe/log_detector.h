@@ -7,7 +7,8 @@
  *                              said once, or for the hours of a fault, was never usual
  *      burst of a severity     at the end of a minute: records of level error, as rates
  *      fatal                   at its line: that the program cannot go on, by its own word (level critical and above), after an hour
- *                              without; it is over after the next such hour. How surprising: how often such times begin
+ *                              without; it is over after the next such hour. How surprising: how often such times begin,
+ *                              or how new it is; such a line is not told of as new besides
  *      order                   when a piece of work (all lines with one id: a request, a block) has been quiet for minutes: a
  *                              combination of templates never seen (learn/sequence.h)
  *      outlying variable       at its line: a number further out than nearly all before (learn/value_sketch.h)

@@ -321,6 +321,7 @@ static void last_words_are_told_once_until_an_hour_has_passed_without(void **sta
                 ordinary(&told, 1, "served a page in 20ms");
         }
         assert_int_equal(count_of(&told, ANOMALY_FATAL, false), 1);
+        assert_int_equal(count_of(&told, ANOMALY_NEW_TEMPLATE, false), 0); /* of the same line */
         assert_int_equal(count_of(&told, ANOMALY_FATAL, true), 0);
         ordinary(&told, 59, "served a page in 20ms");
         assert_int_equal(count_of(&told, ANOMALY_FATAL, true), 0);
