@@ -463,6 +463,8 @@ static void check_all(struct daemon *daemon, const char *folder, struct faults *
                 faults_add(faults, NULL, &err);
                 return;
         }
+        if (daemon->data != daemon->options.data)
+                free((char *)daemon->data);
         daemon->data = folder; /* from here on nothing knows of the real one */
         log_set_level(LOG_LEVEL_ERROR);
         check_listeners(daemon, faults);
