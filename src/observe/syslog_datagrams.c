@@ -13,6 +13,7 @@
 #include "observe/syslog_batch.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -46,7 +47,6 @@ struct datagrams {
         struct mmsghdr headers[SLOTS];
         struct iovec vectors[SLOTS];
         union socket_address peers[SLOTS];
-        char controls[SLOTS][64];
         uint32_t kernel_dropped;
         size_t gathered;         /* gatherings that hold a batch */
         bool is_stuck;           /* intake was full at the last offer */
@@ -229,18 +229,17 @@ static struct gathering *gathering_of(struct datagrams *datagrams, const union s
         return gathering;
 }
 
-/* The kernel tells with each datagram how many it has dropped on this socket so far, mod 2^32. */
-static void note_kernel_drops(struct datagrams *datagrams, struct msghdr *header)
+/* How many the kernel has dropped on this socket so far, mod 2^32. Asked for rather than told with the datagrams (SO_RXQ_OVFL), since what is
+ * dropped behind the last one would be told with the next, whenever that comes. */
+static void note_kernel_drops(struct datagrams *datagrams)
 {
-        for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control; control = CMSG_NXTHDR(header, control)) {
-                if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SO_RXQ_OVFL)
-                        continue;
-                uint32_t dropped;
-                memcpy(&dropped, CMSG_DATA(control), sizeof dropped);
-                if (dropped != datagrams->kernel_dropped)
-                        source_dropped(datagrams->intake, source_of(datagrams), dropped - datagrams->kernel_dropped);
-                datagrams->kernel_dropped = dropped;
-        }
+        uint32_t figures[SK_MEMINFO_VARS];
+        socklen_t length = sizeof figures;
+        if (getsockopt(datagrams->fd, SOL_SOCKET, SO_MEMINFO, figures, &length) != 0 || length != sizeof figures ||
+            figures[SK_MEMINFO_DROPS] == datagrams->kernel_dropped)
+                return;
+        source_dropped(datagrams->intake, source_of(datagrams), figures[SK_MEMINFO_DROPS] - datagrams->kernel_dropped);
+        datagrams->kernel_dropped = figures[SK_MEMINFO_DROPS];
 }
 
 static int receive(struct datagrams *datagrams)
@@ -249,7 +248,6 @@ static int receive(struct datagrams *datagrams)
                 datagrams->headers[i].msg_hdr = (struct msghdr){
                         .msg_name = &datagrams->peers[i], .msg_namelen = sizeof datagrams->peers[i],
                         .msg_iov = &datagrams->vectors[i], .msg_iovlen = 1,
-                        .msg_control = datagrams->controls[i], .msg_controllen = sizeof datagrams->controls[i],
                 };
         return recvmmsg(datagrams->fd, datagrams->headers, SLOTS, MSG_DONTWAIT, NULL);
 }
@@ -270,15 +268,12 @@ static void take(struct datagrams *datagrams, size_t slot, int64_t now_ns)
                 source_dropped(datagrams->intake, source_of(datagrams), 1);
 }
 
-bool datagrams_read(struct datagrams *datagrams, int64_t now_ns, size_t *bytes)
+static bool read_all(struct datagrams *datagrams, int64_t now_ns, size_t *bytes)
 {
-        if (datagrams->is_stuck && !datagrams_flush(datagrams, now_ns, true))
-                return false;
         for (size_t round = 0; round < ROUNDS_MAX; round++) {
                 int got = receive(datagrams);
                 if (got <= 0)
                         return true;
-                note_kernel_drops(datagrams, &datagrams->headers[got - 1].msg_hdr);
                 for (size_t slot = 0; slot < (size_t)got; slot++) {
                         take(datagrams, slot, now_ns);
                         *bytes += datagrams->headers[slot].msg_len;
@@ -289,4 +284,13 @@ bool datagrams_read(struct datagrams *datagrams, int64_t now_ns, size_t *bytes)
                         return true;
         }
         return true;
+}
+
+bool datagrams_read(struct datagrams *datagrams, int64_t now_ns, size_t *bytes)
+{
+        if (datagrams->is_stuck && !datagrams_flush(datagrams, now_ns, true))
+                return false;
+        bool passed = read_all(datagrams, now_ns, bytes);
+        note_kernel_drops(datagrams);
+        return passed;
 }

@@ -52,8 +52,6 @@ static void set_options(int fd, enum listen_how how, int family)
                 setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
                 setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-        if (how == LISTEN_UDP)
-                setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
         if (family == AF_INET6) /* so that a listener on 0.0.0.0 may stand beside one on [::] */
                 setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
 }

@@ -219,11 +219,7 @@ static void what_the_kernel_drops_is_counted(void **state)
                 assert_int_equal(send(fd, large, sizeof large, 0), sizeof large);
         fake_set(&fixture.intake, &fixture.intake.full, false);
         assert_true(fake_wait_bytes(&fixture.intake, "syslog-udp", 100));
-        for (int i = 0; i < 100 && !fake_source(&fixture.intake, "syslog-udp").dropped; i++) {
-                send_text(fd, "<13>after"); /* the count comes with the next datagram that is taken */
-                usleep(1000);
-        }
-        assert_true(fake_wait(&fixture.intake, has_dropped, NULL));
+        assert_true(fake_wait(&fixture.intake, has_dropped, NULL)); /* though no further datagram comes */
         assert_true(fake_source(&fixture.intake, "syslog-udp").dropped > 100);
         close(fd);
         stop(&fixture);
