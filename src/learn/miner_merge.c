@@ -39,12 +39,22 @@ static bool is_one_of(struct str word, const struct str *words, size_t count)
         return false;
 }
 
-/* "password for root from": between two of these stands a noun, and one that differs is a name. Not after "to": "failed to start on". */
 static bool is_preposition(struct str word)
 {
         static const struct str words[] = {STR_INIT("for"), STR_INIT("from"), STR_INIT("by"), STR_INIT("of"), STR_INIT("on"), STR_INIT("at"), STR_INIT("with"),
                                            STR_INIT("in"), STR_INIT("via")};
         return is_one_of(word, words, countof(words));
+}
+
+/* "password for root from": between two prepositions stands a noun, and one that differs is a name. Not after "to" ("failed to start on"), not
+ * before "of", which names seldom have ("error on read of"), and no gerund ("for writing by"). */
+static bool holds_noun(const struct shape *shape, uint32_t place)
+{
+        if (place + 1u >= shape->count || !is_preposition(shape_word(shape, place - 1)))
+                return false;
+        struct str word = shape_word(shape, place), next = shape_word(shape, place + 1);
+        bool is_gerund = word.length > 4 && str_equal_nocase(str_slice(word, word.length - 3, word.length), STR("ing"));
+        return !is_gerund && (str_equal_nocase(next, STR("to")) || (is_preposition(next) && !str_equal_nocase(next, STR("of"))));
 }
 
 /* After these English and printf put a value. */
@@ -80,8 +90,7 @@ static uint32_t words_wanted(const struct shape *shape, uint32_t place)
                 return 6;
         if (shape->parts[place - 1].kind == TOKEN_MARK)
                 return 4;
-        if (place + 1u < shape->count && is_preposition(shape_word(shape, place - 1)) &&
-            (is_preposition(shape_word(shape, place + 1)) || str_equal_nocase(shape_word(shape, place + 1), STR("to"))))
+        if (holds_noun(shape, place))
                 return 2;
         return announces_name(shape_word(shape, place - 1)) || announces_state(shape_word(shape, place - 1)) ? 3 : 4;
 }

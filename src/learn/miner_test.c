@@ -226,6 +226,9 @@ static void between_two_prepositions_the_second_word_makes_a_name(void **state)
         uint32_t on = learn(miner, "Service is enabled for 10.0.0.1"), start = learn(miner, "Unable to start on 10.0.0.1");
         assert_true(learn(miner, "Service is disabled for 10.0.0.1") != on);
         assert_true(learn(miner, "Unable to stop on 10.0.0.1") != start);
+        uint32_t read = learn(miner, "Error on read of block 7"), writing = learn(miner, "Channel opened for writing by 10.0.0.1");
+        assert_true(learn(miner, "Error on write of block 7") != read);
+        assert_true(learn(miner, "Channel opened for reading by 10.0.0.1") != writing);
 }
 
 /* "alice" is a customer; what "up" is, a list of states has not told. */
