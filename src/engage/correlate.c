@@ -31,7 +31,7 @@
 #define ALIKE_NS ((int64_t)120 * 1000000000)
 #define STRAGGLERS_NS 120e9             /* how fast what is known of stragglers fades */
 #define STRAGGLERS_LEAST 0.05           /* a second: what is believed without having seen any */
-#define ONSET_CHANCE 0.002
+#define ONSET_CHANCE 0.02               /* moments are counted, and come independently */
 
 /* The weights, log odds; docs/decisions/correlation.md says what they rest on. */
 #define WEIGHT_ENTITY 2.5
