@@ -538,10 +538,12 @@ static size_t store_some(struct archive *archive, const struct waiting *first, s
                 return 0;
         size_t count = 0;
         bool good = true;
+        struct day_news news = {0}; /* summed without the lock: it reads all bytes */
         const struct waiting *waiting = first;
         for (; good && count < count_max && waiting->block->day == day->day; count++) {
                 good = day_insert(day->writer, waiting->block, err);
-                if (count + 1 < count_max)
+                day_news_add(&news, waiting->block);
+                if (count + 1 < count_max) /* what is behind the last one is not ours to read */
                         waiting = waiting->next;
         }
         if (!good || !database_commit(day->writer, err)) {
@@ -552,10 +554,6 @@ static size_t store_some(struct archive *archive, const struct waiting *first, s
                 }
                 return 0;
         }
-        struct day_news news = {0}; /* summed before the lock: it reads all bytes */
-        waiting = first;
-        for (size_t i = 0; i < count; i++, waiting = waiting->next)
-                day_news_add(&news, waiting->block);
         with_lock(&archive->lock);
         waiting = first;
         for (size_t i = 0; i < count; i++, waiting = waiting->next)
