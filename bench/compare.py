@@ -338,15 +338,15 @@ def made_logs(into, count=1000, lines=16000):
     return into
 
 
-def corpus_file(options, lines, into, kind="mix"):
+def corpus_file(options, lines, into, kind="mix", hosts=64):
     if options.corpus == "made":
         options.corpus = made_logs(os.path.join(options.build, "bench", "made-1000"))
     logs = sorted(glob.glob(os.path.join(options.corpus, "**", "*.log"), recursive=True))
     if not logs:
         fail(f"no *.log below {options.corpus}")
-    path = os.path.join(into, f"{kind}-{lines}.log")
+    path = os.path.join(into, f"{kind}-{lines}-{hosts}.log")
     if not os.path.exists(path):
-        subprocess.run([os.path.join(options.build, "load"), kind, *logs[:32], "--", str(lines), path], check=True)
+        subprocess.run([os.path.join(options.build, "load"), kind, *logs[:32], "--", str(lines), path, str(hosts)], check=True)
     return path
 
 
@@ -770,7 +770,15 @@ def compare_growth(options):
             print(f"  {count} sentences: {figures}", flush=True)
             row(f"lines per processor-second, {count:,} sentences ({figures['templates']:,.0f} templates, {figures['resident MB']:.0f} MB resident)",
                 figures["lines/processor-s"], first, figures["lines/processor-s"] / first)
-    options.corpus, first, idle = "made", None, idle_seconds(Evenkeel, options)
+    options.corpus, first = "made", None
+    for hosts in (4, 32, 313, 3125)[:2 if options.quick else 4]:  # of 32 programs each
+        with folder(options) as work:
+            figures = run_evenkeel_syslog(options, corpus_file(options, options.lines // 4, work, hosts=hosts), options.lines // 4, idle)
+        first = first or figures["lines/processor-s"]
+        print(f"  {32 * hosts} streams: {figures}", flush=True)
+        row(f"lines per processor-second, {32 * hosts:,} streams ({figures['bytes/line']:.1f} bytes stored a line, {figures['resident MB']:.0f} MB resident)",
+            figures["lines/processor-s"], first, figures["lines/processor-s"] / first)
+    first, idle = None, idle_seconds(Evenkeel, options)
     for count in (1000, 10000, 100000, 1000000)[:2 if options.quick else 4]:
         options.series, options.samples = count, max(6, 2000000 // count)
         figures = run_remote_write(options, Evenkeel, idle)

@@ -1,7 +1,7 @@
 /*
  * load - makes and sends the telemetry that the comparisons use, faster than any receiver takes it.
  *
- *      load mix FILE.log... -- LINES OUT      a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 programs; a file's
+ *      load mix FILE.log... -- LINES OUT [HOSTS]   a file of syslog lines: bodies walked in turn, digits mutated, 64 hosts, 32 programs; a file's
  *                                             bodies are those of four programs (of as many as there are for each, with other counts of files)
  *      load hard FILE.log... -- LINES OUT     the same, but in three lines of ten words with digits become random letters
  *      load snappy SERIES SAMPLES             packs the samples of remote-write, prints what unpacking them costs the processor
@@ -80,13 +80,13 @@ static void read_file(const char *path, struct buf *out)
 
 #define PROGRAMS 32
 
-static void header(struct buf *out, struct rng *rng, uint64_t line, uint64_t which, uint64_t count)
+static void header(struct buf *out, struct rng *rng, uint64_t line, uint64_t which, uint64_t count, uint64_t hosts)
 {
         static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
         time_t now = time(NULL) - 3600 + (time_t)(line / 2000);
         struct tm tm;
         gmtime_r(&now, &tm);
-        unsigned host = (unsigned)rng_below(rng, 64), pid = 1000 + (unsigned)rng_below(rng, 9000);
+        unsigned host = (unsigned)rng_below(rng, hosts), pid = 1000 + (unsigned)rng_below(rng, 9000);
         uint64_t share = count < PROGRAMS ? PROGRAMS / count : 1;
         unsigned app = (unsigned)((which * share + rng_below(rng, share)) % PROGRAMS);
         if (line % 2)
@@ -130,8 +130,9 @@ static int make_mix(bool hard, int argc, char **argv)
         int count = 0;
         for (; count < argc && count < 32 && strcmp(argv[count], "--") != 0; count++)
                 read_file(argv[count], &files[count].text);
-        uint64_t lines;
-        if (count + 3 != argc || !str_to_u64(str_of(argv[count + 1]), &lines))
+        uint64_t lines, hosts = 64;
+        if (count + 3 > argc || count + 4 < argc || !str_to_u64(str_of(argv[count + 1]), &lines) ||
+            (count + 4 == argc && (!str_to_u64(str_of(argv[count + 3]), &hosts) || !hosts)))
                 return 2;
         FILE *out_file = fopen(argv[count + 2], "wb");
         if (!out_file)
@@ -146,7 +147,7 @@ static int make_mix(bool hard, int argc, char **argv)
                 str_cut(&files[which].rest, '\n', &line);
                 if (line.length && line.bytes[line.length - 1] == '\r')
                         line.length--;
-                header(&out, &rng, i, (uint64_t)which, (uint64_t)count);
+                header(&out, &rng, i, (uint64_t)which, (uint64_t)count, hosts);
                 if (hard && rng_below(&rng, 10) < 3)
                         scramble(&out, &rng, line);
                 else
@@ -442,7 +443,7 @@ int main(int argc, char **argv)
         bool paced = strcmp(argc > 1 ? argv[1] : "", "steady") == 0;
         if (argc >= 6 && argc <= 8 && (paced || strcmp(argv[1], "remote-write") == 0) && str_to_u64(str_of(argv[4]), &series) && str_to_u64(str_of(argv[5]), &samples))
                 return send_samples(argv[2], argv[3], argc > 6 && strcmp(argv[6], "-") ? argv[6] : NULL, series, samples, (int64_t)step_ms, paced);
-        fprintf(stderr, "usage: load mix FILE... -- LINES OUT | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]\n"
+        fprintf(stderr, "usage: load mix FILE... -- LINES OUT [HOSTS] | load syslog PORT FILE | load remote-write PORT PATH SERIES SAMPLES [TOKEN [STEP_MS]]\n"
                         "       load posts PORT PATH FILE CONNECTIONS [TOKEN]\n");
         return 2;
 }
