@@ -32,6 +32,8 @@
 #define GAP_STEPS 12
 #define GAP_SETTLE 6
 #define NS_PER_S_FLOAT 1e9f
+#define FINE_DIGITS 1024.0f     /* parts that digits are kept in */
+#define DIGITS_MAX 60.0f        /* that fit so */
 #define WARM 8                  /* samples before anything can be odd */
 #define EXCUSED_REST 0.02f      /* of a distance that is usual at this hour: keeps the order */
 #define ORDINARY 3.0f           /* scatters that values get off in any hour */
@@ -54,10 +56,11 @@ struct opinion {
         float least;            /* no scatter is below it */
         float off;              /* distance from the best one's expectation, with sign */
         float off_season;       /* from what the season allows, an hour sooner or later too; INFINITY: no season known */
-        float near_season;      /* to the nearest that the season expects now or an hour sooner or later: a move there is its own */
+        float near_season;      /* to the nearest that the seasons expect now: a move there is theirs. INFINITY: no season known */
         float excuse;           /* how far off values usually get at this hour of the day */
         float lasting;          /* distance from the best of the experts that are slow to change their mind, in its scatters */
         float odd;              /* off, in scatters, after what explains it */
+        float move;             /* distance from what the last samples lead to */
 };
 
 static float clamp(float x, float low, float high)
@@ -108,19 +111,17 @@ static float least_scatter(struct detector *detector, float value)
         return larger_of(detector->quantum / 2, larger_of(fabsf(detector->level[EXPERT_SLOW]) * 1e-6f, 1e-30f));
 }
 
-/* The range that a season allows, and the least distance from any place it may have moved to. */
+/* The range that the seasons allow. */
 struct allowance {
-        float low, high, near;
+        float low, high;
 };
 
-static void allow(struct allowance *allowance, const struct season_guess *guess, float offset, float value)
+static void allow(struct allowance *allowance, const struct season_guess *guess, float offset)
 {
         const float places[] = {guess->before + offset, guess->now + offset, guess->after + offset};
         for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-                float off = fabsf(value - places[i]);
                 allowance->low = smaller_of(places[i], allowance->low);
                 allowance->high = larger_of(places[i], allowance->high);
-                allowance->near = smaller_of(off, allowance->near);
         }
 }
 
@@ -128,8 +129,8 @@ static void ask_experts(const struct detector *detector, int64_t time_s, float v
 {
         struct season_guess daily = {0}, weekly = {0};
         bool has_daily = season_daily(&detector->season, &daily), has_weekly = season_weekly(&detector->season, &weekly);
-        *opinion = (struct opinion){.has = {true, true, has_daily, has_weekly}, .least = least, .off_season = INFINITY};
-        struct allowance allowance = {INFINITY, -INFINITY, INFINITY};
+        *opinion = (struct opinion){.has = {true, true, has_daily, has_weekly}, .least = least, .off_season = INFINITY, .near_season = INFINITY};
+        struct allowance allowance = {INFINITY, -INFINITY};
         opinion->expected[EXPERT_QUICK] = detector->level[EXPERT_QUICK];
         opinion->expected[EXPERT_SLOW] = detector->level[EXPERT_SLOW];
         opinion->expected[EXPERT_DAILY] = season_between(&daily, time_s, detector->step_s) + detector->level[EXPERT_DAILY];
@@ -147,11 +148,11 @@ static void ask_experts(const struct detector *detector, int64_t time_s, float v
         const struct season_guess *guesses[] = {&daily, &weekly};
         for (int i = EXPERT_DAILY; i < DETECTOR_EXPERTS; i++)
                 if (opinion->counts[i] && detector->scatter[i] < limit) {
-                        float off = fabsf(value - opinion->expected[i]);
-                        allow(&allowance, guesses[i - EXPERT_DAILY], detector->level[i], value);
-                        allowance.near = smaller_of(off, allowance.near);
+                        const struct season_guess *guess = guesses[i - EXPERT_DAILY];
+                        float steps = fabsf(value - guess->now - detector->level[i]); /* a season may step at the full hour, too */
+                        allow(&allowance, guess, detector->level[i]);
+                        opinion->near_season = smaller_of(smaller_of(fabsf(value - opinion->expected[i]), steps), opinion->near_season);
                 }
-        opinion->near_season = allowance.near;
         if (allowance.low <= allowance.high)
                 opinion->off_season = value < allowance.low ? value - allowance.low : value > allowance.high ? value - allowance.high : 0;
 }
@@ -160,6 +161,11 @@ static void ask_experts(const struct detector *detector, int64_t time_s, float v
 static float excused(float distance, float excuse)
 {
         return larger_of(fabsf(distance) - excuse, EXCUSED_REST * fabsf(distance));
+}
+
+static bool knows_habits(const struct detector *detector)
+{
+        return (float)detector->seen * detector->step_s > DAY_S; /* once is no habit */
 }
 
 static void judge(const struct detector *detector, float value, struct opinion *opinion)
@@ -183,13 +189,13 @@ static void judge(const struct detector *detector, float value, struct opinion *
                 opinion->lasting = opinion->off_season / steady;
         if (fabsf(opinion->off_season / scatter) < fabsf(odd))
                 odd = opinion->off_season / scatter;
-        opinion->excuse = (float)detector->seen * detector->step_s > DAY_S ? detector->season.excuse : 0; /* once is no habit */
+        opinion->excuse = knows_habits(detector) ? detector->season.excuse : 0;
         opinion->odd = copysignf(excused(odd, opinion->excuse / scatter), odd);
         opinion->lasting = copysignf(excused(opinion->lasting, larger_of(opinion->excuse / steady - ORDINARY, 0)), opinion->lasting);
 }
 
 /* Predicts the sample from the last ones, learns from the error; how odd the error is, in usual errors. */
-static float move_oddness(struct detector *detector, float value, const struct opinion *opinion)
+static float move_oddness(struct detector *detector, float value, struct opinion *opinion)
 {
         float slow = detector->level[EXPERT_SLOW], predicted = slow, power = 1e-20f, inputs[DETECTOR_LAGS];
         for (int i = 0; i < DETECTOR_LAGS; i++) {
@@ -198,7 +204,9 @@ static float move_oddness(struct detector *detector, float value, const struct o
                 power += inputs[i] * inputs[i];
         }
         float error = value - predicted, usual = larger_of(detector->move_scatter, opinion->least);
-        float oddness = excused(smaller_of(smaller_of(fabsf(error), fabsf(opinion->off)), opinion->near_season), opinion->excuse) / usual;
+        float aside = opinion->near_season < INFINITY ? opinion->near_season : fabsf(opinion->off);
+        opinion->move = fabsf(error); /* by itself: how far aside a daily step lands differs from day to day */
+        float oddness = excused(smaller_of(opinion->move, aside), knows_habits(detector) ? detector->season.excuse_move : 0) / usual;
         float step = detector->seen > DETECTOR_LAGS ? LMS_PACE * clamp(error, -CLIP_MOVE * usual, CLIP_MOVE * usual) / (power + 4 * usual * usual) : 0;
         for (int i = 0; i < DETECTOR_LAGS; i++)
                 detector->taps[i] += step * inputs[i];
@@ -238,8 +246,8 @@ static struct oddness look(struct detector *detector, float odd, float move, flo
                 }
                 tail_learn(&detector->tails[i], numbers[i], in_episode ? EPISODE_WEIGHT : 1, detector->seen, least[i]);
         }
-        oddness.digits = most.learnt / logf(10);
-        oddness.loudness = most.calm / logf(10);
+        oddness.digits = smaller_of(most.learnt / logf(10), DIGITS_MAX);
+        oddness.loudness = smaller_of(most.calm / logf(10), DIGITS_MAX);
         if (detector->settle) { /* after a gap nobody knows where the series should be */
                 oddness.digits = smaller_of(oddness.digits, 1);
                 oddness.loudness = smaller_of(oddness.loudness, 1);
@@ -269,7 +277,7 @@ static void learn_level(struct detector *detector, float value, const struct opi
         }
         float reach = CLIP_SEASON * opinion->scatter[opinion->best], expected = opinion->expected[opinion->best];
         season_take(&detector->season, opinion->has[EXPERT_WEEKLY] ? clamp(value, expected - reach, expected + reach) : value,
-                    detector->seen >= WARM ? fabsf(opinion->off) : 0);
+                    detector->seen >= WARM ? fabsf(opinion->off) : 0, detector->seen >= WARM ? opinion->move : 0);
 }
 
 static uint16_t hold_of(const struct detector *detector)
@@ -286,11 +294,11 @@ static bool is_news(struct detector *detector, float digits)
         }
         if (digits < EPISODE_DIGITS)
                 return false;
-        if (detector->hold && digits <= detector->worst) {
+        if (detector->hold && digits <= detector->worst / FINE_DIGITS) {
                 detector->hold = detector->hold < hold_of(detector) / 2 ? hold_of(detector) / 2 : detector->hold;
                 return false;
         }
-        detector->worst = digits;
+        detector->worst = (uint16_t)ceilf(digits * FINE_DIGITS);
         detector->hold = hold_of(detector);
         detector->calm = 0;
         return true;
@@ -311,7 +319,7 @@ static float score_of(const struct oddness *oddness, bool is_told, float linger)
 static void linger(struct detector *detector, float loudness)
 {
         float lasts = (LASTS_USUALLY * LASTS_BELIEF + (float)detector->lasted) / (LASTS_BELIEF + (float)detector->odd);
-        detector->linger = larger_of(loudness * LINGER, detector->linger * smaller_of(lasts, LINGER));
+        detector->linger = (uint16_t)larger_of(loudness * FINE_DIGITS * LINGER, detector->linger * smaller_of(lasts, LINGER));
         if (detector->was_odd) {
                 detector->odd++;
                 detector->lasted += loudness >= LASTS_LOUDNESS;
@@ -345,7 +353,7 @@ void detector_push(struct detector *detector, int64_t time_ns, double value, str
                 out_verdict->is_flagged = is_news(detector, oddness.digits) && oddness.digits >= FLAG_DIGITS;
                 linger(detector, oddness.loudness);
                 out_verdict->p_value = exp2f(-oddness.digits * 3.3219281f);
-                out_verdict->score = score_of(&oddness, out_verdict->is_flagged, detector->linger);
+                out_verdict->score = score_of(&oddness, out_verdict->is_flagged, detector->linger / FINE_DIGITS);
         }
         float reach = opinion.scatter[opinion.best];
         out_verdict->expected = opinion.expected[opinion.best];
@@ -381,8 +389,8 @@ bool detector_is_sound(const struct detector *detector)
 {
         bool sound = are_finite(detector->level, DETECTOR_EXPERTS) && are_positive(detector->scatter, DETECTOR_EXPERTS) &&
                      are_finite(detector->taps, DETECTOR_LAGS) && are_finite(detector->lags, DETECTOR_LAGS) &&
-                     are_positive((float[]){detector->step_s, detector->quantum, detector->move_scatter, detector->worst}, 4) &&
-                     are_finite((float[]){detector->shift, detector->linger}, 2) && detector->lasted <= detector->odd && season_is_sound(&detector->season);
+                     are_positive((float[]){detector->step_s, detector->quantum, detector->move_scatter}, 3) && are_finite(&detector->shift, 1) &&
+                     detector->lasted <= detector->odd && season_is_sound(&detector->season);
         for (int i = 0; i < DETECTOR_VIEWS; i++)
                 sound = sound && detector->tails[i].from > 0 && detector->tails[i].from < SOUND_MAX && detector->tails[i].rate && detector->tails[i].shape;
         return sound;

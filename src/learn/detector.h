@@ -10,7 +10,7 @@
  * near for another:
  *
  *      up, down        far above or below what was expected
- *      move            not what the last four samples lead to (normalised LMS, Widrow & Hoff 1960), nor a place of the season's
+ *      move            not what the last four samples lead to (normalised LMS, Widrow & Hoff 1960), nor where the season or else the level is
  *      shift           off to one side for long, and still (exponentially weighted mean, Roberts 1959)
  *
  * The least p-value is the sample's: the tails err so much to the safe side that four looks need no correction, as the test
@@ -31,7 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DETECTOR_VERSION 2      /* of the bytes */
+#define DETECTOR_VERSION 3      /* of the bytes */
 #define DETECTOR_FLAG_P 1.2589e-4 /* a flagged sample's p-value is no larger: 3.9 digits */
 #define DETECTOR_LEARNS 64      /* samples before a verdict may be told to people */
 
@@ -51,8 +51,8 @@ struct detector {
         float taps[DETECTOR_LAGS], lags[DETECTOR_LAGS], move_scatter;
         struct tail tails[DETECTOR_VIEWS];
         float shift;
-        float linger;           /* loudness that still counts for the next sample's score */
-        float worst;            /* of the episode: -log10 p */
+        uint16_t linger;        /* loudness that still counts for the next sample's score, in 1/1024 */
+        uint16_t worst;         /* of the episode: -log10 p, in 1/1024 */
         uint16_t hold;          /* samples until the episode ends by itself; 0: none open */
         uint8_t calm;           /* ordinary samples in a row within it */
         uint8_t settle;         /* samples to pass by after a gap */

@@ -179,6 +179,38 @@ static void a_nightly_backup_is_no_news(void **state)
         assert_true(series.flags <= 1);
 }
 
+/* A level that wanders, with a step each morning and evening, and one spike ten times as large as neighbours differ. */
+static bool is_spike_told(uint64_t seed, int *out_others)
+{
+        struct series series;
+        series_init(&series, seed);
+        double wander = 0;
+        bool told = false;
+        for (int i = 0; i < 21 * 288; i++) {
+                if (i == 14 * 288)
+                        series.flags = 0;
+                wander += 0.1 * normal(&series.noise) - 0.01 * wander;
+                bool is_day = i % 288 >= 120 && i % 288 < 240, is_spike = i == 17 * 288 + 60;
+                bool is_flagged = push(&series, MINUTES_5, 100 + wander + (is_day ? 24 : 0) + is_spike).is_flagged;
+                told |= is_spike && is_flagged;
+        }
+        *out_others = series.flags - told;
+        return told;
+}
+
+static void a_small_spike_is_told_where_levels_wander_and_a_daily_step_is_not(void **state)
+{
+        (void)state;
+        int told = 0, others = 0;
+        for (uint64_t seed = 40; seed < 60; seed++) {
+                int more;
+                told += is_spike_told(seed, &more);
+                others += more;
+        }
+        print_message("%d of 20 spikes told, and %d others of 280 steps\n", told, others);
+        assert_true(told >= 8 && others <= 4);
+}
+
 static void a_slow_drift_is_no_news(void **state)
 {
         (void)state;
@@ -295,6 +327,7 @@ int main(void)
                 cmocka_unit_test(one_sample_in_a_thousand_has_a_p_value_below_a_thousandth),
                 cmocka_unit_test(weekends_are_no_news_after_the_second),
                 cmocka_unit_test(a_nightly_backup_is_no_news),
+                cmocka_unit_test(a_small_spike_is_told_where_levels_wander_and_a_daily_step_is_not),
                 cmocka_unit_test(a_slow_drift_is_no_news),
                 cmocka_unit_test(missing_values_are_no_news_and_teach_nothing),
                 cmocka_unit_test(the_gap_after_downtime_is_no_news),

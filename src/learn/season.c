@@ -10,7 +10,7 @@
 #define SECONDS_PER_WEEK 604800
 #define CODE_NONE (-128)
 #define CODE_MAX 127
-#define FINE 64.0f              /* daily and weekly are kept in 1/64 of a code */
+#define FINE 64.0f              /* daily means are kept in 1/64 of a code */
 #define FINE_NONE INT16_MIN
 #define VISIT_GAIN 0.35f
 #define SPREAD_GAIN 0.3f
@@ -23,9 +23,17 @@ void season_init(struct season *season)
         memset(season, 0, sizeof *season);
         memset(season->week, CODE_NONE, sizeof season->week);
         memset(season->spread, CODE_NONE, sizeof season->spread);
+        memset(season->moves, CODE_NONE, sizeof season->moves);
         season->hour = SEASON_HOURS;
         for (int i = 0; i < 3; i++)
-                season->daily[i] = season->weekly[i] = FINE_NONE;
+                season->daily[i] = FINE_NONE;
+}
+
+static void rescale(int8_t *spreads, int count, float codes)
+{
+        for (int i = 0; i < count; i++)
+                if (spreads[i] != CODE_NONE)
+                        spreads[i] = (int8_t)fmaxf(spreads[i] - codes, -CODE_MAX);
 }
 
 /* Makes room for a code beyond the range: a wider unit around the middle of all that is known. */
@@ -41,9 +49,8 @@ static void stretch(struct season *season, float code)
         for (int i = 0; i < SEASON_HOURS; i++)
                 if (season->week[i] != CODE_NONE)
                         season->week[i] = (int8_t)lrintf((season->week[i] - middle) / factor);
-        for (int h = 0; h < 24; h++)
-                if (season->spread[h] != CODE_NONE)
-                        season->spread[h] = (int8_t)fmaxf(season->spread[h] - SPREAD_STEPS * log2f(factor), -CODE_MAX);
+        rescale(season->spread, 24, SPREAD_STEPS * log2f(factor));
+        rescale(season->moves, 12, SPREAD_STEPS * log2f(factor));
         season->base += season->unit * middle;
         season->unit *= factor;
 }
@@ -62,7 +69,21 @@ static void code_set(struct season *season, int hour, float value, float scatter
         season->week[hour] = (int8_t)lrintf(fminf(fmaxf(code, -CODE_MAX), CODE_MAX));
 }
 
-static void leave(struct season *season, float scatter)
+static float spread_of(const struct season *season, int8_t code)
+{
+        return season->unit * exp2f(code / SPREAD_STEPS);
+}
+
+static void spread_learn(const struct season *season, int8_t *spread, float farthest)
+{
+        if (farthest <= 0)
+                return;
+        float known = spread_of(season, *spread);
+        float next = *spread == CODE_NONE ? farthest : known + SPREAD_GAIN * (fminf(farthest, 4 * known) - known);
+        *spread = (int8_t)lrintf(fminf(fmaxf(SPREAD_STEPS * log2f(next / season->unit), -CODE_MAX), CODE_MAX));
+}
+
+static void leave(struct season *season, int next_hour, float scatter)
 {
         if (season->hour >= SEASON_HOURS || !season->count)
                 return;
@@ -75,11 +96,10 @@ static void leave(struct season *season, float scatter)
                 mean = known + step;
         }
         code_set(season, hour, mean, scatter);
-        int8_t *spread = &season->spread[hour % 24];
-        if (season->farthest > 0) {
-                float known = season->unit * exp2f(*spread / SPREAD_STEPS);
-                float next = *spread == CODE_NONE ? season->farthest : known + SPREAD_GAIN * (fminf(season->farthest, 4 * known) - known);
-                *spread = (int8_t)lrintf(fminf(fmaxf(SPREAD_STEPS * log2f(next / season->unit), -CODE_MAX), CODE_MAX));
+        spread_learn(season, &season->spread[hour % 24], season->farthest);
+        if (next_hour % 24 / 2 != hour % 24 / 2) {
+                spread_learn(season, &season->moves[hour % 24 / 2], season->farthest_move);
+                season->farthest_move = 0;
         }
 }
 
@@ -94,21 +114,28 @@ static int16_t daily_code(const struct season *season, int hour)
         return count ? (int16_t)lrintf(FINE * (float)sum / (float)count) : FINE_NONE;
 }
 
+/* The hours of the week before, at and after an hour, by 0, 1 and 2. */
+static int near_hour(int hour, int i)
+{
+        return (hour + SEASON_HOURS - 1 + i) % SEASON_HOURS;
+}
+
 void season_enter(struct season *season, int64_t time_s, float scatter)
 {
         int hour = (int)((time_s % SECONDS_PER_WEEK + SECONDS_PER_WEEK) % SECONDS_PER_WEEK / 3600);
         if (hour == season->hour)
                 return;
-        leave(season, scatter);
+        leave(season, hour, scatter);
         season->hour = (uint8_t)hour;
         season->count = 0;
-        season->sum = season->farthest = season->excuse = 0;
+        season->sum = season->farthest = season->excuse = season->excuse_move = 0;
         for (int i = 0; i < 3; i++) {
-                int near = (hour + SEASON_HOURS - 1 + i) % SEASON_HOURS;
+                int near = near_hour(hour, i);
                 season->daily[i] = daily_code(season, near);
-                season->weekly[i] = season->week[near] == CODE_NONE ? FINE_NONE : (int16_t)(season->week[near] * (int)FINE);
                 if (season->spread[near % 24] != CODE_NONE)
-                        season->excuse = fmaxf(season->excuse, SPREAD_MARGIN * season->unit * exp2f(season->spread[near % 24] / SPREAD_STEPS));
+                        season->excuse = fmaxf(season->excuse, SPREAD_MARGIN * spread_of(season, season->spread[near % 24]));
+                if (season->moves[near % 24 / 2] != CODE_NONE)
+                        season->excuse_move = fmaxf(season->excuse_move, SPREAD_MARGIN * spread_of(season, season->moves[near % 24 / 2]));
         }
 }
 
@@ -130,7 +157,12 @@ bool season_daily(const struct season *season, struct season_guess *out_guess)
 
 bool season_weekly(const struct season *season, struct season_guess *out_guess)
 {
-        return guess(season, season->weekly, out_guess);
+        int16_t codes[3];
+        for (int i = 0; i < 3; i++) {
+                int8_t code = season->week[near_hour(season->hour, i)];
+                codes[i] = code == CODE_NONE ? FINE_NONE : (int16_t)(code * (int)FINE);
+        }
+        return guess(season, codes, out_guess);
 }
 
 float season_between(const struct season_guess *guess, int64_t time_s, float step_s)
@@ -141,17 +173,19 @@ float season_between(const struct season_guess *guess, int64_t time_s, float ste
         return part < 0.5f ? guess->before + (guess->now - guess->before) * (part + 0.5f) : guess->now + (guess->after - guess->now) * (part - 0.5f);
 }
 
-void season_take(struct season *season, float value, float distance)
+void season_take(struct season *season, float value, float distance, float move)
 {
         if (season->count == UINT16_MAX)
                 return;
         season->sum += value;
         season->count++;
         season->farthest = distance > season->farthest ? distance : season->farthest;
+        season->farthest_move = move > season->farthest_move ? move : season->farthest_move;
 }
 
 bool season_is_sound(const struct season *season)
 {
         return fabsf(season->base) < 1e30f && season->unit >= 0 && season->unit < 1e30f && fabsf(season->sum) < 1e30f && season->farthest >= 0 &&
-               season->farthest < 1e30f && season->excuse >= 0 && season->excuse < 1e30f && season->hour <= SEASON_HOURS;
+               season->farthest < 1e30f && season->excuse >= 0 && season->excuse < 1e30f && season->farthest_move >= 0 && season->farthest_move < 1e30f &&
+               season->excuse_move >= 0 && season->excuse_move < 1e30f && season->hour <= SEASON_HOURS;
 }
